@@ -1,0 +1,29 @@
+# Thin: the presets of CMakePresets.json do the work, and `cmake --workflow --preset release` works
+# without make. The packages that a fresh Debian or Ubuntu lacks are installed first.
+jobs := $(shell nproc 2>/dev/null || echo 2)
+build := build/release
+
+.PHONY: help demo test bench packages
+help:
+	@echo "make demo   train a network, draw its loss landscape: out/index.html"
+	@echo "make test   build everything and run the tests"
+	@echo "make bench  speed and memory, measured against other libraries"
+	@echo "Each first installs the packages that are missing (cmake/debian-packages.txt)."
+
+demo: $(build)/build.ninja
+	cmake --build --preset release --parallel $(jobs) --target demo
+
+test: $(build)/build.ninja
+	cmake --build --preset release --parallel $(jobs)
+	ctest --preset release --parallel $(jobs)
+
+bench: $(build)/build.ninja
+	cmake --build --preset release --parallel $(jobs) --target bench
+
+packages:
+	@cmake/install-packages build
+
+# Ninja runs CMake again when a CMakeLists.txt has changed, but does not know the presets.
+$(build)/build.ninja: CMakePresets.json | packages
+	cmake --preset release
+	@touch $@

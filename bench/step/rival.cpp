@@ -1,0 +1,150 @@
+#include "rival.h"
+
+#include <memory>
+#include <utility>
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/sgd.h>
+
+#include <descent/optim/engine/registry.h>
+
+#include "triad.h"
+
+namespace bench {
+namespace {
+
+using List = std::vector<at::Tensor>;
+
+constexpr double kLr = 1e-6;  // small, so that numbers stay of their size however long a race is
+constexpr double kMomentum = 0.9, kBeta1 = 0.9, kBeta2 = 0.999, kEps = 1e-8, kDecay = 1e-2;
+
+List gradients_of(const List& parameters) {
+  List list;
+  for (const auto& p : parameters) list.push_back(p.grad());
+  return list;
+}
+
+/// Takes an optimizer's first step and replaces its state by the common tensors.
+void share_state(const Cost& cost, torch::optim::Optimizer& optimizer, const Tensors& tensors) {
+  optimizer.step();
+  for (size_t i = 0; i < tensors.parameters.size(); ++i) {
+    auto* const state = optimizer.state().at(tensors.parameters[i].unsafeGetTensorImpl()).get();
+    if (auto* const ours = dynamic_cast<descent::ParamState*>(state)) {
+      for (int b = 0; b < cost.buffers; ++b)
+        ours->buffers[static_cast<size_t>(b)] = tensors.buffers[b][i];
+    } else if (auto* const sgd = dynamic_cast<torch::optim::SGDParamState*>(state)) {
+      sgd->momentum_buffer(tensors.buffers[0][i]);
+    } else if (auto* const adamw = dynamic_cast<torch::optim::AdamWParamState*>(state)) {
+      adamw->exp_avg(tensors.buffers[0][i]);
+      adamw->exp_avg_sq(tensors.buffers[1][i]);
+    }
+  }
+}
+
+Rival fused_sgd(const Tensors& tensors) {
+  return {"at::_fused_sgd_", [p = tensors.parameters, g = gradients_of(tensors.parameters),
+                              m = tensors.buffers[0], first = true]() mutable {
+            at::_fused_sgd_(p, g, m, /*weight_decay=*/0, kMomentum, kLr, /*dampening=*/0,
+                            /*nesterov=*/false, /*maximize=*/false, std::exchange(first, false));
+          }};
+}
+
+Rival fused_adamw(const Tensors& tensors) {
+  List steps;
+  for (size_t i = 0; i < tensors.parameters.size(); ++i) steps.push_back(at::zeros({}));
+  return {"at::_fused_adamw_",
+          [p = tensors.parameters, g = gradients_of(tensors.parameters), m = tensors.buffers[0],
+           v = tensors.buffers[1], steps = std::move(steps)] {
+            for (const auto& step : steps) *step.data_ptr<float>() += 1;
+            at::_fused_adamw_(p, g, m, v, /*max_exp_avg_sqs=*/{}, steps, kLr, kBeta1, kBeta2,
+                              kDecay, kEps, /*amsgrad=*/false, /*maximize=*/false);
+          }};
+}
+
+Rival triads(const Cost& cost, const Tensors& tensors) {
+  std::vector<Pair> pairs;
+  for (size_t i = 0; i < tensors.parameters.size(); ++i) {
+    const at::Tensor& p = tensors.parameters[i];
+    const float* const g = p.grad().const_data_ptr<float>();
+    pairs.push_back({p.mutable_data_ptr<float>(), g, p.numel()});
+    if (cost.buffers == 0) continue;
+    const float* const second =
+        cost.buffers == 2 ? tensors.buffers[1][i].const_data_ptr<float>() : g;
+    pairs.push_back({tensors.buffers[0][i].mutable_data_ptr<float>(), second, p.numel()});
+  }
+  return {"triad",
+          [pairs = std::move(pairs), threads = at::get_num_threads()] { triad(pairs, threads); }};
+}
+
+}  // namespace
+
+const std::vector<Cost>& costs() {
+  static const std::vector<Cost> all{
+      {"sgd", 20, 1}, {"adamw", 28, 2}, {"lion", 20, 1}, {"lamb", 40, 2}};
+  return all;
+}
+
+Tensors::Tensors(const Profile& profile) : parameters(draw(profile, 0.1, 1)) {
+  const auto gradients = draw(profile, 0.01, 2);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    parameters[i].mutable_grad() = gradients[i];
+    for (auto& list : buffers) list.push_back(at::zeros_like(parameters[i]));
+  }
+}
+
+std::vector<std::pair<std::string, std::function<std::shared_ptr<torch::optim::Optimizer>()>>>
+optimizers(const Cost& cost, const Tensors& tensors) {
+  using Made = std::shared_ptr<torch::optim::Optimizer>;
+  const List& p = tensors.parameters;
+  std::vector<std::pair<std::string, std::function<Made()>>> list;
+  list.emplace_back("descent", [cost, p]() -> Made {
+    descent::OptionValues options{{"lr", kLr}};
+    if (cost.optimizer == "sgd") options.emplace_back("momentum", kMomentum);
+    return descent::make_optimizer(cost.optimizer, p, options);
+  });
+  if (cost.optimizer == "sgd")
+    list.emplace_back("torch::optim", [p]() -> Made {
+      return std::make_shared<torch::optim::SGD>(p,
+                                                 torch::optim::SGDOptions(kLr).momentum(kMomentum));
+    });
+  if (cost.optimizer == "adamw")
+    list.emplace_back("torch::optim", [p]() -> Made {
+      return std::make_shared<torch::optim::AdamW>(p, torch::optim::AdamWOptions(kLr));
+    });
+  return list;
+}
+
+std::vector<Rival> rivals(const Cost& cost, const Tensors& tensors) {
+  std::vector<Rival> list;
+  for (const auto& [who, make] : optimizers(cost, tensors)) {
+    const auto optimizer = make();
+    share_state(cost, *optimizer, tensors);
+    list.push_back({who, [optimizer] { optimizer->step(); }});
+  }
+  if (cost.optimizer == "sgd") list.push_back(fused_sgd(tensors));
+  if (cost.optimizer == "adamw") list.push_back(fused_adamw(tensors));
+  list.push_back(triads(cost, tensors));
+  return list;
+}
+
+Rival full_adagrad() {
+  constexpr int64_t kSteps = 8, kLength = 1024;
+  List gradients;
+  for (int64_t i = 0; i < kSteps; ++i) gradients.push_back(at::randn({kLength}, at::kDouble));
+  return {"descent", [gradients = std::move(gradients)] {
+            at::Tensor p = at::zeros({kLength}, at::kDouble);
+            const auto optimizer = descent::make_optimizer("full_adagrad", {p});
+            for (const auto& gradient : gradients) {
+              p.mutable_grad() = gradient;
+              optimizer->step();
+            }
+          }};
+}
+
+}  // namespace bench

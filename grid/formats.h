@@ -1,0 +1,27 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include <descent/grid/grid.h>
+
+/// The file formats of a Grid as bytes. The to_ functions expect a grid that passed check(); the
+/// from_ functions throw std::runtime_error with the reason alone, Grid::load adds the file's name.
+namespace descent::formats {
+
+std::string to_npy(const Grid& grid);
+Grid from_npy(std::string_view bytes);
+
+std::string to_csv(const Grid& grid);
+Grid from_csv(std::string_view bytes);
+
+std::string to_json(const Grid& grid);
+Grid from_json(std::string_view bytes);
+
+/// Appends the shortest digits that read back exactly; "nan", "inf" and "-inf" for the rest.
+void append(std::string& text, double number);
+
+/// a * b if both are at least 1 and the product of doubles still fits into memory's address space;
+/// otherwise std::runtime_error that calls the numbers `a_name` and `b_name`.
+int64_t count(int64_t a, const char* a_name, int64_t b, const char* b_name);
+
+}  // namespace descent::formats

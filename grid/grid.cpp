@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include <descent/base/atomic_file.h>
+#include <descent/grid/formats.h>
+#include <descent/grid/grid.h>
+
+namespace descent {
+namespace {
+
+std::string text(double number) {
+  std::string result;
+  formats::append(result, number);
+  return result;
+}
+
+struct Format {
+  std::string_view extension;
+  std::string (*to)(const Grid&);
+  Grid (*from)(std::string_view);
+};
+
+constexpr std::array kFormats = {Format{".npy", formats::to_npy, formats::from_npy},
+                                 Format{".csv", formats::to_csv, formats::from_csv},
+                                 Format{".json", formats::to_json, formats::from_json}};
+
+const Format& format_of(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const Format& format : kFormats)
+    if (format.extension == extension) return format;
+  throw std::invalid_argument(path.string() + ": extension \"" + path.extension().string() +
+                              "\" of a grid file, must be .npy, .csv or .json");
+}
+
+}  // namespace
+
+double Axis::at(int64_t i) const {
+  if (i > 0 && i == n - 1) return hi;
+  return n > 1 ? lo + static_cast<double>(i) * ((hi - lo) / static_cast<double>(n - 1)) : lo;
+}
+
+void check(const Axis& axis, const std::string& what) {
+  if (axis.n < 1)
+    throw std::invalid_argument(what + ": n = " + std::to_string(axis.n) + ", must be >= 1");
+  if (!std::isfinite(axis.lo))
+    throw std::invalid_argument(what + ": lo = " + text(axis.lo) + ", must be finite");
+  if (!std::isfinite(axis.hi))
+    throw std::invalid_argument(what + ": hi = " + text(axis.hi) + ", must be finite");
+  if (!std::isfinite(axis.hi - axis.lo))
+    throw std::invalid_argument(what + ": hi - lo = " + text(axis.hi - axis.lo) +
+                                ", must be finite");
+}
+
+void check(const Grid& grid, const std::string& what) {
+  check(grid.x, what + ": x axis");
+  check(grid.y, what + ": y axis");
+  const auto size = static_cast<int64_t>(grid.values.size());
+  // Division, because the product of a wrong pair of sizes may overflow.
+  if (size / grid.x.n != grid.y.n || size % grid.x.n != 0)
+    throw std::invalid_argument(what + ": values.size() = " + std::to_string(size) +
+                                ", must be y.n * x.n = " + std::to_string(grid.y.n) + " * " +
+                                std::to_string(grid.x.n));
+}
+
+Grid Grid::log() const {
+  Grid result = *this;
+  for (double& value : result.values) value = std::log(value);
+  result.value_name = "log " + value_name;
+  return result;
+}
+
+Grid::Minimum Grid::minimum() const {
+  check(*this, "Grid::minimum");
+  size_t best = values.size();
+  for (size_t k = 0; k < values.size(); ++k)
+    if (std::isfinite(values[k]) && (best == values.size() || values[k] < values[best])) best = k;
+  if (best == values.size())
+    throw std::runtime_error("Grid::minimum: none of the " + std::to_string(best) +
+                             " values is finite");
+  const auto i = static_cast<int64_t>(best) / x.n, j = static_cast<int64_t>(best) % x.n;
+  return {x.at(j), y.at(i), values[best], i, j};
+}
+
+void Grid::save(const std::filesystem::path& path) const {
+  const Format& format = format_of(path);
+  check(*this, "save " + path.string());
+  write_atomically(path, format.to(*this));
+}
+
+Grid Grid::load(const std::filesystem::path& path) {
+  const Format& format = format_of(path);
+  const std::string bytes = read_file(path);
+  try {
+    Grid grid = format.from(bytes);
+    check(grid, "grid");
+    return grid;
+  } catch (const std::exception& error) {
+    throw std::runtime_error(path.string() + ": " + error.what());
+  }
+}
+
+namespace formats {
+
+void append(std::string& text, double number) {
+  if (std::isnan(number)) {
+    text += "nan";
+    return;
+  }
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  text.append(digits, end);
+}
+
+int64_t count(int64_t a, const char* a_name, int64_t b, const char* b_name) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 8;
+  for (const auto& [n, name] : {std::pair{a, a_name}, std::pair{b, b_name}})
+    if (n < 1 || n > kMost)
+      throw std::runtime_error(std::string(name) + " = " + std::to_string(n) + ", must be in [1, " +
+                               std::to_string(kMost) + "]");
+  if (a > kMost / b)
+    throw std::runtime_error(std::string(a_name) + " * " + b_name + " = " + std::to_string(a) +
+                             " * " + std::to_string(b) + " is too large");
+  return a * b;
+}
+
+}  // namespace formats
+}  // namespace descent

@@ -1,0 +1,415 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+
+#include <descent/base/pass.h>
+#include <descent/landscape/aligned.h>
+#include <descent/landscape/chain.h>
+#include <descent/landscape/fused.h>
+#include <descent/landscape/kernel.h>
+
+namespace descent::landscape {
+namespace {
+
+using torch::Tensor;
+
+/// First layers are multiplied out in advance up to this size of each of the four arrays (three
+/// shared, one a worker).
+constexpr int64_t kMostBytesInAdvance = int64_t{64} << 20;
+
+/// Below these widths the piecewise kernel does not pay.
+constexpr int64_t kLeastPiecewise = 8;
+
+constexpr int64_t kMostCells = 65536;
+
+int64_t rounded_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+template <class T>
+constexpr at::ScalarType kType = std::is_same_v<T, float> ? at::kFloat : at::kDouble;
+
+/// A parameter array in the making: where each tensor lies, row by row or transposed, with padded
+/// rows.
+class Layout {
+ public:
+  explicit Layout(int64_t unit) : unit_(unit) {}
+
+  /// Space for a (rows, columns) tensor whose rows are `stride` apart; `slot` is empty for zeros.
+  int64_t add(std::optional<size_t> slot, int64_t rows, int64_t columns, int64_t stride,
+              bool transposed = false) {
+    const int64_t position = size_;
+    if (slot) parts_.push_back({*slot, position, rows, columns, stride, transposed});
+    size_ = rounded_up(size_ + rows * stride, unit_);
+    return position;
+  }
+
+  int64_t size() const { return size_; }
+
+  template <class T>
+  Aligned<T> packed(const std::vector<Tensor>& tensors) const {
+    Aligned<T> result(size_);
+    for (const Part& part : parts_) {
+      Tensor matrix = tensors[part.slot].detach();
+      matrix = part.transposed ? matrix.t() : matrix;
+      const Tensor dense = matrix.contiguous();
+      const T* from = dense.const_data_ptr<T>();
+      for (int64_t r = 0; r < part.rows; ++r) {
+        std::copy_n(from + r * part.columns, part.columns,
+                    result.data() + part.position + r * part.stride);
+      }
+    }
+    return result;
+  }
+
+ private:
+  struct Part {
+    size_t slot;
+    int64_t position, rows, columns, stride;
+    bool transposed;
+  };
+  int64_t unit_, size_ = 0;
+  std::vector<Part> parts_;
+};
+
+template <class T>
+struct Packed {
+  Packed(const Layout& layout, const Plane& plane)
+      : size(layout.size()),
+        center(layout.packed<T>(plane.center)),
+        u(layout.packed<T>(plane.u)),
+        v(layout.packed<T>(plane.v)) {}
+  int64_t size;
+  Aligned<T> center, u, v;
+};
+
+/// A (samples, units) matrix in blocks of samples: [block][unit][kBlock], the last block filled up
+/// by repeating its last sample.
+template <class T>
+Aligned<T> in_blocks(const Tensor& matrix) {
+  const Tensor dense = matrix.detach().to(kType<T>).contiguous();
+  const int64_t samples = dense.size(0), units = dense.size(1);
+  const int64_t blocks = (samples + kBlock<T> - 1) / kBlock<T>;
+  Aligned<T> result(blocks * units * kBlock<T>);
+  const T* from = dense.const_data_ptr<T>();
+  for (int64_t n = 0; n < blocks * kBlock<T>; ++n) {
+    const T* row = from + std::min(n, samples - 1) * units;
+    T* to = result.data() + n / kBlock<T> * units * kBlock<T> + n % kBlock<T>;
+    for (int64_t k = 0; k < units; ++k) to[k * kBlock<T>] = row[k];
+  }
+  return result;
+}
+
+template <class T>
+T largest(const std::vector<Tensor>& tensors) {
+  T result = 0;
+  for (const auto& tensor : tensors) {
+    if (tensor.numel() > 0) result = std::max(result, tensor.abs().max().template item<T>());
+  }
+  return result;
+}
+
+/// Whether every weight on the plane is a finite number with room to spare.
+template <class T>
+bool weights_stay_finite(const Plane& plane, const Axis& x, const Axis& y) {
+  const double alpha = std::max(std::abs(x.lo), std::abs(x.hi));
+  const double beta = std::max(std::abs(y.lo), std::abs(y.hi));
+  const double most =
+      largest<T>(plane.center) + alpha * largest<T>(plane.u) + beta * largest<T>(plane.v);
+  return most < std::numeric_limits<T>::max() / 4;
+}
+
+template <class T>
+class FusedOf : public Fused {
+ public:
+  FusedOf(const Problem& problem, const Axis& x, const Axis& y, std::vector<ChainLayer> chain,
+          const Kernels<T>& kernels)
+      : kernels_(kernels), chain_(std::move(chain)) {
+    const Plane& plane = problem.plane;
+    const Tensor input = problem.data.input.detach().reshape({-1, chain_.front().in}).contiguous();
+    const Tensor target =
+        problem.data.target.detach().reshape({-1, chain_.back().out}).contiguous();
+    target_ = in_blocks<T>(target);
+
+    Layout layout(kRow<T>);
+    KernelJob<T>& job = multiplied_;
+    for (const ChainLayer& layer : chain_) {
+      const int64_t weight = layout.add(layer.weight, layer.out, layer.in, layer.in);
+      const int64_t bias = layer.bias ? layout.add(layer.bias, 1, layer.out, layer.out) : -1;
+      job.layers.push_back({layer.in, layer.out, weight, bias, layer.activations});
+      job.widest = std::max({job.widest, layer.in, layer.out});
+    }
+    job.samples = input.size(0);
+    job.inputs = chain_.front().in;
+    job.outputs = chain_.back().out;
+    parameters_ = std::make_unique<Packed<T>>(layout, plane);
+    job.parameters = layout.size();
+    job.u = parameters_->u.data();
+    job.target = target_.data();
+    first_size_ = rounded_up(job.samples, kBlock<T>) * chain_.front().out;
+    if (job.inputs > 1 && first_size_ * static_cast<int64_t>(sizeof(T)) <= kMostBytesInAdvance) {
+      multiply_first_layer(input, plane);
+    } else {
+      first_size_ = 0;
+      input_ = in_blocks<T>(input);
+      job.input = input_.data();
+    }
+    if (first_two_by_pieces(input) && weights_stay_finite<T>(plane, x, y)) {
+      prepare_pieces(input, target, plane);
+    }
+  }
+
+  std::string description() const override {
+    std::ostringstream text;
+    text << "a chain of " << chain_.size() << " Linear under mse";
+    if (piecewise_.pieces.hidden > 0) text << ", the first two by pieces of the scalar input";
+    if (multiplied_.first_u) text << ", the first affine in alpha and beta";
+    return text.str();
+  }
+
+  std::string kernel() const override { return kernels_.name; }
+
+  void prepare(int workers) override {
+    while (workers_.size() < static_cast<size_t>(workers)) {
+      workers_.push_back(std::make_unique<Worker>(*this));
+    }
+  }
+
+  void segment(int worker_index, double beta, const std::vector<double>& alphas,
+               double* losses) override {
+    Worker& worker = *workers_[static_cast<size_t>(worker_index)];
+    const T b = static_cast<T>(beta);
+    bool based = false;
+    const auto multiply = [&](T alpha) {
+      if (!based) {
+        kernels_.combine(worker.base.data(), parameters_->center.data(), parameters_->v.data(), b,
+                         parameters_->size);
+        kernels_.combine(worker.first_base.data(), first_center_.data(), first_v_.data(), b,
+                         first_size_);
+      }
+      based = true;
+      return kernels_.multiply(multiplied_, worker.multiplied, alpha);
+    };
+    if (piecewise_.pieces.hidden > 0) {
+      kernels_.combine(worker.piece_base.data(), piece_parameters_->center.data(),
+                       piece_parameters_->v.data(), b, piece_parameters_->size);
+    }
+    for (const double alpha_in_double : alphas) {
+      const T alpha = static_cast<T>(alpha_in_double);
+      double loss = std::numeric_limits<double>::quiet_NaN();
+      if (piecewise_.pieces.hidden > 0) {
+        loss = kernels_.by_pieces(piecewise_, worker.piecewise, alpha);
+      }
+      // A sum over units may overflow where each unit does not.
+      *losses++ = std::isfinite(loss) ? loss : multiply(alpha);
+    }
+  }
+
+ private:
+  struct Worker {
+    explicit Worker(const FusedOf& fused)
+        : base(fused.multiplied_.parameters),
+          theta(fused.multiplied_.parameters),
+          first_base(fused.first_size_),
+          panel0(fused.multiplied_.widest * kBlock<T>),
+          panel1(fused.multiplied_.widest * kBlock<T>),
+          piece_base(fused.piecewise_.parameters),
+          piece_theta(fused.piecewise_.parameters),
+          kink(fused.piecewise_.pieces.hidden),
+          cell(fused.piecewise_.pieces.hidden),
+          next(fused.piecewise_.pieces.hidden),
+          first(fused.piecewise_.pieces.hidden > 0 ? 2 * kChunk : 0),
+          rows(kChunk * fused.piecewise_.pieces.width),
+          partial(fused.piecewise_.pieces.folded ? kMaxFolded * kChunk * kRow<T> : 0) {
+      multiplied.base = base.data();
+      multiplied.theta = theta.data();
+      multiplied.first_base = first_base.data();
+      multiplied.panel[0] = panel0.data();
+      multiplied.panel[1] = panel1.data();
+      piecewise = multiplied;
+      piecewise.base = piece_base.data();
+      piecewise.theta = piece_theta.data();
+      piecewise.kink = kink.data();
+      piecewise.cell = cell.data();
+      piecewise.next = next.data();
+      piecewise.first = first.data();
+      piecewise.rows = rows.data();
+      piecewise.partial = partial.data();
+    }
+    Aligned<T> base, theta, first_base, panel0, panel1, piece_base, piece_theta, kink;
+    Aligned<int32_t> cell, next, first;
+    Aligned<T> rows, partial;
+    KernelScratch<T> multiplied{}, piecewise{};
+  };
+
+  void multiply_first_layer(const Tensor& input, const Plane& plane) {
+    const ChainLayer& layer = chain_.front();
+    const Tensor x = input.to(at::kDouble);
+    const auto along = [&](const std::vector<Tensor>& tensors) {
+      const Tensor weight = tensors[layer.weight].detach().to(at::kDouble);
+      Tensor product = at::matmul(x, weight.t());
+      if (layer.bias) product = product + tensors[*layer.bias].detach().to(at::kDouble);
+      return in_blocks<T>(product);
+    };
+    first_center_ = along(plane.center);
+    first_u_ = along(plane.u);
+    first_v_ = along(plane.v);
+    multiplied_.first_u = first_u_.data();
+  }
+
+  bool first_two_by_pieces(const Tensor& input) const {
+    return chain_.size() >= 2 && chain_[0].in == 1 && chain_[0].out >= kLeastPiecewise &&
+           chain_[1].out >= kLeastPiecewise &&
+           chain_[0].activations == std::vector<Activation>{Activation::ReLU} &&
+           input.size(0) <= std::numeric_limits<int32_t>::max() &&
+           input.isfinite().all().item<bool>();
+  }
+
+  void prepare_pieces(const Tensor& input, const Tensor& target, const Plane& plane) {
+    KernelJob<T>& job = piecewise_;
+    job = multiplied_;
+    Pieces& p = job.pieces;
+    const ChainLayer &first = chain_[0], &second = chain_[1];
+    p.hidden = first.out;
+    p.width = rounded_up(second.out, kRow<T>);
+    p.folded = chain_.size() == 3 && chain_[2].out <= kMaxFolded && chain_[2].activations.empty() &&
+               second.activations == std::vector<Activation>{Activation::ReLU};
+    Layout layout(kRow<T>);
+    p.weight1 = layout.add(first.weight, 1, p.hidden, p.hidden);
+    p.bias1 = layout.add(first.bias, 1, p.hidden, p.hidden);
+    p.weight2 = layout.add(second.weight, p.hidden, second.out, p.width, /*transposed=*/true);
+    p.bias2 = layout.add(second.bias, 1, second.out, p.width);
+    for (size_t k = 2; k < chain_.size(); ++k) {
+      const ChainLayer& layer = chain_[k];
+      KernelLayer& placed = job.layers[k];
+      const int64_t stride = p.folded ? p.width : layer.in;
+      placed.weight = layout.add(layer.weight, layer.out, layer.in, stride);
+      placed.bias = layout.add(layer.bias, 1, layer.out, layer.out);
+    }
+    if (p.folded) {
+      p.weight3 = job.layers[2].weight;
+      p.bias3 = job.layers[2].bias;
+    }
+    piece_parameters_ = std::make_unique<Packed<T>>(layout, plane);
+    job.parameters = layout.size();
+    job.u = piece_parameters_->u.data();
+    sort_samples(input, target);
+  }
+
+  void sort_samples(const Tensor& input, const Tensor& target) {
+    KernelJob<T>& job = piecewise_;
+    const T* x = input.const_data_ptr<T>();
+    const T* y = target.const_data_ptr<T>();
+    std::vector<int64_t> order(static_cast<size_t>(job.samples));
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return x[a] < x[b]; });
+    job.sorted_stride = rounded_up(job.samples, kBlock<T>);
+    sorted_input_ = Aligned<T>(job.samples);
+    sorted_target_ = Aligned<T>(job.sorted_stride * job.outputs);
+    for (int64_t n = 0; n < job.samples; ++n) {
+      const int64_t from = order[static_cast<size_t>(n)];
+      sorted_input_.data()[n] = x[from];
+      for (int64_t o = 0; o < job.outputs; ++o) {
+        sorted_target_.data()[o * job.sorted_stride + n] = y[from * job.outputs + o];
+      }
+    }
+    job.sorted_input = sorted_input_.data();
+    job.sorted_target = sorted_target_.data();
+
+    const T lowest = job.sorted_input[0], highest = job.sorted_input[job.samples - 1];
+    job.cells = std::min(8 * job.samples, kMostCells);
+    job.cell_origin = lowest;
+    job.cells_per_unit = static_cast<T>(job.cells) / (highest - lowest);
+    if (!std::isfinite(job.cells_per_unit)) {
+      job.cells = 1;
+      job.cells_per_unit = 0;
+    }
+    first_in_cell_.assign(static_cast<size_t>(job.cells) + 1, static_cast<int32_t>(job.samples));
+    int64_t cell = 0;
+    for (int64_t n = 0; n < job.samples; ++n) {
+      // The same arithmetic as in the kernel, so that its cells are never off by one.
+      const T position = (job.sorted_input[n] - job.cell_origin) * job.cells_per_unit;
+      const T most = static_cast<T>(job.cells - 1);
+      const int64_t own = static_cast<int64_t>(position < most ? position : most);
+      for (; cell <= own; ++cell)
+        first_in_cell_[static_cast<size_t>(cell)] = static_cast<int32_t>(n);
+    }
+    job.first_in_cell = first_in_cell_.data();
+  }
+
+  const Kernels<T>& kernels_;
+  std::vector<ChainLayer> chain_;
+  KernelJob<T> multiplied_{}, piecewise_{};
+  std::unique_ptr<Packed<T>> parameters_, piece_parameters_;
+  int64_t first_size_ = 0;
+  Aligned<T> input_, target_, first_center_, first_u_, first_v_, sorted_input_, sorted_target_;
+  std::vector<int32_t> first_in_cell_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+/// The kernels of the present pass; nullptr with the reason in `why_not` if that is the tensor
+/// pass.
+template <class T>
+const Kernels<T>* chosen_kernels(std::string* why_not) {
+  switch (current_pass()) {
+    case Pass::V4:
+      return kernels_v4<T>();
+    case Pass::V3:
+      return kernels_v3<T>();
+    case Pass::Baseline:
+      return kernels_baseline<T>();
+    case Pass::Tensor:
+      break;
+  }
+  *why_not = "the pass is tensor";
+  return nullptr;
+}
+
+template <class T>
+std::unique_ptr<Fused> fused_of(const Problem& problem, const Axis& x, const Axis& y,
+                                std::vector<ChainLayer> chain, std::string* why_not) {
+  const Kernels<T>* kernels = chosen_kernels<T>(why_not);
+  if (!kernels) return nullptr;
+  return std::make_unique<FusedOf<T>>(problem, x, y, std::move(chain), *kernels);
+}
+
+}  // namespace
+
+std::unique_ptr<Fused> Fused::of(const Problem& problem, const Tensor& prediction, const Axis& x,
+                                 const Axis& y, std::string* why_not) {
+  const auto refused = [&](const auto&... parts) {
+    std::ostringstream text;
+    (text << ... << parts);
+    *why_not = text.str();
+    return nullptr;
+  };
+  if (!problem.loss_is_mse) return refused("the loss is not descent::mse");
+  auto chain = chain_of(problem.module, why_not);
+  if (!chain) return nullptr;
+  const at::ScalarType type = problem.plane.center[0].scalar_type();
+  if (type != at::kFloat && type != at::kDouble) return refused("the parameters are ", type);
+  for (const auto& tensor : problem.plane.center) {
+    if (tensor.scalar_type() != type) return refused("the parameters have several types");
+    if (!tensor.is_cpu()) return refused("the parameters are on ", tensor.device());
+  }
+  for (const auto* tensor : {&problem.data.input, &problem.data.target, &prediction}) {
+    const char* name = tensor == &problem.data.input    ? "data.input"
+                       : tensor == &problem.data.target ? "data.target"
+                                                        : "the prediction";
+    if (tensor->scalar_type() != type) {
+      return refused(name, " is ", tensor->scalar_type(), ", the parameters are ", type);
+    }
+    if (!tensor->is_cpu() || tensor->layout() != at::kStrided) {
+      return refused(name, " is not a dense tensor on the CPU");
+    }
+  }
+  if (type == at::kFloat) return fused_of<float>(problem, x, y, std::move(*chain), why_not);
+  return fused_of<double>(problem, x, y, std::move(*chain), why_not);
+}
+
+}  // namespace descent::landscape

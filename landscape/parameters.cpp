@@ -1,0 +1,83 @@
+#include <algorithm>
+#include <stdexcept>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <descent/landscape/parameters.h>
+#include <descent/landscape/seeded.h>
+
+namespace descent::landscape {
+namespace {
+
+/// LibTorch leaves a null submodule where the clone of one is of another type.
+bool is_complete(const torch::nn::Module& module) {
+  const auto parts = module.children();
+  return std::all_of(parts.begin(), parts.end(),
+                     [](const auto& part) { return part && is_complete(*part); });
+}
+
+}  // namespace
+
+Parameters parameters_of(const torch::nn::Module& module) {
+  Parameters result;
+  std::unordered_map<const c10::TensorImpl*, size_t> seen;
+  for (const auto& item : module.named_parameters()) {
+    const auto [known, is_new] =
+        seen.emplace(item.value().unsafeGetTensorImpl(), result.names.size());
+    if (is_new) {
+      result.names.push_back(item.key());
+      result.tensors.push_back(item.value());
+    }
+    result.slot.push_back(known->second);
+  }
+  return result;
+}
+
+std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, const char* who) {
+  const std::string subject = std::string(who) + ": the module of type " + module.name();
+  // clone() runs reset() of every module, which draws from the global generator.
+  const KeptGenerator keep;
+  const Parameters before = parameters_of(module);
+  std::shared_ptr<torch::nn::Module> copy;
+  try {
+    copy = module.clone();
+  } catch (const c10::Error& error) {
+    throw std::invalid_argument(subject +
+                                " cannot be cloned. Derive it and its submodules from "
+                                "torch::nn::Cloneable<Itself> and create parameters, buffers and "
+                                "submodules in reset(). LibTorch says: " +
+                                error.what_without_backtrace());
+  }
+  if (!is_complete(*copy)) {
+    throw std::invalid_argument(subject +
+                                "'s clone lacks a submodule: a type derived from "
+                                "torch::nn::SequentialImpl must override clone()");
+  }
+  // A reset() that registers a submodule built elsewhere, instead of a new one, makes the copy
+  // share it, and Cloneable::clone() then swaps the tensors inside the shared submodule.
+  std::unordered_set<const c10::TensorImpl*> originals;
+  for (const auto& tensor : before.tensors) originals.insert(tensor.unsafeGetTensorImpl());
+  bool shared = parameters_of(module).slot != before.slot;
+  for (const auto& item : module.named_parameters()) {
+    shared |= originals.count(item.value().unsafeGetTensorImpl()) == 0;
+  }
+  const auto copies = copy->named_parameters();
+  for (const auto& item : copies)
+    shared |= originals.count(item.value().unsafeGetTensorImpl()) != 0;
+  if (shared) {
+    throw std::invalid_argument(subject +
+                                " shares submodules with its clone: reset() must create its "
+                                "submodules anew, not register existing ones");
+  }
+  const auto own = module.named_parameters();
+  bool same = own.size() == copies.size();
+  for (size_t k = 0; same && k < own.size(); ++k) {
+    same = own[k].value().sizes() == copies[k].value().sizes();
+  }
+  if (!same) {
+    throw std::invalid_argument(subject + " has a clone with other parameters than its own");
+  }
+  return copy;
+}
+
+}  // namespace descent::landscape

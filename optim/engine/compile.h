@@ -1,0 +1,491 @@
+#pragma once
+// Turns a rule's text into loops. Included only by the one file that compiles a rule, ahead of the
+// rule and after <descent/optim.h>, if that file needs it (every DESCENT_RULE that follows is
+// compiled here):
+//
+//   #include <descent/optim/engine/compile.h>
+//   #include "my_rule.h"                        // ends with DESCENT_RULE(MyRule)
+//
+// The loops are plain C++ over float and double that the compiler vectorises, once for each
+// instruction set. They need their own flags: without -O3 -fno-math-errno -fno-trapping-math they
+// are 7 times slower, and without -ffp-contract=off the instruction sets differ in the last bit.
+// CMake's descent_rules(target file.cpp) sets them.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include <descent/optim/engine/table.h>
+
+#ifndef DESCENT_KERNEL_FLAGS
+#error \
+    "compile a rule with descent_rules(<target> <file>.cpp) of CMake: its loops need flags of their own"
+#endif
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__)
+#define DESCENT_X86 1
+#define DESCENT_V3 __attribute__((target("arch=x86-64-v3"), noinline))
+#if defined(__clang__)
+#define DESCENT_V4 __attribute__((target("arch=x86-64-v4"), noinline))
+#else
+#define DESCENT_V4 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512"), noinline))
+#endif
+#else
+#define DESCENT_X86 0
+#endif
+#if defined(__clang__)
+#define DESCENT_INDEPENDENT _Pragma("clang loop vectorize(enable)")
+#else
+#define DESCENT_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+namespace descent::compile {
+
+/// Stands for the Form of a rule that has only one.
+struct OneForm {};
+
+template <class R>
+constexpr auto forms_of() {
+  if constexpr (requires { R::forms; })
+    return std::to_array(R::forms);
+  else
+    return std::array<OneForm, 1>{};
+}
+
+template <class R>
+constexpr int count_buffers() {
+  using S = typename R::template State<float>;
+  return std::is_empty_v<S> ? 0 : static_cast<int>(sizeof(S) / sizeof(float));
+}
+
+/// The members that DESCENT_BUFFERS lists.
+template <class R>
+constexpr int count_listed() {
+  typename R::template State<char> state{};
+  int count = 0;
+  R::template State<char>::each(state, [&](const char*, char&) { ++count; });
+  return count;
+}
+
+template <class R, std::size_t F>
+constexpr std::array<bool, kMaxBuffers> used_buffers() {
+  std::array<bool, kMaxBuffers> used{};
+  for (int i = 0; i < count_buffers<R>(); ++i) {
+    if constexpr (requires { R::buffers(forms_of<R>()[F]); })
+      used[i] = R::buffers(forms_of<R>()[F])[i];
+    else
+      used[i] = true;
+  }
+  return used;
+}
+
+/// The rule's text with its form filled in; `T` is a number type, `S` its scalar.
+template <class R, std::size_t F>
+struct Text {
+  static constexpr bool formed = requires { R::forms; };
+
+  template <class T, class S>
+  DESCENT_FN static void update(T& p, const T& g, typename R::template State<T>& s,
+                                const typename R::template Step<S>& k) {
+    if constexpr (formed)
+      R::template update<R::forms[F]>(p, g, s, k);
+    else
+      R::update(p, g, s, k);
+  }
+  template <class T, class S>
+  DESCENT_FN static Pair<T> measure(const T& p, const T& g, typename R::template State<T>& s,
+                                    const typename R::template Step<S>& k) {
+    if constexpr (formed)
+      return R::template measure<R::forms[F]>(p, g, s, k);
+    else
+      return R::measure(p, g, s, k);
+  }
+  template <class T, class S>
+  DESCENT_FN static void apply(T& p, const T& g, typename R::template State<T>& s,
+                               const typename R::template Step<S>& k, const S& trust) {
+    if constexpr (formed)
+      R::template apply<R::forms[F]>(p, g, s, k, trust);
+    else
+      R::apply(p, g, s, k, trust);
+  }
+};
+
+/// Shared and Step as the kernels use them, from the numbers in memory.
+template <class R, class T>
+struct Constants {
+  Shared<T> shared;
+  typename R::template Step<T> step;
+};
+template <class R, class T>
+DESCENT_FN Constants<R, T> constants(const void* k) {
+  using C = Constants<R, T>;
+  static_assert(std::is_trivially_copyable_v<C> &&
+                    sizeof(C) == sizeof(typename R::template Step<T>) + kShared * sizeof(T),
+                "all members of Step<T> must be of type T");
+  C c;
+  std::memcpy(&c, k, sizeof(C));
+  return c;
+}
+
+/// One element's state, gathered from and scattered to the buffers that the form uses.
+template <class R, std::size_t F, class T>
+struct Element {
+  static constexpr int N = count_buffers<R>();
+  static constexpr auto used = used_buffers<R, F>();
+  using State = typename R::template State<T>;
+
+  DESCENT_FN static State load(T* const* s, int64_t i) {
+    if constexpr (N == 0) {
+      return State{};
+    } else {
+      std::array<T, N> raw{};
+      gather(raw, s, i, std::make_index_sequence<N>{});
+      return std::bit_cast<State>(raw);
+    }
+  }
+  DESCENT_FN static void store(const State& state, T* const* s, int64_t i) {
+    if constexpr (N > 0) {
+      const auto raw = std::bit_cast<std::array<T, N>>(state);
+      scatter(raw, s, i, std::make_index_sequence<N>{});
+    }
+  }
+
+ private:
+  template <std::size_t... I>
+  DESCENT_FN static void gather(std::array<T, N>& raw, T* const* s, int64_t i,
+                                std::index_sequence<I...>) {
+    ((used[I] ? void(raw[I] = s[I][i]) : void()), ...);
+  }
+  template <std::size_t... I>
+  DESCENT_FN static void scatter(const std::array<T, N>& raw, T* const* s, int64_t i,
+                                 std::index_sequence<I...>) {
+    ((used[I] ? void(s[I][i] = raw[I]) : void()), ...);
+  }
+};
+
+/// g after the steps common to all rules, and p after a decoupled decay.
+template <bool Coupled, class P, class S>
+DESCENT_FN void prepare(P& p, P& g, const Shared<S>& k) {
+  g = k.scale * g;
+  if constexpr (Coupled)
+    g = g + k.decay * p;
+  else
+    p = k.keep * p;
+}
+
+template <class R, std::size_t F, bool Coupled, class T>
+DESCENT_FN void sweep(const Span& x, const void* numbers) {
+  const auto k = constants<R, T>(numbers);
+  T* const p = static_cast<T*>(x.p);
+  const T* const g = static_cast<const T*>(x.g);
+  T* s[kMaxBuffers];
+  for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(x.s[b]);
+  const int64_t n = x.n;
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    T parameter = p[i], gradient = g[i];
+    auto state = Element<R, F, T>::load(s, i);
+    prepare<Coupled>(parameter, gradient, k.shared);
+    Text<R, F>::template update<T, T>(parameter, gradient, state, k.step);
+    p[i] = parameter;
+    Element<R, F, T>::store(state, s, i);
+  }
+}
+
+// Norms in a fixed order, so that no instruction set, thread count or chunk changes a bit: 32 lanes
+// walk over a block, then blocks and lanes are added up in double, first to last.
+template <class R, std::size_t F, bool Coupled, class T>
+DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
+  const auto k = constants<R, T>(numbers);
+  const T* const p = static_cast<const T*>(x.p);
+  const T* const g = static_cast<const T*>(x.g);
+  T* s[kMaxBuffers];
+  for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(x.s[b]);
+  sums[0] = sums[1] = 0;
+  for (int64_t block = 0; block < x.n; block += kBlock) {
+    const int64_t end = std::min(block + kBlock, x.n);
+    T first[kLanes] = {}, second[kLanes] = {};
+    int64_t i = block;
+    for (; i + kLanes <= end; i += kLanes) {
+      DESCENT_INDEPENDENT
+      for (int lane = 0; lane < kLanes; ++lane) {
+        T parameter = p[i + lane], gradient = g[i + lane];
+        auto state = Element<R, F, T>::load(s, i + lane);
+        prepare<Coupled>(parameter, gradient, k.shared);
+        const Pair<T> pair = Text<R, F>::template measure<T, T>(parameter, gradient, state, k.step);
+        Element<R, F, T>::store(state, s, i + lane);
+        first[lane] += pair.first * pair.first;
+        second[lane] += pair.second * pair.second;
+      }
+    }
+    for (int lane = 0; i < end; ++i, ++lane) {
+      T parameter = p[i], gradient = g[i];
+      auto state = Element<R, F, T>::load(s, i);
+      prepare<Coupled>(parameter, gradient, k.shared);
+      const Pair<T> pair = Text<R, F>::template measure<T, T>(parameter, gradient, state, k.step);
+      Element<R, F, T>::store(state, s, i);
+      first[lane] += pair.first * pair.first;
+      second[lane] += pair.second * pair.second;
+    }
+    double total[2] = {0, 0};
+    for (int lane = 0; lane < kLanes; ++lane) {
+      total[0] += static_cast<double>(first[lane]);
+      total[1] += static_cast<double>(second[lane]);
+    }
+    sums[0] += total[0];
+    sums[1] += total[1];
+  }
+}
+
+template <class R, std::size_t F, bool Coupled, class T>
+DESCENT_FN void apply(const Span& x, const void* numbers, double trust) {
+  const auto k = constants<R, T>(numbers);
+  const T ratio = static_cast<T>(trust);
+  T* const p = static_cast<T*>(x.p);
+  const T* const g = static_cast<const T*>(x.g);
+  T* s[kMaxBuffers];
+  for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(x.s[b]);
+  const int64_t n = x.n;
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    T parameter = p[i], gradient = g[i];
+    auto state = Element<R, F, T>::load(s, i);
+    prepare<Coupled>(parameter, gradient, k.shared);
+    Text<R, F>::template apply<T, T>(parameter, gradient, state, k.step, ratio);
+    p[i] = parameter;
+    if constexpr (requires { R::apply_changes_state; }) Element<R, F, T>::store(state, s, i);
+  }
+}
+
+// One function per instruction set; the text above is inlined into each.
+#define DESCENT_INSTANCE(suffix, attribute)                                                     \
+  template <class R, std::size_t F, bool Coupled, class T>                                      \
+  attribute void sweep_##suffix(const Span& x, const void* k) {                                 \
+    sweep<R, F, Coupled, T>(x, k);                                                              \
+  }                                                                                             \
+  template <class R, std::size_t F, bool Coupled, class T>                                      \
+  attribute void measure_##suffix(const Span& x, const void* k, double* sums) {                 \
+    measure<R, F, Coupled, T>(x, k, sums);                                                      \
+  }                                                                                             \
+  template <class R, std::size_t F, bool Coupled, class T>                                      \
+  attribute void apply_##suffix(const Span& x, const void* k, double trust) {                   \
+    apply<R, F, Coupled, T>(x, k, trust);                                                       \
+  }                                                                                             \
+  template <class R, std::size_t F, bool Coupled, class T>                                      \
+  Kernels kernels_##suffix() {                                                                  \
+    if constexpr (requires { &R::trust; })                                                      \
+      return {nullptr, &measure_##suffix<R, F, Coupled, T>, &apply_##suffix<R, F, Coupled, T>}; \
+    else                                                                                        \
+      return {&sweep_##suffix<R, F, Coupled, T>, nullptr, nullptr};                             \
+  }
+DESCENT_INSTANCE(baseline, )
+#if DESCENT_X86
+DESCENT_INSTANCE(v3, DESCENT_V3)
+DESCENT_INSTANCE(v4, DESCENT_V4)
+#endif
+#undef DESCENT_INSTANCE
+
+template <class R, std::size_t F, bool Coupled, class T>
+std::array<Kernels, 3> kernels() {
+#if DESCENT_X86
+  return {kernels_baseline<R, F, Coupled, T>(), kernels_v3<R, F, Coupled, T>(),
+          kernels_v4<R, F, Coupled, T>()};
+#else
+  return {kernels_baseline<R, F, Coupled, T>(), Kernels{}, Kernels{}};
+#endif
+}
+
+/// The same text on whole tensors.
+template <class R, std::size_t F, bool Coupled>
+struct OnArrays {
+  using State = typename R::template State<Array>;
+  static State load(const Array* s) {
+    State state;
+    State::each(state, [&](const char*, Array& buffer) { buffer = *s++; });
+    return state;
+  }
+  static void store(const State& state, Array* s) {
+    State::each(state, [&](const char*, const Array& buffer) { *s++ = buffer; });
+  }
+  static void sweep(Array& p, const Array& gradient, Array* s, const double* numbers) {
+    const auto k = constants<R, double>(numbers);
+    Array g = gradient;
+    State state = load(s);
+    prepare<Coupled>(p, g, k.shared);
+    Text<R, F>::template update<Array, double>(p, g, state, k.step);
+    store(state, s);
+  }
+  static Pair<Array> measure(const Array& parameter, const Array& gradient, Array* s,
+                             const double* numbers) {
+    const auto k = constants<R, double>(numbers);
+    Array p = parameter, g = gradient;
+    State state = load(s);
+    prepare<Coupled>(p, g, k.shared);
+    Pair<Array> pair = Text<R, F>::template measure<Array, double>(p, g, state, k.step);
+    store(state, s);
+    return pair;
+  }
+  static void apply(Array& p, const Array& gradient, Array* s, const double* numbers,
+                    double trust) {
+    const auto k = constants<R, double>(numbers);
+    Array g = gradient;
+    State state = load(s);
+    prepare<Coupled>(p, g, k.shared);
+    Text<R, F>::template apply<Array, double>(p, g, state, k.step, trust);
+    store(state, s);
+  }
+  static ArrayKernels kernels() {
+    if constexpr (requires { &R::trust; })
+      return {nullptr, &measure, &apply};
+    else
+      return {&sweep, nullptr, nullptr};
+  }
+};
+
+template <class R, std::size_t F>
+RuleForm form() {
+  RuleForm form;
+  form.buffers = used_buffers<R, F>();
+  form.kernels[0] = {kernels<R, F, false, float>(), kernels<R, F, false, double>()};
+  form.arrays[0] = OnArrays<R, F, false>::kernels();
+  if constexpr (requires(typename R::Options o) { o.decay_mode; }) {
+    form.kernels[1] = {kernels<R, F, true, float>(), kernels<R, F, true, double>()};
+    form.arrays[1] = OnArrays<R, F, true>::kernels();
+  }
+  return form;
+}
+
+template <class R, std::size_t... F>
+std::vector<RuleForm> all_forms(std::index_sequence<F...>) {
+  return {form<R, F>()...};
+}
+
+/// What concerns the options only, for every shape of rule.
+template <class R>
+RuleTable options_table() {
+  using O = typename R::Options;
+  RuleTable t;
+  t.about = R::about;
+  t.defaults = fields::describe(O{});
+  t.make_options = [](const void* from) -> std::shared_ptr<void> {
+    return std::make_shared<O>(from ? *static_cast<const O*>(from) : O{});
+  };
+  t.problem = [](const void* o) { return fields::problem(*static_cast<const O*>(o)); };
+  t.set = [](void* o, std::string_view name, const OptionValue& value) {
+    return fields::set(*static_cast<O*>(o), name, value);
+  };
+  t.describe = [](const void* o) { return fields::describe(*static_cast<const O*>(o)); };
+  t.lr = [](void* o) { return &static_cast<O*>(o)->lr; };
+  t.coupled = [](const void* options) {
+    if constexpr (requires(O o) { o.decay_mode; }) {
+      const O& o = *static_cast<const O*>(options);
+      return o.decay_mode == DecayMode::Coupled && o.weight_decay != 0;
+    } else {
+      return false;
+    }
+  };
+  t.shared = [](const void* options) {
+    [[maybe_unused]] const O& o = *static_cast<const O*>(options);
+    Shared<double> shared{1, 0, 1};
+    if constexpr (requires { o.maximize; }) shared.scale = o.maximize ? -1 : 1;
+    if constexpr (requires { o.decay_mode; }) {
+      shared.decay = o.weight_decay;
+      if (o.decay_mode == DecayMode::Decoupled) shared.keep = 1 - o.lr * o.weight_decay;
+    }
+    return shared;
+  };
+  typename R::template State<char> state{};
+  R::template State<char>::each(state,
+                                [&](const char* name, char&) { t.buffers.emplace_back(name); });
+  return t;
+}
+
+template <class R>
+RuleTable make_table() {
+  using O = typename R::Options;
+  using Step = typename R::template Step<double>;
+  static_assert(count_buffers<R>() <= kMaxBuffers);
+  static_assert(count_buffers<R>() == count_listed<R>(),
+                "DESCENT_BUFFERS must list every member of State");
+  static_assert(kShared + sizeof(Step) / sizeof(double) <= kMaxConstants);
+  RuleTable t = options_table<R>();
+  t.norms = requires { &R::trust; };
+  t.forms = all_forms<R>(std::make_index_sequence<forms_of<R>().size()>{});
+  t.form = [](const void* o) {
+    if constexpr (requires { R::forms; }) {
+      const auto wanted = R::form(*static_cast<const O*>(o));
+      for (std::size_t i = 0; i < std::size(R::forms); ++i)
+        if (R::forms[i] == wanted) return static_cast<int>(i);
+      return -1;
+    } else {
+      return 0;
+    }
+  };
+  t.begin = [](const void* o, const Moment& at, double* step) {
+    const Step s = R::begin(*static_cast<const O*>(o), at);
+    std::memcpy(step, &s, sizeof(Step));
+    return static_cast<int>(sizeof(Step) / sizeof(double));
+  };
+  if constexpr (requires { &R::trust; })
+    t.trust = [](const void* o, const Norms& norms, int64_t dim) {
+      return R::trust(*static_cast<const O*>(o), norms, dim);
+    };
+  if constexpr (requires { &R::gradient_scale; }) {
+    t.needs_gradient_norm = [](const void* o) {
+      return R::needs_gradient_norm(*static_cast<const O*>(o));
+    };
+    t.gradient_scale = [](const void* o, double norm) {
+      return R::gradient_scale(*static_cast<const O*>(o), norm);
+    };
+  }
+  return t;
+}
+
+/// A tensor algorithm has one function on tensors and no loops.
+template <class R>
+concept TensorAlgorithm = requires(const typename R::Options& o, const TensorStep& step) {
+  R::update(o, step);
+};
+
+template <class R>
+RuleTable make_tensor_table() {
+  using O = typename R::Options;
+  RuleTable t = options_table<R>();
+  t.tensor_update = [](const void* o, const TensorStep& step) {
+    R::update(*static_cast<const O*>(o), step);
+  };
+  t.state_problem = [](const void* o, const at::Tensor* s, int64_t numel) {
+    return R::state_problem(*static_cast<const O*>(o), s, numel);
+  };
+  if constexpr (requires { &R::block_problem; })
+    t.block_problem = [](const void* o, int64_t numel) {
+      return R::block_problem(*static_cast<const O*>(o), numel);
+    };
+  if constexpr (requires { &R::joins_group; })
+    t.joins_group = [](const void* o) { return R::joins_group(*static_cast<const O*>(o)); };
+  return t;
+}
+
+}  // namespace descent::compile
+
+namespace descent {
+
+template <class Rule>
+const RuleTable& rule_table() {
+  static const RuleTable table = [] {
+    if constexpr (compile::TensorAlgorithm<Rule>)
+      return compile::make_tensor_table<Rule>();
+    else
+      return compile::make_table<Rule>();
+  }();
+  return table;
+}
+
+}  // namespace descent
+
+#define DESCENT_JOIN_(a, b) a##b
+#define DESCENT_JOIN(a, b) DESCENT_JOIN_(a, b)
+#undef DESCENT_RULE
+#define DESCENT_RULE(Rule)                                                            \
+  template const ::descent::RuleTable& ::descent::rule_table<Rule>();                 \
+  [[maybe_unused]] static const bool DESCENT_JOIN(descent_registered_, __COUNTER__) = \
+      ::descent::register_rule(::descent::rule_table<Rule>());

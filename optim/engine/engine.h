@@ -1,0 +1,91 @@
+#pragma once
+// How a step is carried out. Private to the engine.
+//
+//   collect   one item for every parameter that has a gradient, and every refusal: nothing changes
+//   yet prepare   missing state, step counts, the numbers that one step needs (once per group and
+//   step count) run       one parallel region over a list of 4096-element blocks; what no loop can
+//   take goes to the tensor pass
+//
+// The list is made anew in every step, which costs a few nanoseconds a tensor and is always right,
+// whatever the user did to groups, parameters, gradients and state in between.
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <descent/base/pass.h>
+#include <descent/optim/engine/norms.h>
+#include <descent/optim/engine/optimizer.h>
+
+namespace descent {
+
+struct OptimizerBase::Engine {
+  explicit Engine(const RuleTable& table) : rule(table) {}
+  void step(OptimizerBase& optimizer);
+
+ private:
+  enum class Kind : uint8_t { Float, Double, BFloat16, Half, Tensor };
+
+  /// A parameter that has a gradient. Small, because there is one for each.
+  struct Item {
+    const at::Tensor* parameter;
+    const at::Tensor* gradient;  ///< in the parameter's layout from `prepare` on
+    ParamState* state;
+    int64_t n;             ///< elements that the loops have to do, 0 for the tensor pass
+    uint32_t first_block;  ///< in the list of all blocks
+    uint32_t group, numbers;
+    Kind kind;
+    bool contiguous;  ///< the parameter, in row-major order
+    bool fresh;       ///< a buffer had to be created
+  };
+
+  /// A group's options and what they select.
+  struct Group {
+    GroupOptions* options;
+    const RuleForm* form;
+    bool coupled;
+    Shared<double> shared;
+  };
+
+  /// Shared and Step of one group at one moment, for both lanes.
+  struct Numbers {
+    uint32_t group;
+    Moment at;
+    std::array<double, kMaxConstants> doubles;
+    std::array<float, kMaxConstants> floats;
+  };
+
+  const RuleTable& rule;
+  // Kept from step to step, so that no step but the first allocates.
+  std::vector<Item> items_;
+  std::vector<Group> groups_;
+  std::vector<Numbers> numbers_;
+  std::vector<double> sums_;
+  std::vector<at::Tensor> copies_;  ///< gradients brought into their parameter's layout
+  uint32_t blocks_ = 0;
+  uint64_t serial_ = 0;  ///< counts the steps
+  Isa isa_ = Isa::Baseline;
+
+  void collect(OptimizerBase& optimizer);
+  Kind kind_of(const at::Tensor& parameter, bool contiguous) const;
+  void ensure_state(OptimizerBase& optimizer, Item& item) const;
+  void prepare(OptimizerBase& optimizer);
+  uint32_t numbers_for(uint32_t group, const Moment& at);
+  const void* constants(const Item& item) const;
+  const Kernels& kernels(const Item& item) const;
+
+  void run();
+  void run_elementwise(int64_t thread, int64_t threads) const;
+  void run_with_norms(int64_t thread, int64_t threads);
+  Span span(const Item& item) const;
+  void sweep(const Item& item, const Span& part) const;
+  void measure(const Item& item, const Span& part, double* sums) const;
+  void apply(const Item& item, const Span& part, double trust) const;
+  double trust(const Item& item, double first_squares, double second_squares) const;
+
+  double gradient_squares(const Item& item) const;
+  void scale_gradients();
+  void step_tensor(const Item& item) const;
+  void run_tensor_algorithm(OptimizerBase& optimizer);
+};
+
+}  // namespace descent

@@ -1,0 +1,267 @@
+#pragma once
+// One list of fields per struct. Range checks, saving, loading, comparing, printing, the registry
+// and the README's table are all derived from that list, so an option is written down three times
+// in one file: declared, listed, used. This header knows nothing of LibTorch.
+//
+//   struct Options {
+//     double lr = 1e-3;                      ///< step size
+//     std::array<double, 2> betas{0.9, 0.99};
+//     bool nesterov = false;
+//     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (nesterov))
+//   };
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#if defined(__CUDACC__)
+#define DESCENT_FN __host__ __device__ __forceinline__
+#elif defined(__GNUC__)
+#define DESCENT_FN inline __attribute__((always_inline))
+#else
+#define DESCENT_FN inline
+#endif
+
+namespace descent {
+
+/// The numbers that an option may hold: what an error message says, and the test.
+struct Domain {
+  const char* text;
+  bool (*holds)(double);
+};
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr Domain finite{"finite", [](double x) { return std::isfinite(x); }};
+inline constexpr Domain non_negative{"finite and >= 0",
+                                     [](double x) { return x >= 0 && x < kInfinity; }};
+inline constexpr Domain positive{"finite and > 0", [](double x) { return x > 0 && x < kInfinity; }};
+inline constexpr Domain unit{"in [0, 1)", [](double x) { return x >= 0 && x < 1; }};
+inline constexpr Domain closed_unit{"in [0, 1]", [](double x) { return x >= 0 && x <= 1; }};
+inline constexpr Domain not_negative{">= 0", [](double x) { return x >= 0; }};  // infinity allowed
+inline constexpr Domain at_least_one{"finite and >= 1",
+                                     [](double x) { return x >= 1 && x < kInfinity; }};
+
+/// A rule's word on options that are in range one by one but not together.
+struct Conflict {
+  const char* field;    ///< the option at fault
+  const char* allowed;  ///< what it must be, continuing "<field> = <value>, must be ..."
+};
+
+/// An option's value apart from its type: what the registry, files and the command line carry.
+struct OptionValue : std::variant<bool, double, std::vector<double>, std::string> {
+  using Base = std::variant<bool, double, std::vector<double>, std::string>;
+  OptionValue(bool x) : Base(x) {}
+  OptionValue(double x) : Base(x) {}
+  OptionValue(int x) : Base(static_cast<double>(x)) {}
+  OptionValue(int64_t x) : Base(static_cast<double>(x)) {}
+  OptionValue(const char* x) : Base(std::string(x)) {}
+  OptionValue(std::string x) : Base(std::move(x)) {}
+  OptionValue(std::vector<double> x) : Base(std::move(x)) {}
+  OptionValue(std::initializer_list<double> x) : Base(std::vector<double>(x)) {}
+};
+using OptionValues = std::vector<std::pair<std::string, OptionValue>>;
+
+/// "0.001", "true", "[0.9, 0.999]", "outside": shortest digits that read back exactly.
+std::string to_text(const OptionValue& value);
+/// The inverse of to_text; lists may also be written "0.9,0.999" or "0.9:0.999".
+OptionValue value_from_text(std::string_view text);
+/// Options written as "lr=0.1,betas=[0.9,0.95],nesterov=true" or as a JSON object; throws
+/// std::invalid_argument that names what cannot be read.
+OptionValues parse_options(std::string_view text);
+
+/// "FirstGrad" -> "first_grad": an enum value as options and files write it.
+std::string snake_case(std::string_view camel);
+/// Whether two spellings mean the same enum value: case and underscores do not matter.
+bool same_word(std::string_view a, std::string_view b);
+
+/// One option of a struct as a listing shows it.
+struct OptionInfo {
+  std::string name;
+  OptionValue value;    ///< the default
+  std::string allowed;  ///< "in [0, 1)", "true or false", "outside, inside or hat"
+};
+
+namespace fields {
+
+template <class T>
+struct IsArray : std::false_type {};
+template <std::size_t N>
+struct IsArray<std::array<double, N>> : std::true_type {};
+
+inline constexpr Domain anything{"", [](double) { return true; }};
+
+template <class E>
+std::string choices() {
+  std::string text;
+  const auto names = names_of(E{});
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + snake_case(names[i]);
+  return text;
+}
+
+template <class T>
+std::string allowed(const Domain& domain) {
+  if constexpr (std::is_same_v<T, bool>)
+    return "true or false";
+  else if constexpr (std::is_enum_v<T>)
+    return choices<T>();
+  else if constexpr (IsArray<T>::value)
+    return std::to_string(std::tuple_size_v<T>) + " numbers, each " + domain.text;
+  else if constexpr (std::is_same_v<T, int64_t>)
+    return std::string("a whole number, ") + domain.text;
+  else
+    return domain.text;
+}
+
+template <class T>
+OptionValue value_of(const T& field) {
+  if constexpr (std::is_enum_v<T>) {
+    const auto names = names_of(T{});
+    const auto i = static_cast<std::size_t>(field);
+    return i < names.size() ? snake_case(names[i]) : std::to_string(i);
+  } else if constexpr (IsArray<T>::value) {
+    return std::vector<double>(field.begin(), field.end());
+  } else {
+    return field;
+  }
+}
+
+template <class T>
+bool holds(const T& field, const Domain& domain) {
+  if constexpr (std::is_same_v<T, bool>)
+    return true;
+  else if constexpr (std::is_enum_v<T>)
+    return static_cast<std::size_t>(field) < names_of(T{}).size();
+  else if constexpr (IsArray<T>::value) {
+    for (double x : field)
+      if (!domain.holds(x)) return false;
+    return true;
+  } else
+    return domain.holds(static_cast<double>(field));
+}
+
+/// Writes `value` into `field`; false if the kind does not fit.
+template <class T>
+bool assign(T& field, const OptionValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value); text && !std::is_enum_v<T>) {
+    const OptionValue parsed = value_from_text(*text);
+    return !std::holds_alternative<std::string>(parsed) && assign(field, parsed);
+  }
+  if constexpr (std::is_same_v<T, bool>) {
+    if (const auto* x = std::get_if<bool>(&value)) return field = *x, true;
+  } else if constexpr (std::is_enum_v<T>) {
+    if (const auto* word = std::get_if<std::string>(&value)) {
+      const auto names = names_of(T{});
+      for (std::size_t i = 0; i < names.size(); ++i)
+        if (same_word(*word, names[i])) return field = static_cast<T>(i), true;
+    }
+  } else if constexpr (IsArray<T>::value) {
+    if (const auto* x = std::get_if<std::vector<double>>(&value); x && x->size() == field.size()) {
+      for (std::size_t i = 0; i < field.size(); ++i) field[i] = (*x)[i];
+      return true;
+    }
+  } else if constexpr (std::is_same_v<T, int64_t>) {
+    if (const auto* x = std::get_if<double>(&value);
+        x && *x == std::floor(*x) && std::abs(*x) < 9.0e15)
+      return field = static_cast<int64_t>(*x), true;
+  } else {
+    if (const auto* x = std::get_if<double>(&value)) return field = *x, true;
+  }
+  return false;
+}
+
+std::string out_of_range(std::string_view name, const OptionValue& value, std::string_view allowed);
+
+/// What is wrong with the options, "lr = -1, must be finite and >= 0", or "" when nothing is.
+template <class Options>
+std::string problem(const Options& options) {
+  std::string text;
+  Options::each(options, [&](const char* name, const auto& field, const Domain& domain = anything) {
+    using T = std::decay_t<decltype(field)>;
+    if (text.empty() && !holds(field, domain))
+      text = out_of_range(name, value_of(field), allowed<T>(domain));
+  });
+  if constexpr (requires { options.conflict(); }) {
+    if (text.empty())
+      if (const std::optional<Conflict> found = options.conflict())
+        Options::each(options, [&](const char* name, const auto& field, const Domain& = anything) {
+          if (std::string_view(name) == found->field)
+            text = out_of_range(name, value_of(field), found->allowed);
+        });
+  }
+  return text;
+}
+
+/// Every option with its value in `options` and what it may hold, in the order of the list.
+template <class Options>
+std::vector<OptionInfo> describe(const Options& options) {
+  std::vector<OptionInfo> list;
+  Options::each(options, [&](const char* name, const auto& field, const Domain& domain = anything) {
+    using T = std::decay_t<decltype(field)>;
+    list.push_back({name, value_of(field), allowed<T>(domain)});
+  });
+  return list;
+}
+
+std::string unknown_option(std::string_view name, const std::vector<OptionInfo>& known);
+
+/// Sets one option by name; what is wrong, or "". A number out of range is problem()'s to find.
+template <class Options>
+std::string set(Options& options, std::string_view wanted, const OptionValue& value) {
+  bool found = false;
+  std::string text;
+  Options::each(options, [&](const char* name, auto& field, const Domain& domain = anything) {
+    using T = std::decay_t<decltype(field)>;
+    if (wanted != name) return;
+    found = true;
+    if (!assign(field, value)) text = out_of_range(name, value, allowed<T>(domain));
+  });
+  return found ? text : unknown_option(wanted, describe(options));
+}
+
+}  // namespace fields
+}  // namespace descent
+
+// A loop over the arguments of a macro (C++20's __VA_OPT__): up to 64 of them.
+#define DESCENT_PARENS ()
+#define DESCENT_EXPAND(...) \
+  DESCENT_EXPAND3(DESCENT_EXPAND3(DESCENT_EXPAND3(DESCENT_EXPAND3(__VA_ARGS__))))
+#define DESCENT_EXPAND3(...) \
+  DESCENT_EXPAND2(DESCENT_EXPAND2(DESCENT_EXPAND2(DESCENT_EXPAND2(__VA_ARGS__))))
+#define DESCENT_EXPAND2(...) \
+  DESCENT_EXPAND1(DESCENT_EXPAND1(DESCENT_EXPAND1(DESCENT_EXPAND1(__VA_ARGS__))))
+#define DESCENT_EXPAND1(...) __VA_ARGS__
+#define DESCENT_EACH(m, ...) __VA_OPT__(DESCENT_EXPAND(DESCENT_EACH_(m, __VA_ARGS__)))
+#define DESCENT_EACH_(m, x, ...) m(x) __VA_OPT__(DESCENT_AGAIN DESCENT_PARENS(m, __VA_ARGS__))
+#define DESCENT_AGAIN() DESCENT_EACH_
+#define DESCENT_OPTION(item) DESCENT_OPTION_ item
+#define DESCENT_OPTION_(name, ...) f(#name, self.name __VA_OPT__(, ) __VA_ARGS__);
+#define DESCENT_BUFFER(name) f(#name, self.name);
+#define DESCENT_NAME(name) #name,
+
+/// Lists a struct's options: (name) or (name, domain).
+#define DESCENT_OPTIONS(...)                      \
+  template <class Self, class F>                  \
+  static constexpr void each(Self& self, F&& f) { \
+    DESCENT_EACH(DESCENT_OPTION, __VA_ARGS__)     \
+  }
+
+/// Lists a state's buffers, by Python torch.optim's names.
+#define DESCENT_BUFFERS(...)                                                        \
+  template <class Self, class F>                                                    \
+  static constexpr void each([[maybe_unused]] Self& self, [[maybe_unused]] F&& f) { \
+    DESCENT_EACH(DESCENT_BUFFER, __VA_ARGS__)                                       \
+  }
+
+/// An enum whose values options and files write in snake_case.
+#define DESCENT_ENUM(Name, ...)                                                        \
+  enum class Name { __VA_ARGS__ };                                                     \
+  inline auto names_of(Name) {                                                         \
+    return std::to_array<std::string_view>({DESCENT_EACH(DESCENT_NAME, __VA_ARGS__)}); \
+  }

@@ -1,0 +1,36 @@
+#pragma once
+// The whole vocabulary of an update rule, one name per operation for every number type: float and
+// double here (CPU loops and CUDA threads), tensors in array.h. Together with + - * / these
+// operations are correctly rounded everywhere, which is why every pass gives the same bits. Rules
+// in descent::rules write sqrt(x); a rule of your own elsewhere writes descent::math::sqrt(x),
+// because ::sqrt of a float may be a double.
+#include <cmath>
+
+#include <descent/optim/engine/fields.h>
+
+namespace descent::math {
+
+DESCENT_FN float sqrt(float x) { return ::sqrtf(x); }
+DESCENT_FN double sqrt(double x) { return ::sqrt(x); }
+DESCENT_FN float abs(float x) { return ::fabsf(x); }
+DESCENT_FN double abs(double x) { return ::fabs(x); }
+
+/// a where `which` holds, else b.
+DESCENT_FN float select(bool which, float a, float b) { return which ? a : b; }
+DESCENT_FN double select(bool which, double a, double b) { return which ? a : b; }
+
+/// The larger (smaller) of two; a where they do not compare.
+template <class T>
+DESCENT_FN T max(const T& a, const T& b) {
+  return select(a < b, b, a);
+}
+template <class T>
+DESCENT_FN T min(const T& a, const T& b) {
+  return select(b < a, b, a);
+}
+
+/// -1, 0 or 1; of NaN 0, as torch.sign on the CPU.
+DESCENT_FN float sign(float x) { return static_cast<float>(0 < x) - static_cast<float>(x < 0); }
+DESCENT_FN double sign(double x) { return static_cast<double>(0 < x) - static_cast<double>(x < 0); }
+
+}  // namespace descent::math

@@ -1,0 +1,22 @@
+#pragma once
+#include <algorithm>
+
+#include <descent/optim/engine/table.h>
+
+namespace descent {
+
+/// The sum of squares of n numbers in the order in which rules with norms add up theirs: 32 lanes
+/// inside a block, then lanes and blocks in double, first to last. Every instruction set gives the
+/// same bits.
+double square_sum(Lane lane, Isa isa, const void* x, int64_t n);
+
+/// Norms of long tensors are added up in pieces that threads share, each piece first to last, then
+/// the pieces: at most kPieces of them, whole blocks, chosen by the length alone so that no thread
+/// count changes a bit.
+inline constexpr int64_t kPieces = 256;
+inline int64_t piece_length(int64_t n) {
+  const int64_t blocks = (n + kBlock - 1) / kBlock;
+  return kBlock * std::max<int64_t>(1, (blocks + kPieces - 1) / kPieces);
+}
+
+}  // namespace descent

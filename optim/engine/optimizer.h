@@ -1,0 +1,175 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <torch/optim/optimizer.h>
+
+#include <descent/optim/engine/table.h>
+
+namespace descent {
+
+/// The options of one parameter group, as LibTorch's groups hold them. Schedulers reach the
+/// learning rate through get_lr and set_lr; a value out of range is refused by the next step.
+class GroupOptions : public torch::optim::OptimizerOptions {
+ public:
+  /// A copy of the rule's Options at `from`, or its defaults.
+  GroupOptions(const RuleTable& rule, const void* from);
+  GroupOptions(const GroupOptions& other) : GroupOptions(other.rule_, other.value_.get()) {}
+
+  std::unique_ptr<OptimizerOptions> clone() const override;
+  double get_lr() const override;
+  void set_lr(double lr) override;
+  void serialize(torch::serialize::OutputArchive& archive) const override;
+  void serialize(torch::serialize::InputArchive& archive) override;
+
+  const RuleTable& rule() const { return rule_; }
+  void* value() { return value_.get(); }
+  const void* value() const { return value_.get(); }
+
+  /// "lr=0.001,betas=[0.9, 0.999],...": every option, digits that read back exactly.
+  std::string text() const;
+  /// Sets options by name. Throws c10::Error naming class, option, value and what is allowed, and
+  /// changes nothing, if a name is unknown or a value does not fit.
+  void set(const OptionValues& changes);
+  /// The same from what text() wrote.
+  void set(const std::string& text);
+  /// Throws c10::Error naming class, option, value and what is allowed unless all are in range.
+  void check() const;
+
+ private:
+  const RuleTable& rule_;
+  std::shared_ptr<void> value_;
+};
+
+/// What an optimizer remembers of one parameter.
+struct ParamState final : torch::optim::OptimizerParamState {
+  int64_t step = 0;  ///< steps taken, gradients missed not counted
+  std::array<at::Tensor, kMaxBuffers>
+      buffers{};  ///< in the order of rule->buffers, undefined: none
+  const RuleTable* rule = nullptr;
+  /// Keeps the parameter's address from being given to another tensor, which would inherit this
+  /// state.
+  c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> parameter;
+  uint64_t collected =
+      0;  ///< the last step that found it in a group, to notice if one finds it twice
+
+  ParamState(const RuleTable& rule, const at::Tensor& parameter);
+
+  /// The buffer of that name ("exp_avg"), undefined if there is none yet; c10::Error for unknown
+  /// names.
+  at::Tensor& buffer(std::string_view name);
+
+  std::unique_ptr<OptimizerParamState> clone() const override;
+  void serialize(torch::serialize::OutputArchive& archive) const override;
+  void serialize(torch::serialize::InputArchive& archive) override;
+};
+
+/// What all optimizers of this library share: groups, validation, the step, checkpoints.
+///
+/// Differences from LibTorch's own classes, all deliberate:
+/// - A group's options are taken verbatim, and a group without options is a copy of the defaults;
+/// since LibTorch 2.12
+///   a call through torch::optim::Optimizer& replaces them by the defaults, so call add_group or
+///   add_param_group on the object itself.
+/// - Undefined, non-leaf, integral, complex and duplicate parameters, empty lists, options of
+/// another class and values
+///   out of range are refused in every group.
+/// - A parameter without gradient is untouched and gets no state. Gradients are never written.
+class OptimizerBase : public torch::optim::Optimizer {
+ public:
+  OptimizerBase(std::vector<torch::optim::OptimizerParamGroup> groups,
+                std::unique_ptr<GroupOptions> defaults);
+  OptimizerBase(OptimizerBase&&) noexcept;
+  OptimizerBase& operator=(OptimizerBase&&) noexcept;
+  ~OptimizerBase() override;
+
+  /// One step. The closure, if any, is called once, with gradients enabled, before anything
+  /// changes; its value is returned. Throws c10::Error, with parameters and state as they were, for
+  /// sparse gradients, gradients of another shape and options out of range.
+  at::Tensor step(LossClosure closure = nullptr) override;
+
+  /// Adds a group; its options as they are, or a copy of the defaults if it has none.
+  void add_param_group(const torch::optim::OptimizerParamGroup& group);
+  /// Adds a group whose options are the defaults with `changes` made to them by name.
+  void add_group(std::vector<at::Tensor> params, const OptionValues& changes = {});
+
+  /// A group's options by name and value; c10::Error if there is no such group.
+  GroupOptions& group_options(size_t group = 0);
+
+  /// What is remembered of a parameter; null before its first step.
+  ParamState* state_of(const at::Tensor& parameter);
+
+  const RuleTable& rule() const { return *rule_; }
+
+  /// Writes everything that is needed to go on bit for bit: options of all groups, steps, buffers.
+  /// Parameters are named by position, so equal optimizers write equal bytes.
+  void save(torch::serialize::OutputArchive& archive) const override;
+  /// Replaces options and state by those of the archive, cast to each parameter's dtype, device and
+  /// layout. Throws c10::Error, with nothing changed, for another class, another number of groups
+  /// or parameters, other shapes, values out of range or a format newer than this library.
+  void load(torch::serialize::InputArchive& archive) override;
+
+ private:
+  struct Engine;
+
+  /// Refuses parameters that cannot be optimized, or that are in a group or twice in `params`
+  /// already.
+  void check_params(const std::vector<at::Tensor>& params) const;
+  void check_blocks(const torch::optim::OptimizerParamGroup& group,
+                    const GroupOptions& options) const;
+  static void check_param(const char* name, const at::Tensor& p, size_t position);
+  const GroupOptions& checked_options(const torch::optim::OptimizerParamGroup& group) const;
+  GroupOptions& checked_options(torch::optim::OptimizerParamGroup& group) const;
+
+  const RuleTable* rule_;
+  std::unique_ptr<Engine> engine_;
+};
+
+/// An optimizer: `Rule`'s update as one pass over the memory of all parameters of all groups.
+///
+///   descent::Lion opt(net->parameters(), {.lr = 3e-4, .weight_decay = 0.1});
+///   opt.add_group(head->parameters(), [](auto& o) { o.lr *= 10; });
+template <class Rule>
+class Optimizer final : public OptimizerBase {
+ public:
+  using Options = typename Rule::Options;
+
+  /// Options as a group holds them: OptimizerParamGroup(params,
+  /// std::make_unique<Lion::GroupOptions>(options)).
+  struct GroupOptions final : descent::GroupOptions {
+    explicit GroupOptions(const Options& o) : descent::GroupOptions(rule_table<Rule>(), &o) {}
+  };
+
+  explicit Optimizer(std::vector<at::Tensor> params, const Options& defaults = {})
+      : Optimizer(one_group(std::move(params)), defaults) {}
+  explicit Optimizer(std::vector<torch::optim::OptimizerParamGroup> groups,
+                     const Options& defaults = {})
+      : OptimizerBase(std::move(groups), std::make_unique<GroupOptions>(defaults)) {}
+
+  /// A group's options, to be read or changed between steps.
+  Options& options(size_t group = 0) {
+    return *static_cast<Options*>(group_options(group).value());
+  }
+
+  using OptimizerBase::add_group;
+  /// Adds a group whose options start as a copy of the defaults; `edit` changes what differs.
+  template <class Edit>
+  requires std::is_invocable_v<Edit, Options&>
+  void add_group(std::vector<at::Tensor> params, Edit edit) {
+    Options o =
+        *static_cast<const Options*>(static_cast<const descent::GroupOptions&>(*defaults_).value());
+    edit(o);
+    add_param_group({std::move(params), std::make_unique<GroupOptions>(o)});
+  }
+
+ private:
+  static std::vector<torch::optim::OptimizerParamGroup> one_group(std::vector<at::Tensor> params) {
+    std::vector<torch::optim::OptimizerParamGroup> groups;
+    groups.emplace_back(std::move(params));
+    return groups;
+  }
+};
+
+}  // namespace descent

@@ -1,0 +1,526 @@
+#include <algorithm>
+#include <cmath>
+#include <unordered_set>
+#include <utility>
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <omp.h>
+
+#include <descent/optim/engine/engine.h>
+#include <descent/optim/engine/low_precision.h>
+
+#if AT_PARALLEL_OPENMP && !defined(_OPENMP)
+#error "this file needs OpenMP: without it a step would silently run on one thread"
+#endif
+
+namespace descent {
+namespace {
+
+/// Below this many elements one thread is faster than waking another.
+constexpr int64_t kSerial = 32768;
+/// Rules with norms read a tensor twice: up to this many elements one thread does both while it is
+/// in its cache.
+constexpr int64_t kWhole = 65536;
+
+/// Whether `x` lies in memory as the dense tensor `p` of the same sizes does.
+bool same_layout(const at::Tensor& x, const at::Tensor& p, bool p_is_contiguous) {
+  return (p_is_contiguous && x.is_contiguous()) || x.strides() == p.strides();
+}
+
+/// n elements of a span, from `first` on.
+Span part(Span span, int64_t element_size, int64_t first, int64_t n) {
+  const int64_t bytes = first * element_size;
+  span.p = static_cast<char*>(span.p) + bytes;
+  span.g = static_cast<const char*>(span.g) + bytes;
+  for (auto& s : span.s)
+    if (s != nullptr) s = static_cast<char*>(s) + bytes;
+  span.n = n;
+  return span;
+}
+
+/// The numbers of a tensor one after another: in the order of memory where it is dense, as the
+/// loops read them.
+at::Tensor in_memory_order(const at::Tensor& x) {
+  if (x.is_non_overlapping_and_dense()) return x.as_strided({x.numel()}, {1});
+  return x.contiguous().view(-1);
+}
+
+double sum_of_squares(const at::Tensor& x, Isa isa) {
+  if (!x.device().is_cpu()) {
+    const at::Tensor wide = x.to(at::kDouble);
+    return (wide * wide).sum().item<double>();
+  }
+  const at::Tensor flat = in_memory_order(x);
+  const Lane lane = x.scalar_type() == at::kDouble ? Lane::Double : Lane::Float;
+  const auto* numbers = static_cast<const char*>(flat.const_data_ptr());
+  const int64_t n = flat.numel(), piece = piece_length(n);
+  double total = 0;
+  for (int64_t i = 0; i < n; i += piece)
+    total += square_sum(lane, isa, numbers + i * x.element_size(), std::min(piece, n - i));
+  return total;
+}
+
+/// The type that a parameter is computed in.
+at::ScalarType computed_in(const at::Tensor& parameter) {
+  return parameter.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+}  // namespace
+
+at::Tensor OptimizerBase::step(LossClosure closure) {
+  at::Tensor loss;
+  if (closure) {
+    const at::AutoGradMode with_gradients(true);
+    loss = closure();
+  }
+  const at::NoGradGuard no_grad;
+  engine_->step(*this);
+  return loss;
+}
+
+void OptimizerBase::Engine::step(OptimizerBase& optimizer) {
+  collect(optimizer);
+  if (rule.tensor_update != nullptr) {
+    run_tensor_algorithm(optimizer);
+  } else {
+    prepare(optimizer);
+    run();
+  }
+  copies_.clear();
+}
+
+OptimizerBase::Engine::Kind OptimizerBase::Engine::kind_of(const at::Tensor& p,
+                                                           bool contiguous) const {
+  if (rule.forms.empty() || !p.device().is_cpu()) return Kind::Tensor;
+  if (!contiguous && !p.is_non_overlapping_and_dense()) return Kind::Tensor;
+  switch (p.scalar_type()) {
+    case at::kFloat:
+      return Kind::Float;
+    case at::kDouble:
+      return Kind::Double;
+    case at::kBFloat16:
+      return Kind::BFloat16;
+    case at::kHalf:
+      return Kind::Half;
+    default:
+      return Kind::Tensor;
+  }
+}
+
+void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
+  const char* const name = rule.about.name;
+  const Pass pass = current_pass();
+  isa_ = pass == Pass::V4 ? Isa::V4 : pass == Pass::V3 ? Isa::V3 : Isa::Baseline;
+  items_.clear();
+  groups_.clear();
+  ++serial_;
+  auto& groups = optimizer.param_groups_;
+  size_t count = 0;
+  for (const auto& group : groups) count += group.params().size();
+  items_.reserve(count);
+  std::unordered_set<const void*> newcomers;
+  for (uint32_t g = 0; g < groups.size(); ++g) {
+    GroupOptions& options = optimizer.checked_options(groups[g]);
+    options.check();
+    const void* const o = options.value();
+    groups_.push_back({&options, rule.forms.empty() ? nullptr : &rule.forms[rule.form(o)],
+                       rule.coupled(o), rule.shared(o)});
+    const auto& params = groups[g].params();
+    for (size_t i = 0; i < params.size(); ++i) {
+      const at::Tensor& p = params[i];
+      TORCH_CHECK(p.defined(), name, ": params[", i, "] is undefined, must be a tensor");
+      const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
+      if (!gradient.defined()) continue;
+      TORCH_CHECK(gradient.layout() == at::kStrided, name, ": the gradient of params[", i,
+                  "] of group ", g, " has layout ", gradient.layout(), ", must be strided");
+      TORCH_CHECK(gradient.sizes() == p.sizes(), name, ": the gradient of params[", i,
+                  "] of group ", g, " has sizes ", gradient.sizes(), ", must be ", p.sizes());
+      const auto known = optimizer.state_.find(p.unsafeGetTensorImpl());
+      ParamState* state = nullptr;
+      bool once = true;
+      if (known != optimizer.state_.end()) {
+        state = static_cast<ParamState*>(known->second.get());
+        once = std::exchange(state->collected, serial_) != serial_;
+      } else {
+        // LibTorch lets users push parameters into a group's list: then this is their door.
+        check_param(name, p, i);
+        once = newcomers.insert(p.unsafeGetTensorImpl()).second;
+      }
+      TORCH_CHECK(once, name, ": params[", i, "] of group ", g,
+                  " is in the groups twice, must be there once");
+      const bool contiguous = p.is_contiguous();
+      const Kind kind = pass == Pass::Tensor ? Kind::Tensor : kind_of(p, contiguous);
+      items_.push_back({.parameter = &p,
+                        .gradient = &gradient,
+                        .state = state,
+                        .n = 0,
+                        .first_block = 0,
+                        .group = g,
+                        .numbers = 0,
+                        .kind = kind,
+                        .contiguous = contiguous,
+                        .fresh = false});
+    }
+    if (rule.block_problem != nullptr) optimizer.check_blocks(groups[g], options);
+  }
+}
+
+/// Creates what is missing of an item's state and brings what is there into the parameter's layout.
+void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) const {
+  const at::Tensor& p = *item.parameter;
+  if (item.state == nullptr) {
+    auto state = std::make_unique<ParamState>(rule, p);
+    item.state = state.get();
+    optimizer.state_[p.unsafeGetTensorImpl()] = std::move(state);
+  }
+  const auto& used = groups_[item.group].form->buffers;
+  for (size_t b = 0; b < rule.buffers.size(); ++b) {
+    if (!used[b]) continue;
+    at::Tensor& buffer = item.state->buffers[b];
+    if (!buffer.defined()) {
+      buffer = at::zeros_like(p);
+      item.fresh = true;
+    } else if (item.kind != Kind::Tensor &&
+               (buffer.scalar_type() != p.scalar_type() || !buffer.device().is_cpu() ||
+                !same_layout(buffer, p, item.contiguous))) {
+      buffer = at::empty_like(p).copy_(buffer);
+    }
+  }
+}
+
+void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
+  numbers_.clear();
+  blocks_ = 0;
+  for (auto& item : items_) {
+    ensure_state(optimizer, item);
+    if (item.kind == Kind::Tensor) continue;
+    const at::Tensor& p = *item.parameter;
+    const at::Tensor& g = *item.gradient;
+    if (g.scalar_type() == p.scalar_type() && g.device().is_cpu() &&
+        same_layout(g, p, item.contiguous))
+      continue;
+    copies_.reserve(items_.size());  // items point into it
+    copies_.push_back(at::empty_like(p).copy_(g));
+    item.gradient = &copies_.back();
+  }
+  for (auto& item : items_) {
+    item.numbers = numbers_for(item.group, {++item.state->step, item.fresh});
+    item.first_block = blocks_;
+    if (item.kind == Kind::Tensor) continue;
+    item.n = item.parameter->numel();
+    // The loops write behind autograd's back: a graph that has saved this parameter must notice.
+    auto* const impl = item.parameter->unsafeGetTensorImpl();
+    if (!impl->is_inference()) impl->bump_version();
+    blocks_ += static_cast<uint32_t>((item.n + kBlock - 1) / kBlock);
+  }
+}
+
+uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const Moment& at) {
+  for (auto i = static_cast<uint32_t>(numbers_.size()); i-- > 0;)
+    if (numbers_[i].group == group && numbers_[i].at == at) return i;
+  Numbers& numbers = numbers_.emplace_back();
+  numbers.group = group;
+  numbers.at = at;
+  const Shared<double>& shared = groups_[group].shared;
+  numbers.doubles[0] = shared.scale;
+  numbers.doubles[1] = shared.decay;
+  numbers.doubles[2] = shared.keep;
+  const int count =
+      kShared + rule.begin(groups_[group].options->value(), at, numbers.doubles.data() + kShared);
+  for (int i = 0; i < count; ++i) numbers.floats[i] = static_cast<float>(numbers.doubles[i]);
+  return static_cast<uint32_t>(numbers_.size() - 1);
+}
+
+const void* OptimizerBase::Engine::constants(const Item& item) const {
+  const Numbers& numbers = numbers_[item.numbers];
+  return item.kind == Kind::Double ? static_cast<const void*>(numbers.doubles.data())
+                                   : numbers.floats.data();
+}
+
+const Kernels& OptimizerBase::Engine::kernels(const Item& item) const {
+  const Group& group = groups_[item.group];
+  return group.form->kernels[group.coupled][item.kind == Kind::Double][static_cast<size_t>(isa_)];
+}
+
+void OptimizerBase::Engine::run() {
+  scale_gradients();
+  for (auto& item : items_)
+    if (item.kind == Kind::Tensor) step_tensor(item);
+  if (blocks_ == 0) return;
+  if (rule.norms) sums_.resize(static_cast<size_t>(2 * 2 * kPieces));
+
+  int64_t elements = 0;
+  for (const auto& item : items_) elements += item.n;
+  const bool alone = elements < kSerial || at::in_parallel_region();
+  const int64_t threads = alone ? 1 : std::min<int64_t>(at::get_num_threads(), blocks_);
+  const auto work = [&](int64_t thread, int64_t count) {
+    if (rule.norms)
+      run_with_norms(thread, count);
+    else
+      run_elementwise(thread, count);
+  };
+  if (threads <= 1) return work(0, 1);
+#pragma omp parallel num_threads(static_cast <int>(threads))
+  work(omp_get_thread_num(), omp_get_num_threads());
+}
+
+/// Where an item's numbers lie.
+Span OptimizerBase::Engine::span(const Item& item) const {
+  Span span{item.parameter->mutable_data_ptr(), item.gradient->const_data_ptr(), {}, item.n};
+  const auto& used = groups_[item.group].form->buffers;
+  for (size_t b = 0; b < rule.buffers.size(); ++b)
+    if (used[b]) span.s[b] = item.state->buffers[b].mutable_data_ptr();
+  return span;
+}
+
+void OptimizerBase::Engine::sweep(const Item& item, const Span& part) const {
+  const Kernels& loops = kernels(item);
+  const void* const k = constants(item);
+  if (item.kind == Kind::BFloat16)
+    sweep_short(Short::BFloat16, isa_, loops, part, k);
+  else if (item.kind == Kind::Half)
+    sweep_short(Short::Half, isa_, loops, part, k);
+  else
+    loops.sweep(part, k);
+}
+
+void OptimizerBase::Engine::measure(const Item& item, const Span& part, double* sums) const {
+  const Kernels& loops = kernels(item);
+  const void* const k = constants(item);
+  if (item.kind == Kind::BFloat16)
+    measure_short(Short::BFloat16, isa_, loops, part, k, sums);
+  else if (item.kind == Kind::Half)
+    measure_short(Short::Half, isa_, loops, part, k, sums);
+  else
+    loops.measure(part, k, sums);
+}
+
+void OptimizerBase::Engine::apply(const Item& item, const Span& part, double trust) const {
+  const Kernels& loops = kernels(item);
+  const void* const k = constants(item);
+  if (item.kind == Kind::BFloat16)
+    apply_short(Short::BFloat16, isa_, loops, part, k, trust);
+  else if (item.kind == Kind::Half)
+    apply_short(Short::Half, isa_, loops, part, k, trust);
+  else
+    loops.apply(part, k, trust);
+}
+
+double OptimizerBase::Engine::trust(const Item& item, double first, double second) const {
+  return rule.trust(groups_[item.group].options->value(), {std::sqrt(first), std::sqrt(second)},
+                    item.parameter->dim());
+}
+
+void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) const {
+  const int64_t begin = blocks_ * thread / threads, end = blocks_ * (thread + 1) / threads;
+  if (begin == end) return;
+  auto item = std::upper_bound(items_.begin(), items_.end(), begin,
+                               [](int64_t block, const Item& x) { return block < x.first_block; });
+  for (--item; item != items_.end() && item->first_block < end; ++item) {
+    const int64_t from = std::max<int64_t>(0, begin - item->first_block) * kBlock;
+    const int64_t to = std::min((end - item->first_block) * kBlock, item->n);
+    if (from < to)
+      sweep(*item, part(span(*item), item->parameter->element_size(), from, to - from));
+  }
+}
+
+// A tensor is read twice, so both times should fall into one stay in the cache. Short tensors are
+// one thread's, from start to end. On a long one all threads work together, tensor after tensor;
+// the second reading runs backwards, because what was read last is still there.
+void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
+  const auto together = [&](const Item& item) { return item.n > kWhole && threads > 1; };
+  const int64_t first_block = blocks_ * thread / threads;
+  const int64_t end_block = blocks_ * (thread + 1) / threads;
+  bool odd = false;
+  for (const bool long_ones : {true, false}) {
+    for (const auto& item : items_) {
+      if (item.n == 0 || together(item) != long_ones) continue;
+      if (!long_ones && (item.first_block < first_block || item.first_block >= end_block)) continue;
+      const Span whole = span(item);
+      const int64_t size = item.parameter->element_size();
+      const int64_t length = piece_length(item.n), pieces = (item.n + length - 1) / length;
+      const auto piece = [&](int64_t i) {
+        return part(whole, size, i * length, std::min(length, item.n - i * length));
+      };
+      const int64_t begin = long_ones ? pieces * thread / threads : 0;
+      const int64_t end = long_ones ? pieces * (thread + 1) / threads : pieces;
+      // Each thread has sums of its own for short tensors. Long ones take two sets of common sums
+      // in turn: a quick thread may be at the next tensor while a slow one still adds up this.
+      double own[2 * kWhole / kBlock];
+      double* const sums =
+          !long_ones && pieces <= kWhole / kBlock ? own : sums_.data() + (odd ? 2 * kPieces : 0);
+      odd = !odd;
+      for (int64_t i = begin; i < end; ++i) measure(item, piece(i), sums + 2 * i);
+      if (long_ones) {
+#pragma omp barrier
+      }
+      double first = 0, second = 0;
+      for (int64_t i = 0; i < pieces; ++i) {
+        first += sums[2 * i];
+        second += sums[2 * i + 1];
+      }
+      const double ratio = trust(item, first, second);
+      for (int64_t i = end; i-- > begin;) apply(item, piece(i), ratio);
+    }
+  }
+}
+
+double OptimizerBase::Engine::gradient_squares(const Item& item) const {
+  const int64_t n = item.n;
+  if (item.kind == Kind::Tensor)
+    return sum_of_squares(item.gradient->to(computed_in(*item.parameter)), isa_);
+  const Lane lane = item.kind == Kind::Double ? Lane::Double : Lane::Float;
+  const int64_t piece = piece_length(n), bytes = item.parameter->element_size();
+  const auto* const g = static_cast<const char*>(item.gradient->const_data_ptr());
+  const bool is_short = item.kind == Kind::BFloat16 || item.kind == Kind::Half;
+  double total = 0;
+  for (int64_t i = 0; i < n; i += piece) {
+    const int64_t end = std::min(i + piece, n);
+    if (!is_short) {
+      total += square_sum(lane, isa_, g + i * bytes, end - i);
+      continue;
+    }
+    const Short type = item.kind == Kind::BFloat16 ? Short::BFloat16 : Short::Half;
+    double sum = 0;
+    for (int64_t block = i; block < end; block += kBlock) {
+      float wide[kBlock];
+      const int64_t count = std::min(kBlock, end - block);
+      widen(type, isa_, reinterpret_cast<const uint16_t*>(g) + block, wide, count);
+      sum += square_sum(Lane::Float, isa_, wide, count);
+    }
+    total += sum;
+  }
+  return total;
+}
+
+/// Where an option scales gradients by the norm of all of them (LAMB's max_grad_norm), that needs a
+/// reading ahead of the step.
+void OptimizerBase::Engine::scale_gradients() {
+  if (rule.needs_gradient_norm == nullptr ||
+      std::none_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+        return rule.needs_gradient_norm(group.options->value());
+      }))
+    return;
+  const auto count = static_cast<int64_t>(items_.size());
+  sums_.resize(std::max(sums_.size(), static_cast<size_t>(count)));
+  const bool alone = blocks_ * kBlock < kSerial || at::in_parallel_region();
+  const auto measure_item = [&](int64_t i) {
+    if (items_[i].kind != Kind::Tensor) sums_[i] = gradient_squares(items_[i]);
+  };
+  if (alone || at::get_num_threads() == 1) {  // a region of one thread would allocate
+    for (int64_t i = 0; i < count; ++i) measure_item(i);
+  } else {
+#pragma omp parallel for num_threads(at::get_num_threads()) schedule(static, 1)
+    for (int64_t i = 0; i < count; ++i) measure_item(i);
+  }
+  double total = 0;
+  for (int64_t i = 0; i < count; ++i)
+    total += items_[i].kind == Kind::Tensor ? gradient_squares(items_[i]) : sums_[i];
+  for (auto& numbers : numbers_) {
+    const void* const options = groups_[numbers.group].options->value();
+    if (!rule.needs_gradient_norm(options)) continue;
+    numbers.doubles[0] *= rule.gradient_scale(options, std::sqrt(total));
+    numbers.floats[0] = static_cast<float>(numbers.doubles[0]);
+  }
+}
+
+/// The tensor pass: the rule's text on whole tensors.
+void OptimizerBase::Engine::step_tensor(const Item& item) const {
+  const at::Tensor& p = *item.parameter;
+  const at::ScalarType type = computed_in(p);
+  const Group& group = groups_[item.group];
+  const ArrayKernels& text = group.form->arrays[group.coupled];
+  std::array<double, kMaxConstants> k = numbers_[item.numbers].doubles;
+  if (type == at::kFloat)
+    for (size_t i = 0; i < k.size(); ++i) k[i] = numbers_[item.numbers].floats[i];
+
+  const Array g(item.gradient->to(p.device(), type));
+  Array result(p.to(type));
+  std::array<Array, kMaxBuffers> state;
+  const auto& used = group.form->buffers;
+  const auto load = [&] {
+    for (size_t b = 0; b < rule.buffers.size(); ++b)
+      if (used[b]) state[b] = Array(item.state->buffers[b].to(type));
+  };
+  const auto store = [&] {
+    for (size_t b = 0; b < rule.buffers.size(); ++b)
+      if (used[b]) item.state->buffers[b].copy_(state[b].tensor());
+  };
+  load();
+  if (!rule.norms) {
+    text.sweep(result, g, state.data(), k.data());
+  } else {
+    const Pair<Array> pair = text.measure(result, g, state.data(), k.data());
+    store();  // rounded to the state's type, as the loops do
+    load();
+    double ratio = trust(item, sum_of_squares(pair.first.tensor(), isa_),
+                         sum_of_squares(pair.second.tensor(), isa_));
+    if (type == at::kFloat) ratio = static_cast<float>(ratio);
+    text.apply(result, g, state.data(), k.data(), ratio);
+  }
+  store();
+  p.copy_(result.tensor());
+}
+
+void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
+  const auto state_for = [&](const at::Tensor& p) -> ParamState& {
+    auto& slot = optimizer.state_[p.unsafeGetTensorImpl()];
+    if (!slot) slot = std::make_unique<ParamState>(rule, p);
+    return static_cast<ParamState&>(*slot);
+  };
+  // What `prepare` of compile.h does inside the loops.
+  const auto decayed = [](const Group& group, const at::Tensor& p, const at::Tensor& gradient) {
+    at::Tensor g = gradient.to(p.device(), computed_in(p));
+    if (group.shared.scale != 1) g = g * group.shared.scale;
+    if (group.coupled)
+      g = g + p * group.shared.decay;
+    else if (group.shared.keep != 1)
+      p.mul_(group.shared.keep);
+    return g;
+  };
+  const auto update = [&](const Group& group, at::Tensor& p, const at::Tensor& g,
+                          ParamState& state) {
+    const Moment at{++state.step, state.step == 1};
+    rule.tensor_update(group.options->value(), {p, g, state.buffers.data(), at});
+  };
+
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    const Group& group = groups_[g];
+    const auto has_gradient = [&](const Item& item) { return item.group == g; };
+    if (!rule.joins_group || !rule.joins_group(group.options->value())) {
+      for (const auto& item : items_) {
+        if (!has_gradient(item) || item.parameter->numel() == 0) continue;
+        at::Tensor p = *item.parameter;
+        update(group, p, decayed(group, p, *item.gradient), state_for(p));
+      }
+      continue;
+    }
+    if (std::none_of(items_.begin(), items_.end(), has_gradient)) continue;
+    const auto& params = optimizer.param_groups_[g].params();
+    std::vector<at::Tensor> values, gradients;
+    for (const auto& p : params) {
+      const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
+      gradients.push_back(gradient.defined()
+                              ? decayed(group, p, gradient).reshape(-1)
+                              : at::zeros({p.numel()}, p.options().dtype(computed_in(p))));
+      values.push_back(p.reshape(-1));
+    }
+    at::Tensor joined = at::cat(values);
+    if (joined.numel() == 0) continue;
+    update(group, joined, at::cat(gradients), state_for(params[0]));
+    int64_t offset = 0;
+    for (const auto& p : params) {
+      if (p.unsafeGetTensorImpl()->grad().defined())
+        p.copy_(joined.narrow(0, offset, p.numel()).view(p.sizes()));
+      offset += p.numel();
+    }
+  }
+}
+
+}  // namespace descent

@@ -1,0 +1,106 @@
+#pragma once
+// A rule with its types erased: the one thing that the compiled engine sees of it. No LibTorch
+// here.
+#include <memory>
+
+#include <descent/optim/engine/array.h>
+#include <descent/optim/engine/rule.h>
+
+namespace descent {
+
+inline constexpr int kMaxBuffers = 5;     ///< state tensors that one parameter may have
+inline constexpr int64_t kBlock = 4096;   ///< elements; norms are summed block by block
+inline constexpr int kLanes = 32;         ///< partial sums inside a block
+inline constexpr int kMaxConstants = 24;  ///< numbers that one step may need
+
+/// Elements of one parameter that a kernel walks over.
+struct Span {
+  void* p;
+  const void* g;
+  std::array<void*, kMaxBuffers> s;
+  int64_t n;
+};
+
+/// What every rule's step begins with, ahead of its own Step: g <- scale g, then, coupled, g <- g +
+/// decay p, else p <- keep p.
+template <class T>
+struct Shared {
+  T scale, decay, keep;
+};
+inline constexpr int kShared = 3;
+
+/// The loops of one form of a rule for one number type and one instruction set. `k` points to
+/// Shared<T> followed by the rule's Step<T>.
+struct Kernels {
+  void (*sweep)(const Span&, const void* k) = nullptr;  ///< an elementwise rule's whole step
+  /// A rule with norms: may advance the state; sums[0] and [1] become the sums of the two squares.
+  void (*measure)(const Span&, const void* k, double* sums) = nullptr;
+  void (*apply)(const Span&, const void* k, double trust) = nullptr;
+};
+
+/// One form of a rule on whole tensors.
+struct ArrayKernels {
+  void (*sweep)(Array& p, const Array& g, Array* s, const double* k) = nullptr;
+  Pair<Array> (*measure)(const Array& p, const Array& g, Array* s, const double* k) = nullptr;
+  void (*apply)(Array& p, const Array& g, Array* s, const double* k, double trust) = nullptr;
+};
+
+/// The instruction sets of the loops, in the order of `Form::kernels`.
+enum class Isa { Baseline, V3, V4 };
+
+/// The number types of the loops.
+enum class Lane { Float, Double };
+
+struct RuleForm {
+  std::array<bool, kMaxBuffers> buffers{};  ///< which of the rule's buffers it uses
+  std::array<std::array<std::array<Kernels, 3>, 2>, 2> kernels{};  ///< [coupled][Lane][Isa]
+  std::array<ArrayKernels, 2> arrays{};                            ///< [coupled]
+};
+
+/// What a tensor algorithm's update is given besides its options.
+struct TensorStep {
+  at::Tensor& p;        ///< to be changed in place
+  const at::Tensor& g;  ///< scaled and decayed already; same sizes as p
+  at::Tensor* s;        ///< the state's tensors in the order of the list; undefined at first
+  Moment at;
+};
+
+struct RuleTable {
+  About about{};
+  std::vector<std::string> buffers;  ///< Python's names
+  std::vector<OptionInfo> defaults;
+  bool norms = false;           ///< has measure and apply instead of sweep
+  std::vector<RuleForm> forms;  ///< empty for a tensor algorithm
+
+  // The options, by address of the rule's Options struct.
+  std::shared_ptr<void> (*make_options)(const void* from);  ///< a copy, or null: the defaults
+  std::string (*problem)(const void* options);
+  std::string (*set)(void* options, std::string_view name, const OptionValue& value);
+  std::vector<OptionInfo> (*describe)(const void* options);
+  double* (*lr)(void* options);
+
+  // One step.
+  int (*form)(const void* options);
+  Shared<double> (*shared)(const void* options);
+  bool (*coupled)(const void* options);  ///< decays through the gradient, and not by 0
+  int (*begin)(const void* options, const Moment& at, double* step);  ///< returns how many numbers
+  double (*trust)(const void* options, const Norms& norms, int64_t dim);
+  /// Whether the step needs the norm of all gradients, and what they are scaled by then; null:
+  /// never.
+  bool (*needs_gradient_norm)(const void* options) = nullptr;
+  double (*gradient_scale)(const void* options, double norm) = nullptr;
+
+  // A tensor algorithm's step; null for the others.
+  void (*tensor_update)(const void* options, const TensorStep& step) = nullptr;
+  /// Whether the parameters of a group are one long vector to it.
+  bool (*joins_group)(const void* options) = nullptr;
+  /// What is wrong with a parameter (a joined group) of so many elements, or "".
+  std::string (*block_problem)(const void* options, int64_t numel) = nullptr;
+  /// What is wrong with a state read from a file for a parameter of these sizes, or "".
+  std::string (*state_problem)(const void* options, const at::Tensor* s, int64_t numel) = nullptr;
+};
+
+/// Makes a rule known by its key; done once for each compiled rule.
+bool register_rule(const RuleTable& table);
+
+}  // namespace descent

@@ -1,0 +1,75 @@
+#pragma once
+#include <string>
+
+#include <descent/optim/engine/rule.h>
+
+namespace at {
+class Tensor;
+}
+
+namespace descent {
+
+struct TensorStep;
+
+namespace rules {
+
+DESCENT_ENUM(AdagradBlock, PerTensor, PerGroup)
+DESCENT_ENUM(AdagradMethod, Auto, Eigen, Factor)
+
+/// AdaGrad with the full matrix: steps by the inverse root of the sum of outer products of the
+/// gradients. Duchi et al. 2011, JMLR 12, section 1.1. For each block of n numbers (a parameter, or
+/// all of a group):
+///   G <- G + g g^T,  G_0 = initial_accumulator_value I
+///   Outside:  v = (G^(1/2) + eps I)^(-1) g        Inside:  v = (G + eps I)^(-1/2) g        p <- p
+///   - lr v
+/// Factor keeps the gradients, not G: with A^T = U diag(sigma) V^T for the matrix A of r gradients,
+/// w = sigma^2 + initial_accumulator_value, v = U ((U^T g) / s), s = sqrt(w) + eps or sqrt(w +
+/// eps). Exact, because g lies in the span of U, and O(n r^2) instead of O(n^3). Beyond n gradients
+/// A becomes the triangular factor of its QR. Eigen decomposes G itself, which squares the
+/// condition number: right to about 1e-6. Auto is Factor. All in float64, whatever the parameter. A
+/// parameter of a PerGroup block that has no gradient counts as zeros there and does not move.
+struct FullAdagrad {
+  static constexpr About about{"FullAdagrad", "full_adagrad", "Duchi et al. 2011, JMLR 12"};
+
+  struct Options {
+    double lr = 1e-2;                      ///< step size
+    double eps = 1e-5;                     ///< keeps the root off zero
+    EpsMode eps_mode = EpsMode::Outside;   ///< Outside or Inside
+    double initial_accumulator_value = 0;  ///< G_0 / I
+    double weight_decay = 0;               ///< wd
+    DecayMode decay_mode = DecayMode::Coupled;
+    bool maximize = false;  ///< ascends instead
+    AdagradBlock block = AdagradBlock::PerTensor;
+    AdagradMethod method = AdagradMethod::Auto;
+    int64_t max_dim = 16384;  ///< a larger block is refused
+    DESCENT_OPTIONS((lr, non_negative), (eps, non_negative), (eps_mode),
+                    (initial_accumulator_value, non_negative), (weight_decay, non_negative),
+                    (decay_mode), (maximize), (block), (method), (max_dim, at_least_one))
+
+    std::optional<Conflict> conflict() const {
+      if (eps_mode == EpsMode::Hat) return Conflict{"eps_mode", "outside or inside"};
+      return {};
+    }
+  };
+
+  /// Eigen fills `sum`, Factor `factor`; the other stays undefined.
+  template <class T>
+  struct State {
+    T sum;     // G, n x n, float64
+    T factor;  // A, r x n, as the parameter, float32 if that has 16 bits
+    DESCENT_BUFFERS(sum, factor)
+  };
+
+  static std::string block_problem(const Options& o, int64_t numel);
+  static bool joins_group(const Options& o) { return o.block == AdagradBlock::PerGroup; }
+  static void update(const Options& o, const TensorStep& step);
+  static std::string state_problem(const Options& o, const at::Tensor* s, int64_t numel);
+};
+
+}  // namespace rules
+
+using FullAdagrad = Optimizer<rules::FullAdagrad>;
+
+}  // namespace descent
+
+DESCENT_RULE(descent::rules::FullAdagrad)

@@ -1,0 +1,104 @@
+#pragma once
+#include <descent/optim/engine/rule.h>
+
+namespace descent {
+namespace rules {
+
+DESCENT_ENUM(FirstBuffer, FirstGrad, Zero)
+DESCENT_ENUM(Velocity, Gradient, Step)
+
+/// Stochastic gradient descent, with momentum in all its usual forms.
+/// Polyak 1964; Nesterov 1983; as in torch.optim.SGD and, velocity = Step, keras.optimizers.SGD:
+///   momentum 0:  p <- p - lr g
+///   Gradient:    b <- mu b + (1 - tau) g;  first b = g, or (1 - tau) g with first_buffer = Zero
+///                p <- p - lr b,  or  p <- p - lr (g + mu b)  with nesterov
+///   Step:        b <- mu b - lr (1 - tau) g
+///                p <- p + b,     or  p <- p + mu b - lr g    with nesterov
+/// mu = momentum, tau = dampening. With a constant lr and tau = 0 both velocities give the same
+/// path; under a schedule they do not. An exponential average of gradients is Gradient, tau = mu,
+/// Zero.
+struct SGD {
+  static constexpr About about{"SGD", "sgd", "Robbins & Monro 1951; Polyak 1964; Nesterov 1983"};
+
+  struct Options {
+    double lr = 1e-3;         ///< step size
+    double momentum = 0;      ///< mu
+    double dampening = 0;     ///< tau
+    double weight_decay = 0;  ///< wd
+    DecayMode decay_mode = DecayMode::Coupled;
+    bool nesterov = false;  ///< looks one momentum step ahead, approximately
+    bool maximize = false;  ///< ascends instead
+    FirstBuffer first_buffer = FirstBuffer::FirstGrad;
+    Velocity velocity = Velocity::Gradient;  ///< Step: the buffer holds steps, lr included
+    DESCENT_OPTIONS((lr, non_negative), (momentum, non_negative), (dampening, finite),
+                    (weight_decay, non_negative), (decay_mode), (nesterov), (maximize),
+                    (first_buffer), (velocity))
+
+    std::optional<Conflict> conflict() const {
+      if (nesterov && (momentum <= 0 || dampening != 0))
+        return Conflict{"nesterov", "false unless momentum > 0 and dampening = 0"};
+      return {};
+    }
+  };
+
+  template <class T>
+  struct State {
+    T momentum_buffer;  // b
+    DESCENT_BUFFERS(momentum_buffer)
+  };
+
+  struct Form {
+    bool momentum, nesterov, velocity_step;
+    bool operator==(const Form&) const = default;
+  };
+  static constexpr Form forms[] = {{false, false, false},
+                                   {true, false, false},
+                                   {true, true, false},
+                                   {true, false, true},
+                                   {true, true, true}};
+  static Form form(const Options& o) {
+    if (o.momentum == 0) return forms[0];
+    return {true, o.nesterov, o.velocity == Velocity::Step};
+  }
+  static constexpr std::array<bool, 1> buffers(Form f) { return {f.momentum}; }
+
+  template <class T>
+  struct Step {
+    T lr, mu, take;
+  };
+
+  static Step<double> begin(const Options& o, const Moment& at) {
+    const double take = 1 - o.dampening;
+    if (o.velocity == Velocity::Step) return {o.lr, o.momentum, o.lr * take};
+    // The buffer starts at zero, so weighing the first gradient by 1 makes it the buffer.
+    const bool first = at.fresh && o.first_buffer == FirstBuffer::FirstGrad;
+    return {o.lr, o.momentum, first ? 1 : take};
+  }
+
+  template <Form F, class T, class S>
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+    if constexpr (!F.momentum) {
+      p = p - k.lr * g;
+    } else if constexpr (F.velocity_step) {
+      s.momentum_buffer = k.mu * s.momentum_buffer - k.take * g;
+      if constexpr (F.nesterov)
+        p = p + (k.mu * s.momentum_buffer - k.lr * g);
+      else
+        p = p + s.momentum_buffer;
+    } else {
+      s.momentum_buffer = k.mu * s.momentum_buffer + k.take * g;
+      if constexpr (F.nesterov)
+        p = p - k.lr * (g + k.mu * s.momentum_buffer);
+      else
+        p = p - k.lr * s.momentum_buffer;
+    }
+  }
+};
+
+}  // namespace rules
+
+using SGD = Optimizer<rules::SGD>;
+
+}  // namespace descent
+
+DESCENT_RULE(descent::rules::SGD)

@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+#include <descent/pictures/contours.h>
+#include <descent/pictures/field.h>
+#include <descent/pictures/font.h>
+#include <descent/pictures/plot.h>
+
+namespace descent::pictures {
+namespace {
+
+/// The colours of a field, 2 x 2 samples a pixel, transparent in holes.
+Image colors(const Field& field, int width, int height) {
+  std::array<Color, 1024> table;
+  for (size_t k = 0; k < table.size(); ++k)
+    table[k] = viridis((static_cast<float>(k) + 0.5f) / table.size());
+  Image image{width, height, {}};
+  image.pixels.reserve(static_cast<size_t>(width) * static_cast<size_t>(height));
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      Color sum;
+      float drawn = 0;
+      for (const double dy : {0.25, 0.75})
+        for (const double dx : {0.25, 0.75}) {
+          const float t = field.sample((x + dx) / width, 1 - (y + dy) / height);
+          if (std::isnan(t)) continue;
+          const Color c =
+              table[std::min<size_t>(static_cast<size_t>(t * table.size()), table.size() - 1)];
+          sum = {sum.r + c.r, sum.g + c.g, sum.b + c.b};
+          drawn += 1;
+        }
+      const auto byte = [](float part) {
+        return static_cast<uint32_t>(part * (255.0f / 4) + 0.5f);
+      };
+      image.pixels.push_back(byte(drawn) << 24 | byte(sum.r) << 16 | byte(sum.g) << 8 |
+                             byte(sum.b));
+    }
+  return image;
+}
+
+/// Where a contour line can carry its number.
+struct LabelPlace {
+  Point at;
+  double degrees = 0;
+  double straightness = 0;  ///< chord by arc over the width of the number, at most 1
+};
+
+class LabelPlacer {
+ public:
+  LabelPlacer(const Rect& area, const Rect& marker) : area_(area), taken_{marker} {}
+
+  /// The straightest free piece of a line that is `width` long and text of `size` fits into;
+  /// straightness 0 if there is none.
+  LabelPlace find(const std::vector<Point>& line, double width, double size) {
+    std::vector<double> arc{0};
+    for (size_t k = 1; k < line.size(); ++k)
+      arc.push_back(arc.back() + length(line[k] - line[k - 1]));
+    LabelPlace best;
+    if (arc.back() < 3 * width) return best;
+    size_t end = 0;
+    for (size_t k = 0; k < line.size(); ++k) {
+      while (end < line.size() && arc[end] - arc[k] < width) ++end;
+      if (end == line.size()) break;
+      const Point chord = line[end] - line[k];
+      const Point middle = (line[end] + line[k]) * 0.5;
+      // Near 1 also where a line doubles back within the number, so ask its middle as well.
+      const double off = length(line[(k + end) / 2] - middle) / width;
+      const double straightness = length(chord) / (arc[end] - arc[k]) - off;
+      if (straightness <= best.straightness || straightness < 0.9 || !free(middle, width, size))
+        continue;
+      double degrees = std::atan2(-chord.y, chord.x) * 180 / std::numbers::pi;
+      if (degrees > 90) degrees -= 180;
+      if (degrees < -90) degrees += 180;
+      best = {middle, degrees, straightness};
+    }
+    return best;
+  }
+
+  void take(Point at, double width) { taken_.push_back(around(at, width * 0.7)); }
+
+ private:
+  static Rect around(Point at, double radius) { return Rect{at.x, at.y, at.x, at.y}.grown(radius); }
+  bool free(Point at, double width, double size) const {
+    const Rect box = around(at, width / 2);
+    const Rect inner = area_.grown(-size * 0.5);
+    if (!inner.contains({box.left, box.top}) || !inner.contains({box.right, box.bottom}))
+      return false;
+    return std::none_of(taken_.begin(), taken_.end(),
+                        [&](const Rect& other) { return other.overlaps(box); });
+  }
+
+  Rect area_;
+  std::vector<Rect> taken_;
+};
+
+void draw_contours(Canvas& canvas, const Frame& frame, const Field& field, const Plot& plot) {
+  const Rect& area = frame.area;
+  const Point star = frame.place(plot.minimum.x, plot.minimum.y);
+  LabelPlacer placer(area, Rect{star.x, star.y, star.x, star.y}.grown(1.3 * plot.font));
+  struct Number {
+    LabelPlace place;
+    const Level* level;
+    std::string text;
+  };
+  std::vector<Number> numbers;
+  const double size = 0.8 * plot.font;
+  size_t tick = 0;
+  for (const Level& level : plot.levels) {
+    auto lines = contours(field, level.t);
+    for (auto& line : lines) {
+      for (Point& p : line) p = {area.left + p.x * area.width(), area.bottom - p.y * area.height()};
+      canvas.polyline(line, {level.t < 0.3f ? kWhite : kInk, plot.font / (level.major ? 14 : 18),
+                             level.major ? 0.7 : 0.4});
+    }
+    if (!level.major) continue;
+    // The colour bar's tick at this level has the text.
+    while (tick + 1 < plot.ticks.ticks.size() &&
+           std::fabs(plot.ticks.ticks[tick + 1].at - level.value) <=
+               std::fabs(plot.ticks.ticks[tick].at - level.value))
+      ++tick;
+    const std::string& text = plot.ticks.ticks[tick].label;
+    std::sort(lines.begin(), lines.end(),
+              [](const Contour& a, const Contour& b) { return a.size() > b.size(); });
+    for (size_t k = 0; k < lines.size() && k < 2; ++k) {
+      const double width = text_width(text, size) + size;
+      const LabelPlace place = placer.find(lines[k], width, size);
+      if (place.straightness == 0) continue;
+      placer.take(place.at, width);
+      numbers.push_back({place, &level, text});
+    }
+  }
+  for (const Number& number : numbers) {
+    const Color ground = viridis(number.level->t);
+    canvas.text(number.text, number.place.at,
+                {.size = size,
+                 .color = brightness(ground) < 0.5f ? kWhite : kInk,
+                 .anchor_x = 0.5,
+                 .degrees = number.place.degrees,
+                 .halo = size * 0.22,
+                 .halo_color = ground});
+  }
+}
+
+}  // namespace
+
+void draw_map(Canvas& canvas, const Rect& room, const Plot& plot) {
+  const double font = plot.font, gap = 1.1 * font, legend = 2.0 * font;
+  const auto& grid = plot.grid;
+  Frame frame{{}, grid.x, grid.y, {}, {}, "", ""};
+  // The number of ticks depends on the size, the room for their labels on the ticks.
+  const double rough = std::min(room.width() * 0.75, room.height() - legend);
+  const int most = std::clamp(static_cast<int>(rough / (4.2 * font)), 2, 8);
+  frame.x_ticks = nice_ticks(grid.x.lo, grid.x.hi, most);
+  frame.y_ticks = nice_ticks(grid.y.lo, grid.y.hi, most);
+  frame.x_title = axis_title(grid.x_name, frame.x_ticks);
+  frame.y_title = axis_title(grid.y_name, frame.y_ticks);
+  const double left = Frame::left(frame.y_ticks, font), right = gap + color_bar_width(plot);
+  const double side = std::floor(std::max(
+      8.0, std::min(room.width() - left - right, room.height() - legend - Frame::below(font))));
+  // Pixels of the image lie on pixels of the canvas.
+  frame.area.left = std::round(room.left + (room.width() - left - side - right) / 2 + left);
+  frame.area.top =
+      std::round(room.top + legend + (room.height() - legend - side - Frame::below(font)) / 2);
+  frame.area.right = frame.area.left + side;
+  frame.area.bottom = frame.area.top + side;
+
+  const Field field = field_of(grid, plot.scale, 2000);
+  const bool has_holes =
+      std::any_of(field.t.begin(), field.t.end(), [](float t) { return std::isnan(t); });
+  if (has_holes) canvas.hatch(frame.area);
+  canvas.image(colors(field, static_cast<int>(side), static_cast<int>(side)),
+               static_cast<int>(frame.area.left), static_cast<int>(frame.area.top));
+  {
+    const Canvas::Clip clip(canvas, frame.area);
+    draw_contours(canvas, frame, refined(field, 200), plot);
+  }
+  frame.draw(canvas, font);
+  draw_marker(canvas, frame.place(plot.minimum.x, plot.minimum.y), font);
+  const double bar = frame.area.right + gap;
+  draw_legend(canvas, {frame.area.left, 0, bar + color_bar_width(plot), 0},
+              frame.area.top - 1.1 * font, plot, has_holes);
+  draw_color_bar(canvas, {bar, frame.area.top, bar, frame.area.bottom}, plot);
+}
+
+}  // namespace descent::pictures

@@ -1,0 +1,134 @@
+#include <csignal>
+#include <filesystem>
+#include <ostream>
+#include <stdexcept>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <descent/base/atomic_file.h>
+
+namespace descent {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+class AtomicFile : public testing::Test {
+ protected:
+  AtomicFile() {
+    std::string name = fs::temp_directory_path() / "descent-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
+    folder = name;
+  }
+  ~AtomicFile() override { fs::remove_all(folder); }
+
+  /// How many files lie in the folder: a temporary file that was left behind would count.
+  auto files() const { return std::distance(fs::directory_iterator(folder), {}); }
+
+  fs::path folder;
+};
+
+TEST_F(AtomicFile, ReadsBackEveryByteThatWasWritten) {
+  std::string bytes;
+  for (int i = 0; i < 70000; ++i) bytes.push_back(static_cast<char>(i * 31 % 256));
+  write_atomically(folder / "all", bytes);
+  EXPECT_EQ(read_file(folder / "all"), bytes);
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, WritesAndReadsAnEmptyFile) {
+  write_atomically(folder / "empty", "");
+  EXPECT_EQ(read_file(folder / "empty"), "");
+}
+
+TEST_F(AtomicFile, ReplacesAFile) {
+  write_atomically(folder / "file", "a long first version");
+  write_atomically(folder / "file", "short");
+  EXPECT_EQ(read_file(folder / "file"), "short");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, IsReadableByEveryone) {
+  write_atomically(folder / "file", "text");
+  EXPECT_EQ(fs::status(folder / "file").permissions(), fs::perms{0644});
+}
+
+TEST_F(AtomicFile, WritesIntoTheCurrentFolderWithoutNamingIt) {
+  const auto before = fs::current_path();
+  fs::current_path(folder);
+  write_atomically("here", "text");
+  fs::current_path(before);
+  EXPECT_EQ(read_file(folder / "here"), "text");
+}
+
+TEST_F(AtomicFile, KeepsTheOldFileWhenTheWriterThrows) {
+  write_atomically(folder / "file", "old");
+  EXPECT_THAT(([&] {
+                write_atomically(folder / "file", [](std::ostream& out) {
+                  out << "half of the ne";
+                  throw std::logic_error("no more");
+                });
+              }),
+              ThrowsMessage<std::logic_error>("no more"));
+  EXPECT_EQ(read_file(folder / "file"), "old");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, KeepsTheOldFileWhenTheStreamFails) {
+  write_atomically(folder / "file", "old");
+  EXPECT_THAT(([&] {
+                write_atomically(folder / "file",
+                                 [](std::ostream& out) { out.setstate(std::ios::badbit); });
+              }),
+              ThrowsMessage<std::runtime_error>(
+                  AllOf(HasSubstr((folder / "file").string()), HasSubstr("cannot write"))));
+  EXPECT_EQ(read_file(folder / "file"), "old");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, KeepsTheOldFileWhenThereIsNoMoreRoom) {
+  write_atomically(folder / "file", "old");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{4096, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  EXPECT_THAT(([&] { write_atomically(folder / "file", std::string(100000, 'x')); }),
+              ThrowsMessage<std::runtime_error>(HasSubstr((folder / "file").string())));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(read_file(folder / "file"), "old");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, NamesAFolderThatDoesNotExist) {
+  const auto path = folder / "missing" / "file";
+  EXPECT_THAT([&] { write_atomically(path, "text"); },
+              ThrowsMessage<std::runtime_error>(
+                  AllOf(HasSubstr(path.string()), HasSubstr("No such file or directory"))));
+}
+
+TEST_F(AtomicFile, RefusesToReplaceAFolder) {
+  fs::create_directory(folder / "inner");
+  EXPECT_THAT([&] { write_atomically(folder / "inner", "text"); },
+              ThrowsMessage<std::runtime_error>(HasSubstr((folder / "inner").string())));
+  EXPECT_TRUE(fs::is_directory(folder / "inner"));
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, NamesAFileThatCannotBeRead) {
+  EXPECT_THAT([&] { read_file(folder / "missing"); },
+              ThrowsMessage<std::runtime_error>(AllOf(HasSubstr((folder / "missing").string()),
+                                                      HasSubstr("No such file or directory"))));
+  EXPECT_THAT([&] { read_file(folder); },
+              ThrowsMessage<std::runtime_error>(HasSubstr(folder.string())));
+}
+
+}  // namespace
+}  // namespace descent

@@ -1,0 +1,3 @@
+#include <descent/optim/engine/compile.h>
+
+#include "own_rule.h"

@@ -1,0 +1,18 @@
+"""One module per rule.
+
+Each has FILE, the name of its JSON file; RULES, a Rule for every optimizer name in it; cases(),
+the trajectories; and verify(histories), checks of its own beyond the table of the specification.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+
+@dataclasses.dataclass
+class Rule:
+    name: str
+    defaults: dict
+    step: Callable
+    # Builds the same optimizer of Python's torch.optim over the groups of a case, or returns None
+    # where torch.optim has no such form.
+    torch_form: Callable | None = None

@@ -1,0 +1,623 @@
+#include "checks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include <torch/serialize.h>
+
+#include "../replay/case.h"
+#include "../replay/run.h"
+
+namespace checks {
+namespace {
+
+constexpr double kDecay = 0.1;
+
+OptionValues joined(OptionValues options, const OptionValues& more) {
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
+}
+
+/// The ways in which one option can differ from its default.
+std::vector<OptionValues> changes(const descent::OptionInfo& option) {
+  if (const auto* flag = std::get_if<bool>(&option.value)) return {{{option.name, !*flag}}};
+  std::vector<OptionValues> list;
+  for (const auto& word : choices(option))
+    if (word != to_text(option.value)) list.push_back({{option.name, word}});
+  if (const auto* x = std::get_if<double>(&option.value)) {
+    const bool below_one = option.allowed.ends_with("1)") || option.allowed.ends_with("1]");
+    const bool whole = option.allowed.starts_with("a whole number");
+    list.push_back({{option.name, whole            ? *x + 1
+                                  : std::isinf(*x) ? 2.0
+                                  : *x == 0        ? 0.5
+                                  : below_one      ? 0.9 * *x
+                                                   : 1.5 * *x}});
+  }
+  if (const auto* numbers = std::get_if<std::vector<double>>(&option.value)) {
+    std::vector<double> other = *numbers;
+    for (double& x : other) x *= 0.9;
+    list.push_back({{option.name, other}});
+  }
+  return list;
+}
+
+std::string named(const OptionValues& options) {
+  std::string text;
+  for (const auto& [name, value] : options)
+    text += (text.empty() ? "" : ", ") + name + "=" + to_text(value);
+  return text;
+}
+
+bool accepted(const RuleTable& rule, const OptionValues& options) {
+  return rule.problem(options_of(rule, options).get()).empty();
+}
+
+OptionValues base_of(const RuleTable& rule) {
+  OptionValues base{{"lr", 0.02}};
+  if (has_option(rule, "weight_decay")) base.emplace_back("weight_decay", kDecay);
+  return base;
+}
+
+/// Every way to change one option besides those of the base.
+std::vector<OptionValues> single_changes(const RuleTable& rule) {
+  std::vector<OptionValues> list;
+  for (const auto& option : rule.defaults)
+    if (option.name != "lr" && option.name != "weight_decay")
+      for (auto& change : changes(option)) list.push_back(std::move(change));
+  return list;
+}
+
+void compare(Failures& failures, const std::string& what, const std::vector<at::Tensor>& found,
+             const std::vector<at::Tensor>& wanted, double tolerance = 0) {
+  const std::string text = difference(found, wanted, tolerance);
+  if (!text.empty()) failures.push_back(what + ": " + text);
+}
+
+std::vector<at::Tensor> copies(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> list;
+  for (const auto& x : tensors) list.push_back(x.detach().clone());
+  return list;
+}
+
+std::vector<at::Tensor> leaves(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> list = copies(tensors);
+  for (auto& x : list) x.requires_grad_();
+  return list;
+}
+
+using Lay = std::function<at::Tensor(const at::Tensor&)>;
+
+at::Tensor plain(const at::Tensor& x) { return x.clone(at::MemoryFormat::Contiguous); }
+at::Tensor turned(const at::Tensor& x) { return x.t().contiguous().t(); }
+at::Tensor with_gaps(const at::Tensor& x) {
+  const int64_t last = x.dim() - 1;
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes[static_cast<size_t>(last)] *= 2;
+  const at::Tensor view =
+      at::full(sizes, 7, x.options()).slice(last, 0, sizes[static_cast<size_t>(last)], 2);
+  view.copy_(x);
+  return view;
+}
+at::Tensor off_alignment(const at::Tensor& x) {
+  const at::Tensor view =
+      at::full({x.numel() + 1}, 7, x.options()).narrow(0, 1, x.numel()).view(x.sizes());
+  view.copy_(x);
+  return view;
+}
+at::Tensor channels_last(const at::Tensor& x) {
+  return x.contiguous(at::MemoryFormat::ChannelsLast);
+}
+/// All rows are the first: strides of 0, as the backward pass of a sum leaves them.
+at::Tensor first_row(const at::Tensor& x) { return x.narrow(0, 0, 1).expand(x.sizes()); }
+at::Tensor first_row_copied(const at::Tensor& x) { return first_row(x).contiguous(); }
+
+/// A few steps on one parameter and its gradients laid out as asked, beside a plain one.
+std::vector<at::Tensor> steps_on(const RuleTable& rule, const OptionValues& options,
+                                 const Shape& shape, at::ScalarType type, const Lay& parameter,
+                                 const Lay& gradient) {
+  const at::Tensor p = parameter(noise(shape, type, 1));
+  const at::Tensor q = noise({5}, type, 2);
+  p.requires_grad_();
+  q.requires_grad_();
+  Training run(rule, options, {p, q});
+  for (int64_t t = 1; t <= 4; ++t) {
+    p.mutable_grad() = gradient(noise(shape, type, 10 + t));
+    q.mutable_grad() = noise({5}, type, 20 + t);
+    run.optimizer->step();
+  }
+  return copies(run.params);
+}
+
+std::string read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+const Shapes kSmallShapes{{3, 7}, {}, {0}, {1}, {33}, {2, 3, 4}, {64}};
+
+std::vector<std::string> passes() {
+  std::vector<std::string> names;
+  for (const auto pass :
+       {descent::Pass::Tensor, descent::Pass::Baseline, descent::Pass::V3, descent::Pass::V4})
+    if (descent::supported(pass)) names.push_back(to_string(pass));
+  return names;
+}
+
+std::vector<std::string> choices(const descent::OptionInfo& option) {
+  if (!std::holds_alternative<std::string>(option.value)) return {};
+  std::vector<std::string> words{""};
+  for (size_t i = 0; i < option.allowed.size(); ++i) {
+    const std::string_view rest = std::string_view(option.allowed).substr(i);
+    if (rest.starts_with(", "))
+      words.emplace_back(), i += 1;
+    else if (rest.starts_with(" or "))
+      words.emplace_back(), i += 3;
+    else
+      words.back() += option.allowed[i];
+  }
+  return words;
+}
+
+std::vector<Setting> settings(const RuleTable& rule) {
+  const OptionValues base = base_of(rule);
+  std::vector<Setting> list{{"base", base}};
+  for (const auto& change : single_changes(rule))
+    if (accepted(rule, joined(base, change))) list.push_back({named(change), joined(base, change)});
+  return list;
+}
+
+std::vector<Setting> paired_settings(const RuleTable& rule) {
+  const OptionValues base = base_of(rule);
+  const auto single = single_changes(rule);
+  std::vector<Setting> list;
+  for (size_t i = 0; i < single.size(); ++i)
+    for (size_t j = 0; j < i; ++j) {
+      if (single[i][0].first == single[j][0].first) continue;
+      const OptionValues both = joined(single[i], single[j]);
+      if (accepted(rule, joined(base, both))) list.push_back({named(both), joined(base, both)});
+    }
+  return list;
+}
+
+std::shared_ptr<void> options_of(const RuleTable& rule, const OptionValues& options) {
+  auto made = rule.make_options(nullptr);
+  for (const auto& [name, value] : options) {
+    const std::string problem = rule.set(made.get(), name, value);
+    TORCH_CHECK(problem.empty(), "the test's own options: ", problem);
+  }
+  return made;
+}
+
+bool has_option(const RuleTable& rule, const std::string& name) {
+  return std::any_of(rule.defaults.begin(), rule.defaults.end(),
+                     [&](const auto& option) { return option.name == name; });
+}
+
+bool joins_group(const RuleTable& rule, const OptionValues& options) {
+  return rule.joins_group != nullptr && rule.joins_group(options_of(rule, options).get());
+}
+
+bool needs_gradient_norm(const RuleTable& rule, const OptionValues& options) {
+  return rule.needs_gradient_norm != nullptr &&
+         rule.needs_gradient_norm(options_of(rule, options).get());
+}
+
+double tolerance_of(const RuleTable& rule, at::ScalarType type) {
+  if (rule.tensor_update != nullptr) return 1e-5;
+  if (rule.norms || rule.needs_gradient_norm != nullptr) return type == at::kDouble ? 1e-12 : 1e-5;
+  return 0;
+}
+
+at::Tensor noise(at::IntArrayRef sizes, at::ScalarType type, int64_t seed) {
+  static const at::Tensor table = [] {
+    torch::manual_seed(20);
+    return at::randn({int64_t{1} << 21}, at::kDouble);
+  }();
+  const int64_t n = c10::multiply_integers(sizes);
+  return table.narrow(0, (seed * 7919) % (table.numel() - n), n)
+      .reshape(sizes)
+      .to(type, false, true);
+}
+
+std::vector<at::Tensor> parameters(const Shapes& shapes, at::ScalarType type, int64_t seed) {
+  std::vector<at::Tensor> list;
+  for (size_t i = 0; i < shapes.size(); ++i)
+    list.push_back(noise(shapes[i], type, 100 * seed + static_cast<int64_t>(i)).requires_grad_());
+  return list;
+}
+
+void set_gradients(const std::vector<at::Tensor>& params, int64_t t, double factor) {
+  for (size_t i = 0; i < params.size(); ++i) {
+    const at::Tensor& p = params[i];
+    // One parameter in three misses a gradient now and then, so that step counts differ.
+    if (i % 3 == 2 && t % 4 == 2) {
+      p.mutable_grad() = at::Tensor();
+      continue;
+    }
+    const at::Tensor g = noise(p.sizes(), p.scalar_type(), 1000 * t + static_cast<int64_t>(i));
+    p.mutable_grad() = factor == 1 ? g : g * factor;
+  }
+}
+
+Training::Training(const RuleTable& rule, const OptionValues& options,
+                   std::vector<at::Tensor> parameters)
+    : params(std::move(parameters)),
+      optimizer(descent::make_optimizer(rule.about.key, params, options)) {}
+
+void Training::steps(int64_t from, int64_t to) {
+  for (int64_t t = from; t <= to; ++t) {
+    set_gradients(params, t);
+    optimizer->step();
+  }
+}
+
+std::vector<at::Tensor> Training::everything() const { return checks::everything(*optimizer); }
+
+std::vector<at::Tensor> everything(descent::OptimizerBase& optimizer) {
+  std::vector<at::Tensor> list;
+  for (auto& group : optimizer.param_groups())
+    for (const auto& p : group.params()) {
+      list.push_back(p.detach().clone());
+      const descent::ParamState* state = optimizer.state_of(p);
+      list.push_back(at::scalar_tensor(state == nullptr ? -1 : state->step, at::kLong));
+      for (size_t b = 0; state != nullptr && b < optimizer.rule().buffers.size(); ++b)
+        if (state->buffers[b].defined()) list.push_back(state->buffers[b].clone());
+    }
+  return list;
+}
+
+bool same_bits(const at::Tensor& a, const at::Tensor& b) {
+  if (a.scalar_type() != b.scalar_type() || a.sizes() != b.sizes()) return false;
+  const at::Tensor x = a.detach().contiguous(), y = b.detach().contiguous();
+  return x.nbytes() == 0 || std::memcmp(x.const_data_ptr(), y.const_data_ptr(), x.nbytes()) == 0;
+}
+
+std::string difference(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+  return difference(a, b, 0);
+}
+
+std::string difference(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b,
+                       double tolerance) {
+  if (a.size() != b.size()) return c10::str(a.size(), " tensors where there should be ", b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (same_bits(a[i], b[i])) continue;
+    if (a[i].sizes() != b[i].sizes() || a[i].scalar_type() != b[i].scalar_type())
+      return c10::str("tensor ", i, " is ", a[i].scalar_type(), a[i].sizes(), ", should be ",
+                      b[i].scalar_type(), b[i].sizes());
+    const at::Tensor x = a[i].detach().to(at::kDouble), y = b[i].detach().to(at::kDouble);
+    const double error = ((x - y).abs() / y.abs().clamp_min(1)).max().item<double>();
+    if (!(error <= tolerance) || tolerance == 0)
+      return c10::str("tensor ", i, " of sizes ", x.sizes(), " differs by ", error, " in ",
+                      x.ne(y).sum().item<int64_t>(), " of ", x.numel(), " elements");
+  }
+  return "";
+}
+
+Failures on_all(const std::vector<Setting>& settings,
+                const std::function<Failures(const OptionValues&)>& check) {
+  Failures all;
+  for (const auto& setting : settings)
+    for (const auto& failure : check(setting.options))
+      all.push_back("[" + setting.name + "] " + failure);
+  return all;
+}
+
+Failures gives_the_same_bits_on_every_pass(const RuleTable& rule, const OptionValues& options,
+                                           const Shapes& shapes, at::ScalarType type,
+                                           int64_t steps) {
+  if (rule.tensor_update != nullptr) return {};
+  Failures failures;
+  std::vector<at::Tensor> first;
+  for (const auto& pass : passes()) {
+    const PassScope scope(pass);
+    Training run(rule, options, parameters(shapes, type));
+    run.steps(1, steps);
+    if (first.empty())
+      first = run.everything();
+    else
+      compare(failures, pass + " is not " + passes().front(), run.everything(), first);
+  }
+  return failures;
+}
+
+Failures gives_the_same_bits_on_any_number_of_threads(const RuleTable& rule,
+                                                      const OptionValues& options,
+                                                      const Shapes& shapes, at::ScalarType type,
+                                                      int64_t steps) {
+  Failures failures;
+  // A decomposition's operations stand in LAPACK, whose order of additions depends on the number of
+  // threads.
+  const double tolerance = rule.tensor_update != nullptr ? tolerance_of(rule, type) : 0;
+  std::vector<at::Tensor> one;
+  for (const int threads : {1, 2, 3}) {
+    const ThreadScope scope(threads);
+    Training run(rule, options, parameters(shapes, type));
+    run.steps(1, steps);
+    if (threads == 1)
+      one = run.everything();
+    else
+      compare(failures, c10::str(threads, " threads are not one"), run.everything(), one,
+              tolerance);
+  }
+  return failures;
+}
+
+// Each step rounds parameter and state to the short type once, by half a unit in the last place.
+// Gradients keep their sign, so that no sum cancels and no rule that looks at signs sees another
+// one.
+Failures computes_16_bits_as_float(const RuleTable& rule, const OptionValues& options,
+                                   at::ScalarType type) {
+  constexpr int64_t kSteps = 8;
+  const double half_unit = type == at::kBFloat16 ? std::ldexp(1, -9) : std::ldexp(1, -12);
+  const OptionValues large_steps = joined(options, {{"lr", 0.1}});
+  const auto start = parameters({{40}, {3, 7}, {}, {100}}, type);
+  std::vector<at::Tensor> wide;
+  for (const auto& p : start) wide.push_back(p.detach().to(at::kFloat).requires_grad_());
+  Training found(rule, large_steps, start), wanted(rule, large_steps, wide);
+  double largest = 1;
+  for (int64_t t = 1; t <= kSteps; ++t) {
+    for (size_t i = 0; i < start.size(); ++i) {
+      const auto sizes = start[i].sizes();
+      const at::Tensor sign = noise(sizes, type, 50 + static_cast<int64_t>(i)).sign();
+      const at::Tensor g = sign * (0.5 + noise(sizes, type, 1000 * t).abs());
+      start[i].mutable_grad() = g;
+      wide[i].mutable_grad() = g.to(at::kFloat);
+    }
+    found.optimizer->step();
+    wanted.optimizer->step();
+    for (const auto& p : wide) largest = std::max(largest, p.detach().abs().max().item<double>());
+  }
+  Failures failures;
+  const double bound = 8 * kSteps * half_unit * largest;
+  for (size_t i = 0; i < start.size(); ++i) {
+    const double error =
+        (start[i].detach().to(at::kFloat) - wide[i].detach()).abs().max().item<double>();
+    if (!(error <= bound))
+      failures.push_back(c10::str(type, " is off float by ", error, ", may be by ", bound));
+    if (same_bits(start[i], noise(start[i].sizes(), type, static_cast<int64_t>(i))))
+      failures.push_back(c10::str("nothing moved in ", type));
+  }
+  return failures;
+}
+
+Failures takes_any_layout(const RuleTable& rule, const OptionValues& options, const Shape& plane,
+                          at::ScalarType type) {
+  const double tolerance = tolerance_of(rule, type);
+  Failures failures;
+  const auto wanted = steps_on(rule, options, plane, type, plain, plain);
+  const std::vector<std::tuple<const char*, Lay, Lay>> layouts{
+      {"transposed", turned, turned},
+      {"transposed, plain gradient", turned, plain},
+      {"transposed gradient", plain, turned},
+      {"with gaps", with_gaps, plain},
+      {"with gaps, both", with_gaps, with_gaps},
+      {"gradient with gaps", plain, with_gaps},
+      {"off alignment", off_alignment, plain},
+      {"gradient off alignment", plain, off_alignment},
+      {"both off alignment", off_alignment, off_alignment}};
+  for (const auto& [name, parameter, gradient] : layouts)
+    compare(failures, name, steps_on(rule, options, plane, type, parameter, gradient), wanted,
+            tolerance);
+
+  compare(failures, "expanded gradient", steps_on(rule, options, plane, type, plain, first_row),
+          steps_on(rule, options, plane, type, plain, first_row_copied), tolerance);
+  compare(failures, "expanded gradient, transposed",
+          steps_on(rule, options, plane, type, turned, first_row),
+          steps_on(rule, options, plane, type, plain, first_row_copied), tolerance);
+
+  const Shape image{2, 3, 4, 5};
+  const auto flat = steps_on(rule, options, image, type, plain, plain);
+  compare(failures, "channels last",
+          steps_on(rule, options, image, type, channels_last, channels_last), flat, tolerance);
+  compare(failures, "channels last, plain gradient",
+          steps_on(rule, options, image, type, channels_last, plain), flat, tolerance);
+  compare(failures, "channels last gradient",
+          steps_on(rule, options, image, type, plain, channels_last), flat, tolerance);
+  return failures;
+}
+
+Failures follows_a_change_of_layout(const RuleTable& rule, const OptionValues& options,
+                                    at::ScalarType type) {
+  Failures failures;
+  const Shapes shapes{{6, 9}, {4}};
+  Training wanted(rule, options, parameters(shapes, type));
+  wanted.steps(1, 6);
+  for (const auto& [name, lay] : {std::pair<const char*, Lay>{"transposed", turned},
+                                  std::pair<const char*, Lay>{"with gaps", with_gaps}}) {
+    Training found(rule, options, parameters(shapes, type));
+    found.steps(1, 3);
+    found.params[0].set_data(lay(found.params[0].detach()));
+    found.steps(4, 6);
+    compare(failures, std::string(name) + " from step 4 on", found.everything(),
+            wanted.everything(), tolerance_of(rule, type));
+  }
+  return failures;
+}
+
+Failures ignores_parameters_without_gradient(const RuleTable& rule, const OptionValues& options) {
+  Failures failures;
+  const Shapes shapes{{3, 7}, {5}};
+  Training run(rule, options, parameters(shapes, at::kFloat));
+  const at::Tensor& p = run.params[0];
+  const at::Tensor& q = run.params[1];
+  const at::Tensor before = q.detach().clone();
+  for (int64_t t = 1; t <= 2; ++t) {
+    p.mutable_grad() = noise(p.sizes(), at::kFloat, 30 + t);
+    run.optimizer->step();
+  }
+  if (!same_bits(q, before)) failures.push_back("moved without a gradient");
+  if (run.optimizer->state_of(q) != nullptr) failures.push_back("got a state without a gradient");
+
+  q.mutable_grad() = noise(q.sizes(), at::kFloat, 40);
+  run.optimizer->step();
+  p.mutable_grad() = at::Tensor();
+  const auto resting = p.detach().clone();
+  q.mutable_grad() = noise(q.sizes(), at::kFloat, 41);
+  run.optimizer->step();
+  if (!same_bits(p, resting)) failures.push_back("moved at a step without a gradient");
+  if (joins_group(rule, options) || needs_gradient_norm(rule, options)) return failures;
+
+  const auto step_of = [&](const at::Tensor& x) { return run.optimizer->state_of(x)->step; };
+  if (step_of(p) != 3 || step_of(q) != 2)
+    failures.push_back(c10::str("steps are ", step_of(p), " and ", step_of(q), ", not 3 and 2"));
+  // What the other parameters did must not have reached q.
+  Training alone(rule, options, {before.clone().requires_grad_()});
+  for (const int64_t seed : {40, 41}) {
+    alone.params[0].mutable_grad() = noise(q.sizes(), at::kFloat, seed);
+    alone.optimizer->step();
+  }
+  compare(failures, "a late starter", {q.detach()}, copies(alone.params));
+  return failures;
+}
+
+Failures never_writes_gradients(const RuleTable& rule, const OptionValues& options) {
+  Failures failures;
+  for (const auto& pass : passes()) {
+    const PassScope scope(pass);
+    Training run(rule, options, parameters(kSmallShapes, at::kFloat));
+    for (int64_t t = 1; t <= 3; ++t) {
+      set_gradients(run.params, t, 3);
+      std::vector<at::Tensor> before, after;
+      for (const auto& p : run.params)
+        if (p.grad().defined()) before.push_back(p.grad().clone());
+      run.optimizer->step();
+      for (const auto& p : run.params)
+        if (p.grad().defined()) after.push_back(p.grad());
+      compare(failures, c10::str("gradients of step ", t, " on ", pass), after, before);
+    }
+  }
+  return failures;
+}
+
+Failures stays_at_rate_zero(const RuleTable& rule, const OptionValues& options) {
+  const OptionValues still = joined(options, {{"lr", 0.0}});
+  if (!accepted(rule, still)) return {};
+  Failures failures;
+  for (const auto type : {at::kFloat, at::kDouble, at::kBFloat16}) {
+    Training run(rule, still, parameters(kSmallShapes, type));
+    run.steps(1, 4);
+    compare(failures, c10::str(type, " at lr 0"), copies(run.params),
+            copies(parameters(kSmallShapes, type)));
+  }
+  return failures;
+}
+
+Failures decays_as_its_mode_says(const RuleTable& rule, const OptionValues& options) {
+  if (!has_option(rule, "decay_mode")) return {};
+  Failures failures;
+  const auto made = options_of(rule, options);
+  const double rate = *rule.lr(made.get());
+  bool maximize = false;
+  for (const auto& option : rule.describe(made.get()))
+    if (option.name == "maximize") maximize = std::get<bool>(option.value);
+  for (const std::string mode : {"coupled", "decoupled"}) {
+    const OptionValues with = joined(options, {{"decay_mode", mode}, {"weight_decay", kDecay}});
+    const OptionValues without = joined(options, {{"decay_mode", mode}, {"weight_decay", 0.0}});
+    Training found(rule, with, parameters(kSmallShapes, at::kDouble));
+    Training wanted(rule, without, parameters(kSmallShapes, at::kDouble));
+    for (int64_t t = 1; t <= 4; ++t) {
+      set_gradients(found.params, t);
+      found.optimizer->step();
+      set_gradients(wanted.params, t);
+      const at::NoGradGuard no_grad;
+      for (const auto& p : wanted.params) {
+        if (!p.grad().defined()) continue;
+        if (mode == "decoupled")
+          p.mul_(1 - rate * kDecay);
+        else
+          p.mutable_grad() = p.grad() + (maximize ? -kDecay : kDecay) * p;
+      }
+      wanted.optimizer->step();
+    }
+    compare(failures, mode + " decay", copies(found.params), copies(wanted.params));
+  }
+  return failures;
+}
+
+Failures ascends_as_it_descends_on_the_opposite(const RuleTable& rule,
+                                                const OptionValues& options) {
+  if (!has_option(rule, "maximize")) return {};
+  Failures failures;
+  Training up(rule, joined(options, {{"maximize", true}}), parameters(kSmallShapes, at::kFloat));
+  Training down(rule, joined(options, {{"maximize", false}}), parameters(kSmallShapes, at::kFloat));
+  for (int64_t t = 1; t <= 4; ++t) {
+    set_gradients(up.params, t);
+    up.optimizer->step();
+    set_gradients(down.params, t, -1);
+    down.optimizer->step();
+  }
+  compare(failures, "maximize", up.everything(), down.everything());
+  if (same_bits(up.params[0], parameters(kSmallShapes, at::kFloat)[0]))
+    failures.push_back("maximize moved nothing");
+  return failures;
+}
+
+Failures does_not_see_how_parameters_are_grouped(const RuleTable& rule,
+                                                 const OptionValues& options) {
+  if (joins_group(rule, options)) return {};
+  Failures failures;
+  Training together(rule, options, parameters(kSmallShapes, at::kFloat));
+  together.steps(1, 5);
+  auto params = parameters(kSmallShapes, at::kFloat);
+  Training apart(rule, options, {params[0]});
+  for (size_t i = 1; i < params.size(); i += 2)
+    apart.optimizer->add_group(
+        {params.begin() + static_cast<int64_t>(i),
+         params.begin() + static_cast<int64_t>(std::min(i + 2, params.size()))});
+  apart.params = params;
+  apart.steps(1, 5);
+  compare(failures, "in several groups", apart.everything(), together.everything());
+  return failures;
+}
+
+Failures continues_from_an_archive(const RuleTable& rule, const OptionValues& options,
+                                   at::ScalarType type) {
+  Failures failures;
+  Training whole(rule, options, parameters(kSmallShapes, type));
+  whole.steps(1, 5);
+  std::stringstream stream;
+  torch::save(static_cast<const torch::optim::Optimizer&>(*whole.optimizer), stream);
+  const std::string archive = stream.str();
+  const auto middle = copies(whole.params);
+  whole.steps(6, 10);
+
+  // One optimizer that is new, and one that has already gone another way with a state to be
+  // replaced.
+  Training fresh(rule, {}, leaves(middle));
+  Training used(rule, {}, leaves(middle));
+  used.steps(3, 4);
+  for (size_t i = 0; i < middle.size(); ++i) used.params[i].detach().copy_(middle[i]);
+  for (auto* run : {&fresh, &used}) {
+    const std::string name = run == &fresh ? "a fresh optimizer" : "a used optimizer";
+    std::stringstream in(archive);
+    torch::load(static_cast<torch::optim::Optimizer&>(*run->optimizer), in);
+    if (run->optimizer->group_options().text() != whole.optimizer->group_options().text())
+      failures.push_back(name + " has the options " + run->optimizer->group_options().text());
+    run->steps(6, 10);
+    compare(failures, name + " goes another way", run->everything(), whole.everything());
+  }
+  return failures;
+}
+
+Failures follows_the_recording(const RuleTable& rule, const std::string& file,
+                               const std::string& name) {
+  const auto cases = replay::split(read(file));
+  for (size_t i = 0; i < cases.size(); ++i) {
+    if (replay::name_of(cases[i], i) != name) continue;
+    replay::Case recorded = replay::read_case(cases[i]);
+    recorded.optimizer = rule.about.key;
+    const replay::Outcome outcome = replay::run(recorded, "");
+    if (outcome.passed) return {};
+    return {name + ": " + outcome.message};
+  }
+  return {file + " has no case " + name};
+}
+
+}  // namespace checks

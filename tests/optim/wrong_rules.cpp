@@ -1,0 +1,84 @@
+// Rules that are wrong on purpose, each in a way that its author might not see.
+#include <descent/optim/adam.h>
+#include <descent/optim/lion.h>
+// Only what follows is compiled here: the two above are in the library.
+#include <descent/optim/engine/compile.h>
+
+namespace wrong {
+
+/// The weights of gradient and momentum are swapped in the step.
+struct SwappedLion : descent::rules::Lion {
+  static constexpr descent::About about{"SwappedLion", "swapped_lion", "nobody"};
+  template <class T>
+  using Step = descent::rules::Lion::Step<T>;
+  static Step<double> begin(const Options& o, const descent::Moment&) {
+    return {o.lr, o.betas[0], 1 - o.betas[1], o.betas[1], 1 - o.betas[0]};
+  }
+};
+
+/// Decays once more than the engine does already.
+struct TwiceDecayedAdamW : descent::rules::AdamW {
+  static constexpr descent::About about{"TwiceDecayedAdamW", "twice_decayed_adamw", "nobody"};
+  template <class T>
+  struct Step {
+    descent::rules::AdamW::Step<T> adam;
+    T keep;
+  };
+  static Step<double> begin(const Options& o, const descent::Moment& at) {
+    return {descent::rules::AdamW::begin(o, at), 1 - o.lr * o.weight_decay};
+  }
+  template <Form F, class T, class S>
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+    p = k.keep * p;
+    descent::rules::AdamW::update<F>(p, g, s, k.adam);
+  }
+};
+
+/// Averages the gradient for loops, and in another, algebraically equal, form for tensors.
+struct TwoFacedLion : descent::rules::Lion {
+  static constexpr descent::About about{"TwoFacedLion", "two_faced_lion", "nobody"};
+  template <class T, class S>
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+    p = p - k.lr * descent::math::sign(k.b1 * s.exp_avg + k.w1 * g);
+    if constexpr (std::is_arithmetic_v<T>)
+      s.exp_avg = k.b2 * s.exp_avg + k.w2 * g;
+    else
+      s.exp_avg = s.exp_avg + k.w2 * (g - s.exp_avg);
+  }
+};
+
+/// Forgets its average from one step to the next.
+struct ForgetfulLion : descent::rules::Lion {
+  static constexpr descent::About about{"ForgetfulLion", "forgetful_lion", "nobody"};
+  template <class T, class S>
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+    State<T> copy = s;
+    descent::rules::Lion::update(p, g, copy, k);
+  }
+};
+
+/// Decays the parameter at steps at which the group's rate is 0, because it forgot the rate.
+struct RatelessDecayLion : descent::rules::Lion {
+  static constexpr descent::About about{"RatelessDecayLion", "rateless_decay_lion", "nobody"};
+  template <class T>
+  struct Step {
+    descent::rules::Lion::Step<T> lion;
+    T keep;
+  };
+  static Step<double> begin(const Options& o, const descent::Moment& at) {
+    return {descent::rules::Lion::begin(o, at), 1 - o.weight_decay};
+  }
+  template <class T, class S>
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+    p = k.keep * p;
+    descent::rules::Lion::update(p, g, s, k.lion);
+  }
+};
+
+}  // namespace wrong
+
+DESCENT_RULE(wrong::SwappedLion)
+DESCENT_RULE(wrong::TwiceDecayedAdamW)
+DESCENT_RULE(wrong::TwoFacedLion)
+DESCENT_RULE(wrong::ForgetfulLion)
+DESCENT_RULE(wrong::RatelessDecayLion)

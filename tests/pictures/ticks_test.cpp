@@ -1,0 +1,101 @@
+#include <cmath>
+
+#include <gmock/gmock.h>
+
+#include <descent/pictures/ticks.h>
+
+namespace descent::pictures {
+namespace {
+
+using testing::ElementsAre;
+
+const std::string kMinus = "\xe2\x88\x92";
+
+std::vector<std::string> labels(const Ticks& ticks) {
+  std::vector<std::string> result;
+  for (const Tick& tick : ticks.ticks) result.push_back(tick.label);
+  return result;
+}
+
+TEST(Ticks, AreRoundNumbersInsideTheRange) {
+  EXPECT_THAT(labels(nice_ticks(-5, 5, 6)), ElementsAre(kMinus + "4", kMinus + "2", "0", "2", "4"));
+  EXPECT_THAT(labels(nice_ticks(0, 1, 5)), ElementsAre("0", "0.2", "0.4", "0.6", "0.8", "1.0"));
+  EXPECT_THAT(labels(nice_ticks(0.3, 99, 5)), ElementsAre("20", "40", "60", "80"));
+}
+
+TEST(Ticks, AreExactDecimalNumbers) {
+  for (const Tick& tick : nice_ticks(0, 0.7, 7).ticks) {
+    const std::string digits = tick.label;
+    EXPECT_EQ(tick.at, std::stod(digits)) << digits;
+  }
+}
+
+TEST(Ticks, NeverLeaveTheRangeNorExceedTheirNumber) {
+  for (const double lo : {-1e30, -7.3, -1e-30, 0.0, 1e-12, 3.3, 99.9, 1e300})
+    for (const double span : {1e-30, 1e-3, 0.9, 1.0, 2.0, 5.0, 9.99, 1e4, 1e300})
+      for (const int most : {2, 5, 8}) {
+        const double hi = lo + span;
+        const Ticks ticks = nice_ticks(lo, hi, most);
+        EXPECT_LE(ticks.ticks.size(), static_cast<size_t>(most) + 1) << lo << " " << hi;
+        for (const Tick& tick : ticks.ticks) {
+          EXPECT_GE(tick.at, lo);
+          EXPECT_LE(tick.at, hi);
+        }
+      }
+}
+
+TEST(Ticks, OfLargeAndSmallNumbersAreShort) {
+  EXPECT_THAT(labels(nice_ticks(0, 1e30, 2)), ElementsAre("0", "5e29", "1e30"));
+  EXPECT_THAT(labels(nice_ticks(0, 2e-30, 2)),
+              ElementsAre("0", "1e" + kMinus + "30", "2e" + kMinus + "30"));
+}
+
+TEST(Ticks, TakeOutWhatLongLabelsShare) {
+  const Ticks ticks = nice_ticks(12345678.001, 12345678.003, 3);
+  EXPECT_EQ(ticks.offset, "12345678");
+  EXPECT_THAT(labels(ticks), ElementsAre("0.001", "0.002", "0.003"));
+  EXPECT_EQ(axis_title("loss", ticks), "loss " + kMinus + " 12345678");
+}
+
+TEST(Ticks, OfASinglePointAreThatPoint) {
+  EXPECT_THAT(labels(nice_ticks(2.5, 2.5, 5)), ElementsAre("2.5"));
+}
+
+TEST(Ticks, OfTheWholeRangeOfDoublesExist) {
+  EXPECT_THAT(labels(nice_ticks(-1.7e308, 1.7e308, 4)),
+              ElementsAre(kMinus + "1e308", "0", "1e308"));
+}
+
+TEST(Numbers, HaveFourDigitsOrAsManyAsTheyShare) {
+  EXPECT_EQ(short_number(-4.60517), kMinus + "4.605");
+  EXPECT_EQ(short_number(1e-30), "1e" + kMinus + "30");
+  EXPECT_EQ(short_number(12345.678, 0.01), "12345.678");
+  EXPECT_EQ(short_number(0), "0");
+}
+
+TEST(Coordinates, AreRoundedToWhatThePictureShows) {
+  EXPECT_EQ(coordinate(0.959596, 10), "0.96");
+  EXPECT_EQ(coordinate(-1e-17, 2), "0");
+  EXPECT_EQ(coordinate(1000.00105, 1e-4), "1000.00105");
+  EXPECT_EQ(coordinate(-2.04e28, 2e30), kMinus + "2e28");
+}
+
+TEST(ContourLevels, HitEveryTickAndDivideTheStepsEvenly) {
+  const double lo = -4.3, hi = 4.2;
+  const Ticks ticks = nice_ticks(lo, hi, 7);
+  const auto levels = contour_levels(ticks, lo, hi);
+  size_t majors = 0;
+  for (size_t k = 0; k < levels.size(); ++k) {
+    EXPECT_NEAR(levels[k].t, (levels[k].value - lo) / (hi - lo), 1e-6);
+    if (k > 0) {
+      EXPECT_NEAR(levels[k].value - levels[k - 1].value, levels[1].value - levels[0].value, 1e-12);
+    }
+    majors += levels[k].major;
+  }
+  EXPECT_EQ(majors, ticks.ticks.size());
+  EXPECT_GE(levels.size(), 6u);
+  EXPECT_LE(levels.size(), 24u);
+}
+
+}  // namespace
+}  // namespace descent::pictures

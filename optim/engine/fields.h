@@ -93,6 +93,14 @@ template <class T>
 struct IsArray : std::false_type {};
 template <std::size_t N>
 struct IsArray<std::array<double, N>> : std::true_type {};
+/// A list of any length: std::vector<double>, std::vector<int64_t> or derived from them.
+template <class T>
+concept List =
+    std::is_base_of_v<std::vector<double>, T> || std::is_base_of_v<std::vector<int64_t>, T>;
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
 
 inline constexpr Domain anything{"", [](double) { return true; }};
 
@@ -113,6 +121,10 @@ std::string allowed(const Domain& domain) {
     return choices<T>();
   else if constexpr (IsArray<T>::value)
     return std::to_string(std::tuple_size_v<T>) + " numbers, each " + domain.text;
+  else if constexpr (List<T>)
+    return "numbers, each " + allowed<typename T::value_type>(domain);
+  else if constexpr (IsOptional<T>::value)
+    return "none or " + allowed<typename T::value_type>(domain);
   else if constexpr (std::is_same_v<T, int64_t>)
     return std::string("a whole number, ") + domain.text;
   else
@@ -125,8 +137,10 @@ OptionValue value_of(const T& field) {
     const auto names = names_of(T{});
     const auto i = static_cast<std::size_t>(field);
     return i < names.size() ? snake_case(names[i]) : std::to_string(i);
-  } else if constexpr (IsArray<T>::value) {
+  } else if constexpr (IsArray<T>::value || List<T>) {
     return std::vector<double>(field.begin(), field.end());
+  } else if constexpr (IsOptional<T>::value) {
+    return field ? value_of(*field) : OptionValue("none");
   } else {
     return field;
   }
@@ -138,18 +152,21 @@ bool holds(const T& field, const Domain& domain) {
     return true;
   else if constexpr (std::is_enum_v<T>)
     return static_cast<std::size_t>(field) < names_of(T{}).size();
-  else if constexpr (IsArray<T>::value) {
-    for (double x : field)
-      if (!domain.holds(x)) return false;
+  else if constexpr (IsArray<T>::value || List<T>) {
+    for (const auto x : field)
+      if (!domain.holds(static_cast<double>(x))) return false;
     return true;
-  } else
+  } else if constexpr (IsOptional<T>::value)
+    return !field || holds(*field, domain);
+  else
     return domain.holds(static_cast<double>(field));
 }
 
 /// Writes `value` into `field`; false if the kind does not fit.
 template <class T>
 bool assign(T& field, const OptionValue& value) {
-  if (const auto* text = std::get_if<std::string>(&value); text && !std::is_enum_v<T>) {
+  if (const auto* text = std::get_if<std::string>(&value);
+      text && !std::is_enum_v<T> && !IsOptional<T>::value) {
     const OptionValue parsed = value_from_text(*text);
     return !std::holds_alternative<std::string>(parsed) && assign(field, parsed);
   }
@@ -166,6 +183,18 @@ bool assign(T& field, const OptionValue& value) {
       for (std::size_t i = 0; i < field.size(); ++i) field[i] = (*x)[i];
       return true;
     }
+  } else if constexpr (List<T>) {
+    const auto* one = std::get_if<double>(&value);
+    const auto* many = std::get_if<std::vector<double>>(&value);
+    if (!one && !many) return false;
+    std::vector<typename T::value_type> list;
+    for (const double x : many ? *many : std::vector<double>{*one})
+      if (!assign(list.emplace_back(), OptionValue(x))) return false;
+    return field = T(std::move(list)), true;
+  } else if constexpr (IsOptional<T>::value) {
+    if (value == OptionValue("none")) return field.reset(), true;
+    typename T::value_type x{};
+    if (assign(x, value)) return field = x, true;
   } else if constexpr (std::is_same_v<T, int64_t>) {
     if (const auto* x = std::get_if<double>(&value);
         x && *x == std::floor(*x) && std::abs(*x) < 9.0e15)
@@ -246,10 +275,10 @@ std::string set(Options& options, std::string_view wanted, const OptionValue& va
 #define DESCENT_NAME(name) #name,
 
 /// Lists a struct's options: (name) or (name, domain).
-#define DESCENT_OPTIONS(...)                      \
-  template <class Self, class F>                  \
-  static constexpr void each(Self& self, F&& f) { \
-    DESCENT_EACH(DESCENT_OPTION, __VA_ARGS__)     \
+#define DESCENT_OPTIONS(...)                                                        \
+  template <class Self, class F>                                                    \
+  static constexpr void each([[maybe_unused]] Self& self, [[maybe_unused]] F&& f) { \
+    DESCENT_EACH(DESCENT_OPTION, __VA_ARGS__)                                       \
   }
 
 /// Lists a state's buffers, by Python torch.optim's names.

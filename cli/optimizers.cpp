@@ -14,12 +14,19 @@ std::vector<const RuleTable*> chosen(const std::string& name) {
   return {&find_rule(name)};
 }
 
-/// The buffers that a rule uses with these options; all of them if it is a tensor algorithm.
-std::vector<std::string> buffers_used(const RuleTable& rule, const void* options) {
+/// Whether the rule's defaults use its b-th buffer.
+bool used_by_default(const RuleTable& rule, size_t b) {
+  if (rule.forms.empty()) return true;                                    // a tensor algorithm
+  if (rule.pull != nullptr && b + 1 == rule.buffers.size()) return true;  // slow weights
+  const auto defaults = rule.make_options(nullptr);
+  return rule.forms[static_cast<size_t>(rule.form(defaults.get()))].buffers[b];
+}
+
+/// The names of the buffers that the defaults use, or of the others.
+std::vector<std::string> buffers(const RuleTable& rule, bool by_default) {
   std::vector<std::string> names;
-  for (size_t i = 0; i < rule.buffers.size(); ++i)
-    if (rule.forms.empty() || rule.forms[static_cast<size_t>(rule.form(options))].buffers[i])
-      names.push_back(rule.buffers[i]);
+  for (size_t b = 0; b < rule.buffers.size(); ++b)
+    if (used_by_default(rule, b) == by_default) names.push_back(rule.buffers[b]);
   return names;
 }
 
@@ -31,14 +38,10 @@ std::string joined(const std::vector<std::string>& words) {
 
 /// "8 bytes a float32 parameter (exp_avg, exp_avg_sq); max_exp_avg_sq with other options"
 std::string state_text(const RuleTable& rule) {
-  const auto defaults = rule.make_options(nullptr);
-  const auto used = buffers_used(rule, defaults.get());
+  const auto used = buffers(rule, true), others = buffers(rule, false);
   if (rule.forms.empty()) return "tensors of shapes of its own (" + joined(used) + ")";
   std::string text = std::to_string(used.size() * sizeof(float)) + " bytes a float32 parameter";
   if (!used.empty()) text += " (" + joined(used) + ")";
-  std::vector<std::string> others;
-  for (const auto& buffer : rule.buffers)
-    if (std::find(used.begin(), used.end(), buffer) == used.end()) others.push_back(buffer);
   if (!others.empty()) text += "; with other options also " + joined(others);
   return text;
 }
@@ -65,23 +68,24 @@ void list_optimizers(std::ostream& out, const std::string& name) {
 }
 
 void write_markdown(std::ostream& out, const std::string& name) {
-  out << "| optimizer | key | paper | options with their defaults | state |\n"
-         "|---|---|---|---|---|\n";
+  out << "| optimizer | key | paper | options with their defaults | bytes of state a parameter, "
+         "float32 | golden values |\n"
+         "|---|---|---|---|---|---|\n";
   for (const RuleTable* rule : chosen(name)) {
     out << "| " << rule->about.name << " | `" << rule->about.key << "` | " << rule->about.paper
         << " |";
     for (const auto& option : rule->defaults)
       out << " `" << option.name << '=' << to_text(option.value) << '`';
+    const auto used = buffers(*rule, true), others = buffers(*rule, false);
     out << " | ";
-    const auto defaults = rule->make_options(nullptr);
-    const auto used = buffers_used(*rule, defaults.get());
-    for (size_t i = 0; i < rule->buffers.size(); ++i) {
-      const auto& buffer = rule->buffers[i];
-      const bool always = std::find(used.begin(), used.end(), buffer) != used.end();
-      out << (i == 0 ? "" : ", ") << (always ? "" : "(") << '`' << buffer << '`'
-          << (always ? "" : ")");
-    }
-    out << " |\n";
+    if (rule->forms.empty())
+      out << "matrices: `" << joined(used) << "`";
+    else if (used.empty())
+      out << '0';
+    else
+      out << used.size() * sizeof(float) << ": `" << joined(used) << '`';
+    if (!others.empty()) out << "; with other options also `" << joined(others) << '`';
+    out << " | " << rule->about.golden << " |\n";
   }
 }
 

@@ -24,7 +24,7 @@ at::ScalarType kept_in(const at::Tensor& p) {
 }
 
 at::Tensor root(const FullAdagrad::Options& o, const at::Tensor& w) {
-  return o.eps_mode == EpsMode::Inside ? (w + o.eps).sqrt() : w.sqrt() + o.eps;
+  return o.eps_mode == RootEps::Inside ? (w + o.eps).sqrt() : w.sqrt() + o.eps;
 }
 
 at::Tensor by_eigen(const FullAdagrad::Options& o, const at::Tensor& g, at::Tensor& sum) {

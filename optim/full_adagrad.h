@@ -11,30 +11,32 @@ namespace descent {
 
 struct TensorStep;
 
-namespace rules {
-
 DESCENT_ENUM(AdagradBlock, PerTensor, PerGroup)
 DESCENT_ENUM(AdagradMethod, Auto, Eigen, Factor)
 
+namespace rules {
+
 /// AdaGrad with the full matrix: steps by the inverse root of the sum of outer products of the
-/// gradients. Duchi et al. 2011, JMLR 12, section 1.1. For each block of n numbers (a parameter, or
-/// all of a group):
+/// gradients. Duchi, Hazan & Singer 2011, JMLR 12:2121, section 1.1. For each block of n numbers (a
+/// parameter, or all of a group):
 ///   G <- G + g g^T,  G_0 = initial_accumulator_value I
-///   Outside:  v = (G^(1/2) + eps I)^(-1) g        Inside:  v = (G + eps I)^(-1/2) g        p <- p
-///   - lr v
-/// Factor keeps the gradients, not G: with A^T = U diag(sigma) V^T for the matrix A of r gradients,
-/// w = sigma^2 + initial_accumulator_value, v = U ((U^T g) / s), s = sqrt(w) + eps or sqrt(w +
-/// eps). Exact, because g lies in the span of U, and O(n r^2) instead of O(n^3). Beyond n gradients
-/// A becomes the triangular factor of its QR. Eigen decomposes G itself, which squares the
-/// condition number: right to about 1e-6. Auto is Factor. All in float64, whatever the parameter. A
-/// parameter of a PerGroup block that has no gradient counts as zeros there and does not move.
+///   Outside:  v = (G^(1/2) + eps I)^(-1) g        Inside:  v = (G + eps I)^(-1/2) g
+///   p <- p - lr v
+/// Factor keeps the gradients, not G: with A^T = U diag(sigma) V^T for the matrix A of r gradients
+/// and w = sigma^2 + initial_accumulator_value,
+///   v = U ((U^T g) / s),  s = sqrt(w) + eps  or  sqrt(w + eps).
+/// Exact, because g lies in the span of U, and O(n r^2) instead of O(n^3). Beyond n gradients A
+/// becomes the triangular factor of its QR. Eigen decomposes G itself, which squares the condition
+/// number: right to about 1e-6. Auto is Factor. All in float64, whatever the parameter. A parameter
+/// of a PerGroup block that has no gradient counts as zeros there and does not move.
 struct FullAdagrad {
-  static constexpr About about{"FullAdagrad", "full_adagrad", "Duchi et al. 2011, JMLR 12"};
+  static constexpr About about{"FullAdagrad", "full_adagrad", "Duchi et al. 2011, JMLR 12",
+                               "40-digit arithmetic"};
 
   struct Options {
     double lr = 1e-2;                      ///< step size
     double eps = 1e-5;                     ///< keeps the root off zero
-    EpsMode eps_mode = EpsMode::Outside;   ///< Outside or Inside
+    RootEps eps_mode = RootEps::Outside;   ///< where eps stands, see above
     double initial_accumulator_value = 0;  ///< G_0 / I
     double weight_decay = 0;               ///< wd
     DecayMode decay_mode = DecayMode::Coupled;
@@ -45,11 +47,6 @@ struct FullAdagrad {
     DESCENT_OPTIONS((lr, non_negative), (eps, non_negative), (eps_mode),
                     (initial_accumulator_value, non_negative), (weight_decay, non_negative),
                     (decay_mode), (maximize), (block), (method), (max_dim, at_least_one))
-
-    std::optional<Conflict> conflict() const {
-      if (eps_mode == EpsMode::Hat) return Conflict{"eps_mode", "outside or inside"};
-      return {};
-    }
   };
 
   /// Eigen fills `sum`, Factor `factor`; the other stays undefined.

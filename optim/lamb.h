@@ -4,22 +4,23 @@
 #include <descent/optim/engine/rule.h>
 
 namespace descent {
-namespace rules {
-
 DESCENT_ENUM(LambNorm, Joint, Separate)
 DESCENT_ENUM(DecayPlace, InUpdate, Decoupled)
 
+namespace rules {
+
 /// LAMB: Adam's direction, per tensor as long as the tensor itself.
 /// You et al. 2020, arXiv:1904.00962, Algorithm 2:
-///   g <- g / max(G / max_grad_norm, 1),  G = norm of all gradients of the optimizer (max_grad_norm
-///   > 0) m <- b1 m + (1 - b1) g;   v <- b2 v + (1 - b2) g^2;   u = (m/c1) / (sqrt(v)/sqrt(c2) +
-///   eps) InUpdate: u' = u + wd p        Decoupled: p <- p (1 - lr wd), u' = u w = clamp(||p||,
-///   phi_min, phi_max);   q = ||u'||, or ||u|| + wd ||p|| with norm = Separate r = w/q where both
-///   are > 0, else 1;   p <- p - lr r u'
+///   max_grad_norm > 0:  g <- g / max(G / max_grad_norm, 1),  G = norm of all gradients together
+///   m <- b1 m + (1 - b1) g;   v <- b2 v + (1 - b2) g^2;   u = (m/c1) / (sqrt(v)/sqrt(c2) + eps)
+///   InUpdate:  u' = u + wd p          Decoupled:  p <- p (1 - lr wd),  u' = u
+///   w = clamp(||p||, phi_min, phi_max);   q = ||u'||,  or ||u|| + wd ||p|| with norm = Separate
+///   r = w/q where both are > 0, else 1;   p <- p - lr r u'
 /// c1 = 1 - b1^t, c2 = 1 - b2^t, or 1 without bias_correction (the paper's third version). The
 /// ratio applies with wd = 0 too; timm's default does not.
 struct LAMB {
-  static constexpr About about{"LAMB", "lamb", "You et al. 2020, arXiv:1904.00962"};
+  static constexpr About about{"LAMB", "lamb", "You et al. 2020, arXiv:1904.00962",
+                               "timm lamb; over9000; Keras Lamb"};
 
   struct Options {
     double lr = 1e-3;                         ///< step size
@@ -45,6 +46,9 @@ struct LAMB {
       if (phi_min > phi_max) return Conflict{"phi_min", "<= phi_max"};
       return {};
     }
+
+    /// The settings of keras.optimizers.Lamb.
+    static Options keras() { return {.eps = 1e-7, .decay_place = DecayPlace::Decoupled}; }
   };
 
   template <class T>
@@ -96,17 +100,18 @@ struct LAMB {
     return {p, direction(s, k) + k.in_norm * p};
   }
 
-  static double trust(const Options& o, const Norms& norms, int64_t dim) {
-    if (!o.adapt_1d && dim <= 1) return 1;
-    const double w = std::clamp(norms.first, o.phi_min, o.phi_max);
-    const double q =
-        norms.second + (o.norm == LambNorm::Separate ? o.weight_decay * norms.first : 0);
+  static double trust(const Options& o, const Sums& sums, const Moment& at) {
+    if (!o.adapt_1d && at.dim <= 1) return 1;
+    const double p = std::sqrt(sums.first), u = std::sqrt(sums.second);
+    const double w = std::clamp(p, o.phi_min, o.phi_max);
+    const double q = o.norm == LambNorm::Separate ? u + o.weight_decay * p : u;
     const double r = w > 0 && q > 0 ? w / q : 1;
     return o.trust_clip ? std::min(r, 1.0) : r;
   }
 
   template <class T, class S>
-  DESCENT_FN static void apply(T& p, const T&, State<T>& s, const Step<S>& k, const S& trust) {
+  DESCENT_FN static void apply(T& p, const T&, const State<T>& s, const Step<S>& k,
+                               const S& trust) {
     p = k.keep * p;
     p = p - (k.lr * trust) * (direction(s, k) + k.in_update * p);
   }

@@ -6,38 +6,30 @@
 namespace descent {
 namespace {
 
-constexpr int64_t kFormat = 1;
-
 struct SlowWeights final : torch::optim::OptimizerCloneableParamState<SlowWeights> {
   at::Tensor slow;
   /// Keeps the parameter's address from being given to another tensor.
   c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> parameter;
 
-  explicit SlowWeights(const at::Tensor& p)
-      : slow(p.detach().clone()), parameter(p.getIntrusivePtr()) {}
+  SlowWeights(at::Tensor weights, const at::Tensor& p)
+      : slow(std::move(weights)), parameter(p.getIntrusivePtr()) {}
 };
-
-Lookahead::Options checked(const Lookahead::Options& options) {
-  const std::string problem = fields::problem(options);
-  TORCH_CHECK(problem.empty(), "Lookahead: ", problem);
-  return options;
-}
 
 }  // namespace
 
-Lookahead::Lookahead(torch::optim::Optimizer& inner, const Options& options)
-    : Wrapper(inner), options_(checked(options)) {}
-
-Lookahead::Lookahead(std::unique_ptr<torch::optim::Optimizer> inner, const Options& options)
-    : Wrapper(std::move(inner)), options_(checked(options)) {}
+Lookahead::Lookahead(InnerOptimizer inner, const Options& options)
+    : Wrapper("Lookahead", std::move(inner)), options_(checked("Lookahead", options)) {}
 
 /// Slow weights for every trainable parameter that has none.
 void Lookahead::remember() {
   for (const auto& group : param_groups_)
     for (const auto& p : group.params()) {
-      if (!p.requires_grad()) continue;
+      if (!p.requires_grad()) {
+        state_.erase(p.unsafeGetTensorImpl());
+        continue;
+      }
       auto& slot = state_[p.unsafeGetTensorImpl()];
-      if (!slot) slot = std::make_unique<SlowWeights>(p);
+      if (!slot) slot = std::make_unique<SlowWeights>(p.detach().clone(), p);
     }
 }
 
@@ -61,11 +53,11 @@ void Lookahead::sync() {
       slow.lerp_(p, options_.alpha);
       p.copy_(slow);
     }
-  if (options_.reset_inner) inner().state().clear();
+  if (options_.reset_inner) innermost().state().clear();
   count_ = 0;
 }
 
-void Lookahead::save(torch::serialize::OutputArchive& archive) const {
+void Lookahead::save_own(torch::serialize::OutputArchive& archive) const {
   c10::Dict<std::string, at::Tensor> slow;
   int64_t position = 0;
   for (const auto& group : inner().param_groups())
@@ -75,28 +67,18 @@ void Lookahead::save(torch::serialize::OutputArchive& archive) const {
         slow.insert(std::to_string(position), static_cast<const SlowWeights&>(*found->second).slow);
       ++position;
     }
-  archive.write("lookahead", c10::IValue(kFormat));
   archive.write("count", c10::IValue(count_));
   archive.write("slow", c10::IValue(slow));
-  torch::serialize::OutputArchive nested(archive.compilation_unit());
-  inner().save(nested);
-  archive.write("inner", nested);
 }
 
-void Lookahead::load(torch::serialize::InputArchive& archive) {
+Wrapper::Change Lookahead::read_own(torch::serialize::InputArchive& archive) {
   const at::NoGradGuard no_grad;
-  mirror_groups();
-  c10::IValue format, count, slow;
-  TORCH_CHECK(archive.try_read("lookahead", format) && format.isInt(),
-              "Lookahead: the archive is not of a Lookahead");
-  TORCH_CHECK(format.toInt() >= 1 && format.toInt() <= kFormat,
-              "Lookahead: the archive has format ", format.toInt(), ", must be at most ", kFormat,
-              "; a newer version of this library wrote it");
+  c10::IValue count, slow;
   TORCH_CHECK(archive.try_read("count", count) && count.isInt() && count.toInt() >= 0 &&
                   archive.try_read("slow", slow) && slow.isGenericDict(),
               "Lookahead: the archive has no valid count and slow weights");
   auto tensors = slow.toGenericDict();
-  decltype(state_) loaded;
+  auto loaded = std::make_shared<decltype(state_)>();
   int64_t position = 0;
   for (const auto& group : param_groups_)
     for (const auto& p : group.params()) {
@@ -105,19 +87,31 @@ void Lookahead::load(torch::serialize::InputArchive& archive) {
         TORCH_CHECK(entry->value().isTensor() && entry->value().toTensor().sizes() == p.sizes(),
                     "Lookahead: the archive's slow weights of parameter ", position,
                     " must be a tensor of sizes ", p.sizes());
-        auto weights = std::make_unique<SlowWeights>(p);
+        auto weights = std::make_unique<SlowWeights>(p.detach().clone(), p);
         weights->slow.copy_(entry->value().toTensor());
-        loaded[p.unsafeGetTensorImpl()] = std::move(weights);
+        (*loaded)[p.unsafeGetTensorImpl()] = std::move(weights);
       }
       ++position;
     }
-  TORCH_CHECK(loaded.size() == tensors.size(), "Lookahead: the archive has slow weights of ",
-              tensors.size(), " parameters, of which this optimizer has ", loaded.size());
-  torch::serialize::InputArchive nested;
-  TORCH_CHECK(archive.try_read("inner", nested), "Lookahead: the archive has no inner optimizer");
-  inner().load(nested);
-  state_ = std::move(loaded);
-  count_ = count.toInt();
+  TORCH_CHECK(loaded->size() == tensors.size(), "Lookahead: the archive has slow weights of ",
+              tensors.size(), " parameters, of which this optimizer has ", loaded->size());
+  return [this, loaded, n = count.toInt()] {
+    state_ = std::move(*loaded);
+    count_ = n;
+  };
+}
+
+Wrapper::Change Lookahead::replace_own(const at::Tensor& from, const at::Tensor& to,
+                                       const std::function<at::Tensor(const at::Tensor&)>& map) {
+  const auto found = state_.find(from.unsafeGetTensorImpl());
+  if (found == state_.end()) return [] {};
+  const at::Tensor slow = map(static_cast<const SlowWeights&>(*found->second).slow);
+  TORCH_CHECK(slow.defined() && slow.sizes() == to.sizes(),
+              "Lookahead: replace_param's map must return a tensor of sizes ", to.sizes());
+  return [this, from, to, own = slow.detach().to(to.options()).clone()] {
+    state_.erase(from.unsafeGetTensorImpl());
+    state_[to.unsafeGetTensorImpl()] = std::make_unique<SlowWeights>(own, to);
+  };
 }
 
 }  // namespace descent

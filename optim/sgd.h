@@ -2,10 +2,9 @@
 #include <descent/optim/engine/rule.h>
 
 namespace descent {
-namespace rules {
-
 DESCENT_ENUM(FirstBuffer, FirstGrad, Zero)
-DESCENT_ENUM(Velocity, Gradient, Step)
+
+namespace rules {
 
 /// Stochastic gradient descent, with momentum in all its usual forms.
 /// Polyak 1964; Nesterov 1983; as in torch.optim.SGD and, velocity = Step, keras.optimizers.SGD:
@@ -17,8 +16,12 @@ DESCENT_ENUM(Velocity, Gradient, Step)
 /// mu = momentum, tau = dampening. With a constant lr and tau = 0 both velocities give the same
 /// path; under a schedule they do not. An exponential average of gradients is Gradient, tau = mu,
 /// Zero.
+/// lookahead is Nesterov's method as he wrote it: the closure, which step() then needs, is called
+/// with the parameters at q = p - lr mu b (Gradient) or p + mu b (Step), and g is the gradient
+/// there, coupled decay included; the loss returned is that at q.
 struct SGD {
-  static constexpr About about{"SGD", "sgd", "Robbins & Monro 1951; Polyak 1964; Nesterov 1983"};
+  static constexpr About about{"SGD", "sgd", "Robbins & Monro 1951; Polyak 1964; Nesterov 1983",
+                               "torch.optim.SGD; Keras SGD; timm sgdw"};
 
   struct Options {
     double lr = 1e-3;         ///< step size
@@ -30,14 +33,22 @@ struct SGD {
     bool maximize = false;  ///< ascends instead
     FirstBuffer first_buffer = FirstBuffer::FirstGrad;
     Velocity velocity = Velocity::Gradient;  ///< Step: the buffer holds steps, lr included
+    bool lookahead = false;                  ///< takes the gradient one momentum step ahead
     DESCENT_OPTIONS((lr, non_negative), (momentum, non_negative), (dampening, finite),
                     (weight_decay, non_negative), (decay_mode), (nesterov), (maximize),
-                    (first_buffer), (velocity))
+                    (first_buffer), (velocity), (lookahead))
 
     std::optional<Conflict> conflict() const {
       if (nesterov && (momentum <= 0 || dampening != 0))
         return Conflict{"nesterov", "false unless momentum > 0 and dampening = 0"};
+      if (lookahead && (momentum == 0 || nesterov))
+        return Conflict{"lookahead", "false unless momentum > 0 and nesterov = false"};
       return {};
+    }
+
+    /// The settings of keras.optimizers.SGD.
+    static Options keras() {
+      return {.lr = 1e-2, .decay_mode = DecayMode::Decoupled, .velocity = Velocity::Step};
     }
   };
 
@@ -48,35 +59,43 @@ struct SGD {
   };
 
   struct Form {
-    bool momentum, nesterov, velocity_step;
+    bool momentum, nesterov, velocity_step, lookahead;
     bool operator==(const Form&) const = default;
   };
-  static constexpr Form forms[] = {{false, false, false},
-                                   {true, false, false},
-                                   {true, true, false},
-                                   {true, false, true},
-                                   {true, true, true}};
+  static constexpr Form forms[] = {{false, false, false, false}, {true, false, false, false},
+                                   {true, true, false, false},   {true, false, true, false},
+                                   {true, true, true, false},    {true, false, false, true},
+                                   {true, false, true, true}};
   static Form form(const Options& o) {
     if (o.momentum == 0) return forms[0];
-    return {true, o.nesterov, o.velocity == Velocity::Step};
+    return {true, o.nesterov, o.velocity == Velocity::Step, o.lookahead};
   }
   static constexpr std::array<bool, 1> buffers(Form f) { return {f.momentum}; }
 
   template <class T>
   struct Step {
-    T lr, mu, take;
+    T lr, mu, take, ahead;
   };
+
+  /// Where the gradient is wanted: at p + look_ahead b.
+  static double look_ahead(const Options& o) {
+    if (!o.lookahead) return 0;
+    return o.velocity == Velocity::Step ? o.momentum : -o.lr * o.momentum;
+  }
 
   static Step<double> begin(const Options& o, const Moment& at) {
     const double take = 1 - o.dampening;
-    if (o.velocity == Velocity::Step) return {o.lr, o.momentum, o.lr * take};
+    const double ahead = o.decay_mode == DecayMode::Coupled ? o.weight_decay * look_ahead(o) : 0;
+    if (o.velocity == Velocity::Step) return {o.lr, o.momentum, o.lr * take, ahead};
     // The buffer starts at zero, so weighing the first gradient by 1 makes it the buffer.
     const bool first = at.fresh && o.first_buffer == FirstBuffer::FirstGrad;
-    return {o.lr, o.momentum, first ? 1 : take};
+    return {o.lr, o.momentum, first ? 1 : take, ahead};
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& gradient, State<T>& s, const Step<S>& k) {
+    T g = gradient;
+    if constexpr (F.lookahead) g = g + k.ahead * s.momentum_buffer;  // wd q instead of wd p
     if constexpr (!F.momentum) {
       p = p - k.lr * g;
     } else if constexpr (F.velocity_step) {

@@ -14,7 +14,21 @@ import os
 import sys
 import time
 
-BYTES = {"sgd": 20, "adamw": 28}  # a parameter and step
+# Bytes a parameter and step, the class, its options.
+RULES = {
+    "sgd momentum": (20, "SGD", {"momentum": 0.9}),
+    "adagrad": (20, "Adagrad", {}),
+    "adadelta": (28, "Adadelta", {}),
+    "rmsprop": (20, "RMSprop", {}),
+    "rprop": (28, "Rprop", {}),
+    "adam": (28, "Adam", {}),
+    "adamw": (28, "AdamW", {}),
+    "adamax": (28, "Adamax", {}),
+    "nadam": (28, "NAdam", {}),
+    "radam": (28, "RAdam", {}),
+    "asgd": (20, "ASGD", {}),
+}
+HAVE_FUSED = ("sgd momentum", "adagrad", "adam", "adamw")
 TURN, BUDGET, LEAST_ROUNDS = 200e-6, 0.4, 5  # seconds, as in bench/step/race.cpp
 
 
@@ -52,9 +66,8 @@ def rival(torch, optimizer, shapes, how):
     params = [torch.randn(shape, generator=generator) * 0.1 for shape in shapes]
     for p in params:
         p.grad = torch.randn(p.shape, generator=generator) * 0.01
-    if optimizer == "sgd":
-        return torch.optim.SGD(params, lr=1e-6, momentum=0.9, **{how: True}).step
-    return torch.optim.AdamW(params, lr=1e-6, **{how: True}).step
+    _, name, options = RULES[optimizer]
+    return getattr(torch.optim, name)(params, lr=1e-6, **options, **{how: True}).step
 
 
 def time_of(step, count):
@@ -105,8 +118,8 @@ def full_adagrad():
 def main():
     parser = argparse.ArgumentParser(description="The time of one step of Python's torch.optim.")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--optimizer", nargs="+", choices=[*BYTES, "full_adagrad"],
-                        default=list(BYTES))
+    parser.add_argument("--optimizer", nargs="+", choices=[*RULES, "full_adagrad"],
+                        default=list(RULES))
     parser.add_argument("--profile", nargs="+", choices=list(PROFILES), default=list(PROFILES))
     parser.add_argument("--rounds", type=int, default=0, help="0: as many as fit into 0.4 s, but 5")
     arguments = parser.parse_args()
@@ -115,7 +128,7 @@ def main():
 
     if "full_adagrad" in arguments.optimizer:
         full_adagrad()
-    asked_for = [name for name in BYTES if name in arguments.optimizer]
+    asked_for = [name for name in RULES if name in arguments.optimizer]
     if not asked_for:
         return
     try:
@@ -128,10 +141,10 @@ def main():
         shapes = PROFILES[profile]
         n = sum(math.prod(shape) for shape in shapes)
         for optimizer in asked_for:
-            hows = ("fused", "foreach")
+            hows = ("fused", "foreach") if optimizer in HAVE_FUSED else ("foreach",)
             seconds = race([rival(torch, optimizer, shapes, how) for how in hows], arguments.rounds)
             for how, s in zip(hows, seconds):
-                moved = BYTES[optimizer] * n
+                moved = RULES[optimizer][0] * n
                 print(json.dumps({"who": f"python torch.optim {how}", "optimizer": optimizer,
                                   "profile": profile, "n": n, "tensors": len(shapes),
                                   "threads": arguments.threads, "bytes": moved,

@@ -1,10 +1,12 @@
 // The time of one optimizer's step, ours and that of peers in the same run, one JSON object a line:
 //
-//   who           "descent", "torch::optim", "at::_fused_adamw_", "at::_fused_sgd_"
+//   who           "descent", "descent tensor" (--tensor-pass: the same rule in tensor operations),
+//                 "torch::optim", "at::_fused_adamw_", "at::_fused_sgd_"
 //   n, tensors    parameters in numbers and in tensors
 //   us            the least time of a step, in microseconds
 //   bytes         that the rule has to move in a step; gb_s: the same per second
 //   triad_gb_s    an in-place triad over the same memory: parameters, gradients and state
+//   triad_share   gb_s / triad_gb_s
 //
 // optimizer full_adagrad, profile 8x1024: us is the time of 8 steps of a fresh optimizer.
 #include <algorithm>
@@ -41,9 +43,9 @@ ordered_json heading(const std::string& who, const bench::Cost& cost,
 }
 
 void measure_time(const bench::Cost& cost, const bench::Profile& profile,
-                  const bench::Tensors& tensors, int rounds) {
+                  const bench::Tensors& tensors, int rounds, bool with_tensor_pass) {
   const int64_t n = profile.numel();
-  const std::vector<bench::Rival> rivals = bench::rivals(cost, tensors);
+  const std::vector<bench::Rival> rivals = bench::rivals(cost, tensors, with_tensor_pass);
   const std::vector<double> us = bench::race(rivals, rounds);
   const int64_t pairs = cost.buffers == 0 ? n : 2 * n;
   const double triad = 12e-3 * static_cast<double>(pairs) / us.back();
@@ -53,7 +55,8 @@ void measure_time(const bench::Cost& cost, const bench::Profile& profile,
     line.update({{"bytes", bytes},
                  {"us", rounded(us[i])},
                  {"gb_s", rounded(1e-3 * static_cast<double>(bytes) / us[i])},
-                 {"triad_gb_s", rounded(triad)}});
+                 {"triad_gb_s", rounded(triad)},
+                 {"triad_share", rounded(1e-3 * static_cast<double>(bytes) / us[i] / triad)}});
     print(line);
   }
 }
@@ -93,7 +96,7 @@ int run(int argc, char** argv) {
   optimizers.emplace_back("full_adagrad");
   for (const auto& profile : bench::profiles()) profiles.push_back(profile.name);
   int threads = at::get_num_threads(), rounds = 0;
-  bool memory = false;
+  bool memory = false, tensor_pass = false;
 
   CLI::App app("The time of one optimizer's step, beside peers; one JSON object a line.");
   app.add_option("--threads", threads, "threads of every competitor")
@@ -107,6 +110,7 @@ int run(int argc, char** argv) {
                  "turns of each competitor; 0: as many as fit into 0.4 s, but 5")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--memory", memory, "what is kept of the heap beyond the buffers, instead of times");
+  app.add_flag("--tensor-pass", tensor_pass, "also the same rules in tensor operations (slow)");
   CLI11_PARSE(app, argc, argv);
 
   const auto asked_for = [](const std::vector<std::string>& names, const std::string& name) {
@@ -121,7 +125,7 @@ int run(int argc, char** argv) {
       if (memory)
         measure_memory(cost, profile, tensors);
       else
-        measure_time(cost, profile, tensors, rounds);
+        measure_time(cost, profile, tensors, rounds, tensor_pass);
     }
   }
   if (asked_for(optimizers, "full_adagrad") && !memory) measure_full_adagrad(rounds);

@@ -1,17 +1,19 @@
 #include "rival.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
 
+#include <descent/base/pass.h>
 #include <descent/optim/engine/registry.h>
 
 #include "triad.h"
@@ -23,6 +25,7 @@ using List = std::vector<at::Tensor>;
 
 constexpr double kLr = 1e-6;  // small, so that numbers stay of their size however long a race is
 constexpr double kMomentum = 0.9, kBeta1 = 0.9, kBeta2 = 0.999, kEps = 1e-8, kDecay = 1e-2;
+constexpr double kBuffer = 1e-2;  // what buffers start at: a state that every rule can have
 
 List gradients_of(const List& parameters) {
   List list;
@@ -36,8 +39,10 @@ void share_state(const Cost& cost, torch::optim::Optimizer& optimizer, const Ten
   for (size_t i = 0; i < tensors.parameters.size(); ++i) {
     auto* const state = optimizer.state().at(tensors.parameters[i].unsafeGetTensorImpl()).get();
     if (auto* const ours = dynamic_cast<descent::ParamState*>(state)) {
-      for (int b = 0; b < cost.buffers; ++b)
-        ours->buffers[static_cast<size_t>(b)] = tensors.buffers[b][i];
+      size_t shared = 0;
+      for (auto& buffer : ours->buffers)
+        if (buffer.defined() && shared < static_cast<size_t>(cost.buffers))
+          buffer = tensors.buffers[shared++][i];
     } else if (auto* const sgd = dynamic_cast<torch::optim::SGDParamState*>(state)) {
       sgd->momentum_buffer(tensors.buffers[0][i]);
     } else if (auto* const adamw = dynamic_cast<torch::optim::AdamWParamState*>(state)) {
@@ -75,7 +80,7 @@ Rival triads(const Cost& cost, const Tensors& tensors) {
     pairs.push_back({p.mutable_data_ptr<float>(), g, p.numel()});
     if (cost.buffers == 0) continue;
     const float* const second =
-        cost.buffers == 2 ? tensors.buffers[1][i].const_data_ptr<float>() : g;
+        cost.buffers >= 2 ? tensors.buffers[1][i].const_data_ptr<float>() : g;
     pairs.push_back({tensors.buffers[0][i].mutable_data_ptr<float>(), second, p.numel()});
   }
   return {"triad",
@@ -85,8 +90,29 @@ Rival triads(const Cost& cost, const Tensors& tensors) {
 }  // namespace
 
 const std::vector<Cost>& costs() {
-  static const std::vector<Cost> all{
-      {"sgd", 20, 1}, {"adamw", 28, 2}, {"lion", 20, 1}, {"lamb", 40, 2}};
+  static const std::vector<Cost> all = [] {
+    std::vector<Cost> list;
+    const auto add = [&](const descent::RuleTable& rule, const std::string& change,
+                         const descent::OptionValues& options) {
+      if (rule.forms.empty()) return;  // a tensor algorithm
+      const auto made = rule.make_options(nullptr);
+      for (const auto& [name, value] : options) rule.set(made.get(), name, value);
+      const auto& form = rule.forms[static_cast<size_t>(rule.form(made.get()))];
+      const auto buffers = std::count(form.buffers.begin(), form.buffers.end(), true);
+      list.push_back({rule.about.key + (change.empty() ? "" : " " + change), options, form.traffic,
+                      static_cast<int>(buffers)});
+    };
+    for (const descent::RuleTable* rule : descent::optimizers()) {
+      add(*rule, "", {});
+      for (const auto& option : rule->defaults) {
+        if (option.name == "momentum") add(*rule, "momentum", {{"momentum", kMomentum}});
+        if (option.name == "cautious") add(*rule, "cautious", {{"cautious", "mean_clamp"}});
+        for (const char* flag : {"amsgrad", "centered", "sign_gain"})
+          if (option.name == flag) add(*rule, flag, {{flag, true}});
+      }
+    }
+    return list;
+  }();
   return all;
 }
 
@@ -94,7 +120,7 @@ Tensors::Tensors(const Profile& profile) : parameters(draw(profile, 0.1, 1)) {
   const auto gradients = draw(profile, 0.01, 2);
   for (size_t i = 0; i < parameters.size(); ++i) {
     parameters[i].mutable_grad() = gradients[i];
-    for (auto& list : buffers) list.push_back(at::zeros_like(parameters[i]));
+    for (auto& list : buffers) list.push_back(at::full_like(parameters[i], kBuffer));
   }
 }
 
@@ -104,11 +130,11 @@ optimizers(const Cost& cost, const Tensors& tensors) {
   const List& p = tensors.parameters;
   std::vector<std::pair<std::string, std::function<Made()>>> list;
   list.emplace_back("descent", [cost, p]() -> Made {
-    descent::OptionValues options{{"lr", kLr}};
-    if (cost.optimizer == "sgd") options.emplace_back("momentum", kMomentum);
-    return descent::make_optimizer(cost.optimizer, p, options);
+    descent::OptionValues options = cost.options;
+    options.emplace_back("lr", kLr);
+    return descent::make_optimizer(cost.key(), p, options);
   });
-  if (cost.optimizer == "sgd")
+  if (cost.optimizer == "sgd momentum")
     list.emplace_back("torch::optim", [p]() -> Made {
       return std::make_shared<torch::optim::SGD>(p,
                                                  torch::optim::SGDOptions(kLr).momentum(kMomentum));
@@ -120,14 +146,22 @@ optimizers(const Cost& cost, const Tensors& tensors) {
   return list;
 }
 
-std::vector<Rival> rivals(const Cost& cost, const Tensors& tensors) {
+std::vector<Rival> rivals(const Cost& cost, const Tensors& tensors, bool with_tensor_pass) {
   std::vector<Rival> list;
+  for (auto& buffers : tensors.buffers)
+    for (auto& buffer : buffers) buffer.fill_(kBuffer);
   for (const auto& [who, make] : optimizers(cost, tensors)) {
     const auto optimizer = make();
     share_state(cost, *optimizer, tensors);
     list.push_back({who, [optimizer] { optimizer->step(); }});
+    if (who == "descent" && with_tensor_pass)
+      list.push_back({"descent tensor", [optimizer] {
+                        descent::set_pass("tensor");
+                        optimizer->step();
+                        descent::set_pass("auto");
+                      }});
   }
-  if (cost.optimizer == "sgd") list.push_back(fused_sgd(tensors));
+  if (cost.optimizer == "sgd momentum") list.push_back(fused_sgd(tensors));
   if (cost.optimizer == "adamw") list.push_back(fused_adamw(tensors));
   list.push_back(triads(cost, tensors));
   return list;

@@ -7,19 +7,24 @@
 
 #include <torch/optim/optimizer.h>
 
+#include <descent/optim/engine/table.h>
+
 #include "profile.h"
 #include "race.h"
 
 namespace bench {
 
-/// A rule's memory traffic in float32.
+/// A rule with the options it is measured at, and its memory traffic in float32.
 struct Cost {
-  std::string optimizer;
+  std::string optimizer;  ///< the registry's name, with what the options change: "rmsprop centered"
+  descent::OptionValues options;
   int bytes;    ///< that one step reads and writes, a parameter: p and state both ways, g once
   int buffers;  ///< of the parameter's size
+
+  std::string key() const { return optimizer.substr(0, optimizer.find(' ')); }
 };
 
-/// sgd (momentum 0.9) 20 bytes, adamw 28, lion 20, lamb 40: 24 for the norms and 16 to apply them.
+/// Every rule that has loops, at its defaults and at options that change what it moves.
 const std::vector<Cost>& costs();
 
 /// What the rivals of a profile work on. All of them take turns on the same tensors, because the
@@ -27,7 +32,7 @@ const std::vector<Cost>& costs();
 struct Tensors {
   explicit Tensors(const Profile& profile);
   std::vector<at::Tensor> parameters;  ///< leaves that hold their gradient, which nobody writes
-  std::vector<at::Tensor> buffers[2];  ///< the optimizers' state
+  std::vector<at::Tensor> buffers[descent::kMaxBuffers];  ///< the optimizers' state
 };
 
 /// The optimizers of a rule, ours ("descent") and LibTorch's ("torch::optim") if it has one.
@@ -35,12 +40,13 @@ std::vector<std::pair<std::string, std::function<std::shared_ptr<torch::optim::O
 optimizers(const Cost& cost, const Tensors& tensors);
 
 /// All that can take the optimizer's step, "descent" first.
-/// - torch::optim: sgd and adamw;
+/// - descent tensor: the same rule in tensor operations, if `with_tensor_pass`;
+/// - torch::optim: sgd momentum and adamw;
 /// - at::_fused_sgd_, its lists of tensors made ready;
 /// - at::_fused_adamw_, the same. Its caller has to count the steps: here a plain loop over their
 ///   numbers, which is the fastest way.
 /// - triad: in place, over parameters, gradients and as many buffers as the optimizer has.
-std::vector<Rival> rivals(const Cost& cost, const Tensors& tensors);
+std::vector<Rival> rivals(const Cost& cost, const Tensors& tensors, bool with_tensor_pass);
 
 /// descent::FullAdagrad, made anew, takes one step for each of 8 gradients of 1024 float64 numbers.
 Rival full_adagrad();

@@ -3,12 +3,14 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/add.h>
+#include <ATen/ops/clamp.h>
 #include <ATen/ops/div.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/gt.h>
 #include <ATen/ops/lt.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/neg.h>
+#include <ATen/ops/pow.h>
 #include <ATen/ops/rsub.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/sub.h>
@@ -19,14 +21,18 @@
 namespace descent {
 namespace {
 
-/// The correctly rounded root, which at::sqrt on the CPU is not.
-template <class Number>
-at::Tensor exact_sqrt(const at::Tensor& x) {
-  at::Tensor root = x.contiguous().clone();
-  Number* const values = root.data_ptr<Number>();
-  const int64_t n = root.numel();
-  for (int64_t i = 0; i < n; ++i) values[i] = std::sqrt(values[i]);
-  return root;
+/// f of every number, as the loops compute it: at::sqrt and at::pow on the CPU give other bits.
+template <class Number, class F>
+at::Tensor mapped(const at::Tensor& x, F f) {
+  at::Tensor result = x.contiguous().clone();
+  Number* const values = result.data_ptr<Number>();
+  const int64_t n = result.numel();
+  for (int64_t i = 0; i < n; ++i) values[i] = f(values[i]);
+  return result;
+}
+
+bool on_cpu(const at::Tensor& t, at::ScalarType type) {
+  return t.device().is_cpu() && t.scalar_type() == type;
 }
 
 }  // namespace
@@ -58,8 +64,9 @@ Array select(const Array& which, const Array& a, const Array& b) {
 }
 Array sqrt(const Array& x) {
   const at::Tensor& t = x.tensor();
-  if (t.device().is_cpu() && t.scalar_type() == at::kFloat) return Array(exact_sqrt<float>(t));
-  if (t.device().is_cpu() && t.scalar_type() == at::kDouble) return Array(exact_sqrt<double>(t));
+  const auto root = [](auto value) { return math::sqrt(value); };
+  if (on_cpu(t, at::kFloat)) return Array(mapped<float>(t, root));
+  if (on_cpu(t, at::kDouble)) return Array(mapped<double>(t, root));
   return Array(at::sqrt(t));
 }
 Array abs(const Array& x) { return Array(at::abs(x.tensor())); }
@@ -67,5 +74,24 @@ Array sign(const Array& x) {
   const at::Tensor& t = x.tensor();
   return Array(at::sub(at::gt(t, 0).to(t.scalar_type()), at::lt(t, 0).to(t.scalar_type())));
 }
+Array is_positive(const Array& x) {
+  return Array(at::gt(x.tensor(), 0).to(x.tensor().scalar_type()));
+}
+Array by_sign(const Array& x, double negative, double zero, double positive) {
+  return select(0 < x, filled(x, positive), select(x < 0, filled(x, negative), filled(x, zero)));
+}
+Array clamp(const Array& x, double low, double high) {
+  return Array(at::clamp(x.tensor(), low, high));
+}
+Array pow(const Array& x, double e) {
+  const at::Tensor& t = x.tensor();
+  if (on_cpu(t, at::kFloat))
+    return Array(
+        mapped<float>(t, [e](float value) { return math::pow(value, static_cast<float>(e)); }));
+  if (on_cpu(t, at::kDouble))
+    return Array(mapped<double>(t, [e](double value) { return math::pow(value, e); }));
+  return Array(at::pow(t, e));
+}
+Array filled(const Array& like, double value) { return Array(at::full_like(like.tensor(), value)); }
 
 }  // namespace descent

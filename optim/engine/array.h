@@ -45,9 +45,19 @@ Array select(const Array& which, const Array& a, const Array& b);
 Array sqrt(const Array& x);
 Array abs(const Array& x);
 Array sign(const Array& x);
+Array is_positive(const Array& x);
+Array by_sign(const Array& x, double negative, double zero, double positive);
+Array clamp(const Array& x, double low, double high);
+Array pow(const Array& x, double e);
+Array filled(const Array& like, double value);
 
 namespace math {
 using descent::abs;
+using descent::by_sign;
+using descent::clamp;
+using descent::filled;
+using descent::is_positive;
+using descent::pow;
 using descent::select;
 using descent::sign;
 using descent::sqrt;

@@ -1,12 +1,13 @@
 #include <charconv>
+#include <cmath>
 #include <ostream>
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty_like.h>
 #include <torch/serialize/archive.h>
 
 #include <descent/base/atomic_file.h>
 #include <descent/optim/engine/checkpoint.h>
+#include <descent/optim/engine/engine.h>
+#include <descent/optim/engine/incoming.h>
 #include <descent/optim/engine/optimizer.h>
 
 // The layout of an optimizer's archive, one attribute each:
@@ -17,6 +18,8 @@
 //   shapes     of each parameter in group order, "[64, 1]"
 //   steps      of each parameter in group order; -1: it has no state
 //   state      "<position>.<buffer>" -> tensor
+//   scalars    where the rule has such: each parameter's numbers besides its steps, one after another
+//   count      where the rule has slow weights: steps of the optimizer
 // Parameters are named by position: no address enters the file, so equal optimizers write equal
 // bytes, and a thousand small parameters do not cost a thousand nested archives.
 
@@ -60,6 +63,8 @@ void GroupOptions::serialize(torch::serialize::InputArchive& archive) {
 
 void ParamState::serialize(torch::serialize::OutputArchive& archive) const {
   archive.write("step", c10::IValue(step));
+  for (size_t i = 0; i < rule->scalars.size(); ++i)
+    archive.write(rule->scalars[i], c10::IValue(scalars[i]));
   for (size_t i = 0; i < rule->buffers.size(); ++i)
     if (buffers[i].defined()) archive.write(rule->buffers[i], buffers[i], true);
 }
@@ -67,6 +72,10 @@ void ParamState::serialize(torch::serialize::InputArchive& archive) {
   c10::IValue value;
   archive.read("step", value);
   step = value.toInt();
+  for (size_t i = 0; i < rule->scalars.size(); ++i) {
+    archive.read(rule->scalars[i], value);
+    scalars[i] = value.toDouble();
+  }
   for (size_t i = 0; i < rule->buffers.size(); ++i)
     if (!archive.try_read(rule->buffers[i], buffers[i], true)) buffers[i] = at::Tensor();
 }
@@ -74,6 +83,7 @@ void ParamState::serialize(torch::serialize::InputArchive& archive) {
 void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
   c10::List<std::string> options, shapes;
   c10::List<int64_t> sizes, steps;
+  c10::List<double> scalars;
   c10::Dict<std::string, at::Tensor> state;
   int64_t position = 0;
   for (const auto& group : param_groups_) {
@@ -85,6 +95,8 @@ void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
       const auto* of =
           found == state_.end() ? nullptr : static_cast<const ParamState*>(found->second.get());
       steps.push_back(of == nullptr ? -1 : of->step);
+      for (size_t i = 0; i < rule_->scalars.size(); ++i)
+        scalars.push_back(of == nullptr ? rule_->first_scalars[i] : of->scalars[i]);
       for (size_t b = 0; of != nullptr && b < rule_->buffers.size(); ++b)
         if (of->buffers[b].defined())
           state.insert(std::to_string(position) + "." + rule_->buffers[b], of->buffers[b]);
@@ -98,10 +110,12 @@ void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
   archive.write("shapes", c10::IValue(shapes));
   archive.write("steps", c10::IValue(steps));
   archive.write("state", c10::IValue(state));
+  if (!rule_->scalars.empty()) archive.write("scalars", c10::IValue(scalars));
+  if (rule_->pull != nullptr) archive.write("count", c10::IValue(this->steps()));
 }
 
 void OptimizerBase::load(torch::serialize::InputArchive& archive) {
-  const at::NoGradGuard no_grad;
+  if (load_libtorch(*this, archive)) return;
   const char* const name = rule_->about.name;
   const auto number = [](const c10::IValue& v) { return v.toInt(); };
   const auto numbers = [](const c10::IValue& v) { return v.toIntVector(); };
@@ -119,74 +133,52 @@ void OptimizerBase::load(torch::serialize::InputArchive& archive) {
   const auto steps = attribute(archive, name, "steps", &c10::IValue::isIntList, numbers);
   const auto tensors = attribute(archive, name, "state", &c10::IValue::isGenericDict,
                                  [](const c10::IValue& v) { return v.toGenericDict(); });
+  const auto scalars = rule_->scalars.empty()
+                           ? std::vector<double>()
+                           : attribute(archive, name, "scalars", &c10::IValue::isDoubleList,
+                                       [](const c10::IValue& v) { return v.toDoubleVector(); });
+  const int64_t count = rule_->pull == nullptr
+                            ? this->steps()
+                            : attribute(archive, name, "count", &c10::IValue::isInt, number);
 
-  // Everything is checked and built aside; the optimizer changes only at the end.
-  TORCH_CHECK(sizes.size() == param_groups_.size() && texts.size() == sizes.size(), name,
-              ": the archive has ", sizes.size(), " groups, must have ", param_groups_.size());
-  std::vector<std::unique_ptr<GroupOptions>> options;
-  std::vector<const at::Tensor*> params;
-  std::vector<size_t> group_of;
+  Incoming incoming(*this);
+  incoming.expect_groups(sizes.size());
+  TORCH_CHECK(texts.size() == sizes.size(), name, ": the archive has options of ", texts.size(),
+              " groups, must be of ", sizes.size());
   for (size_t g = 0; g < sizes.size(); ++g) {
-    const auto& group = param_groups_[g];
-    TORCH_CHECK(sizes[g] == static_cast<int64_t>(group.params().size()), name, ": the archive has ",
-                sizes[g], " parameters in group ", g, ", must have ", group.params().size());
-    options.push_back(std::make_unique<GroupOptions>(*rule_, nullptr));
+    incoming.expect_params(g, static_cast<size_t>(sizes[g]));
     TORCH_CHECK(texts[g].isString(), name, ": the archive's options are no texts");
-    options.back()->set(texts[g].toStringRef());
-    for (const auto& p : group.params()) {
-      params.push_back(&p);
-      group_of.push_back(g);
-    }
+    incoming.options(g).set(texts[g].toStringRef());
   }
-  TORCH_CHECK(steps.size() == params.size() && shapes.size() == params.size(), name,
+  TORCH_CHECK(steps.size() == incoming.size() && shapes.size() == incoming.size(), name,
               ": the archive has steps of ", steps.size(), " and shapes of ", shapes.size(),
-              " parameters, must be of ", params.size());
-
-  std::vector<std::unique_ptr<ParamState>> states(params.size());
-  for (size_t i = 0; i < params.size(); ++i) {
-    TORCH_CHECK(shapes[i].isString() && shapes[i].toStringRef() == c10::str(params[i]->sizes()),
-                name, ": the archive's params[", i, "] has sizes ", shapes[i], ", must be ",
-                params[i]->sizes());
-    TORCH_CHECK(steps[i] >= -1, name, ": the archive has step = ", steps[i], " for params[", i,
-                "], must be >= 0");
-    if (steps[i] < 0) continue;
-    states[i] = std::make_unique<ParamState>(*rule_, *params[i]);
-    states[i]->step = steps[i];
+              " parameters, must be of ", incoming.size());
+  TORCH_CHECK(scalars.size() == incoming.size() * rule_->scalars.size(), name, ": the archive has ",
+              scalars.size(), " scalars, must have ", incoming.size() * rule_->scalars.size());
+  TORCH_CHECK(count >= 0, name, ": the archive has count = ", count, ", must be >= 0");
+  for (size_t i = 0; i < incoming.size(); ++i) {
+    const auto sizes_here = incoming.param(i).sizes();
+    TORCH_CHECK(shapes[i].isString() && shapes[i].toStringRef() == c10::str(sizes_here), name,
+                ": the archive's params[", i, "] has sizes ", shapes[i], ", must be ", sizes_here);
+    if (steps[i] == -1) continue;
+    incoming.set_step(i, static_cast<double>(steps[i]));
+    for (size_t s = 0; s < rule_->scalars.size(); ++s) {
+      const double value = scalars[i * rule_->scalars.size() + s];
+      TORCH_CHECK(std::isfinite(value), name, ": the archive has ", rule_->scalars[s], " = ", value,
+                  " for params[", i, "], must be finite");
+      incoming.state(i)->scalars[s] = value;
+    }
   }
   for (const auto& entry : tensors) {
     TORCH_CHECK(entry.key().isString() && entry.value().isTensor(), name,
                 ": the archive's state is no dictionary of tensors");
     const auto [i, buffer] = state_key(name, entry.key().toStringRef());
-    TORCH_CHECK(i < states.size() && states[i] != nullptr, name, ": the archive has a ", buffer,
-                " of params[", i, "], which has no state");
-    const at::Tensor& value = entry.value().toTensor();
-    at::Tensor& slot = states[i]->buffer(buffer);
-    const at::Tensor& p = *params[i];
-    if (rule_->tensor_update != nullptr) {
-      slot = value.to(p.device()).clone();
-      continue;
-    }
-    TORCH_CHECK(value.sizes() == p.sizes(), name, ": the archive's ", buffer, " of params[", i,
-                "] has sizes ", value.sizes(), ", must be ", p.sizes());
-    slot = at::empty_like(p).copy_(value);
+    TORCH_CHECK(i < incoming.size() && incoming.state(i) != nullptr, name, ": the archive has a ",
+                buffer, " of params[", i, "], which has no state");
+    incoming.set_buffer(i, buffer, entry.value().toTensor());
   }
-  for (size_t i = 0; i < states.size() && rule_->state_problem != nullptr; ++i) {
-    if (states[i] == nullptr) continue;
-    const auto& group = options[group_of[i]];
-    int64_t numel = params[i]->numel();
-    if (rule_->joins_group != nullptr && rule_->joins_group(group->value())) {
-      numel = 0;
-      for (const auto& p : param_groups_[group_of[i]].params()) numel += p.numel();
-    }
-    const std::string problem =
-        rule_->state_problem(group->value(), states[i]->buffers.data(), numel);
-    TORCH_CHECK(problem.empty(), name, ": the archive's state of params[", i, "]: ", problem);
-  }
-
-  state_.clear();
-  for (size_t i = 0; i < states.size(); ++i)
-    if (states[i] != nullptr) state_[params[i]->unsafeGetTensorImpl()] = std::move(states[i]);
-  for (size_t g = 0; g < options.size(); ++g) param_groups_[g].set_options(std::move(options[g]));
+  incoming.commit();
+  engine_->steps = count;
 }
 
 void save(const torch::optim::Optimizer& optimizer, const std::filesystem::path& path) {

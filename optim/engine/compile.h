@@ -75,6 +75,7 @@ constexpr std::array<bool, kMaxBuffers> used_buffers() {
     else
       used[i] = true;
   }
+  if constexpr (requires { &R::pull; }) used[count_buffers<R>() - 1] = false;  // the slow weights
   return used;
 }
 
@@ -82,6 +83,31 @@ constexpr std::array<bool, kMaxBuffers> used_buffers() {
 template <class R, std::size_t F>
 struct Text {
   static constexpr bool formed = requires { R::forms; };
+
+  /// Whether this form has measure and apply instead of update.
+  static constexpr bool reads_twice = [] {
+    if constexpr (requires { R::reads_twice(forms_of<R>()[F]); })
+      return R::reads_twice(forms_of<R>()[F]);
+    else
+      return requires { &R::trust; };
+  }();
+  /// Whether measure, or apply, takes its state as const.
+  template <class T, class State = const typename R::template State<T>>
+  static constexpr bool measure_only_reads = requires(const T& p, State& s,
+                                                      const typename R::template Step<T>& k) {
+    requires formed;
+    R::template measure<R::forms[F]>(p, p, s, k);
+  }
+  || requires(const T& p, State& s, const typename R::template Step<T>& k) {
+    R::measure(p, p, s, k);
+  };
+  template <class T, class State = const typename R::template State<T>>
+  static constexpr bool apply_only_reads = requires(T& p, State& s,
+                                                    const typename R::template Step<T>& k) {
+    requires formed;
+    R::template apply<R::forms[F]>(p, p, s, k, T{});
+  }
+  || requires(T& p, State& s, const typename R::template Step<T>& k) { R::apply(p, p, s, k, T{}); };
 
   template <class T, class S>
   DESCENT_FN static void update(T& p, const T& g, typename R::template State<T>& s,
@@ -212,7 +238,8 @@ DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
         auto state = Element<R, F, T>::load(s, i + lane);
         prepare<Coupled>(parameter, gradient, k.shared);
         const Pair<T> pair = Text<R, F>::template measure<T, T>(parameter, gradient, state, k.step);
-        Element<R, F, T>::store(state, s, i + lane);
+        if constexpr (!Text<R, F>::template measure_only_reads<T>)
+          Element<R, F, T>::store(state, s, i + lane);
         first[lane] += pair.first * pair.first;
         second[lane] += pair.second * pair.second;
       }
@@ -222,7 +249,8 @@ DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
       auto state = Element<R, F, T>::load(s, i);
       prepare<Coupled>(parameter, gradient, k.shared);
       const Pair<T> pair = Text<R, F>::template measure<T, T>(parameter, gradient, state, k.step);
-      Element<R, F, T>::store(state, s, i);
+      if constexpr (!Text<R, F>::template measure_only_reads<T>)
+        Element<R, F, T>::store(state, s, i);
       first[lane] += pair.first * pair.first;
       second[lane] += pair.second * pair.second;
     }
@@ -252,7 +280,7 @@ DESCENT_FN void apply(const Span& x, const void* numbers, double trust) {
     prepare<Coupled>(parameter, gradient, k.shared);
     Text<R, F>::template apply<T, T>(parameter, gradient, state, k.step, ratio);
     p[i] = parameter;
-    if constexpr (requires { R::apply_changes_state; }) Element<R, F, T>::store(state, s, i);
+    if constexpr (!Text<R, F>::template apply_only_reads<T>) Element<R, F, T>::store(state, s, i);
   }
 }
 
@@ -272,7 +300,7 @@ DESCENT_FN void apply(const Span& x, const void* numbers, double trust) {
   }                                                                                             \
   template <class R, std::size_t F, bool Coupled, class T>                                      \
   Kernels kernels_##suffix() {                                                                  \
-    if constexpr (requires { &R::trust; })                                                      \
+    if constexpr (Text<R, F>::reads_twice)                                                      \
       return {nullptr, &measure_##suffix<R, F, Coupled, T>, &apply_##suffix<R, F, Coupled, T>}; \
     else                                                                                        \
       return {&sweep_##suffix<R, F, Coupled, T>, nullptr, nullptr};                             \
@@ -334,7 +362,7 @@ struct OnArrays {
     store(state, s);
   }
   static ArrayKernels kernels() {
-    if constexpr (requires { &R::trust; })
+    if constexpr (Text<R, F>::reads_twice)
       return {nullptr, &measure, &apply};
     else
       return {&sweep, nullptr, nullptr};
@@ -345,6 +373,15 @@ template <class R, std::size_t F>
 RuleForm form() {
   RuleForm form;
   form.buffers = used_buffers<R, F>();
+  form.reads_twice = Text<R, F>::reads_twice;
+  // p both ways, g, each buffer both ways; with norms also what is read ahead of that.
+  const auto used = static_cast<int>(std::count(form.buffers.begin(), form.buffers.end(), true));
+  if constexpr (!Text<R, F>::reads_twice)
+    form.traffic = 12 + 8 * used;
+  else if constexpr (Text<R, F>::template measure_only_reads<float>)
+    form.traffic = 8 + 12 + 8 * used;
+  else
+    form.traffic = 8 + 8 * used + 8 + 4 * used;
   form.kernels[0] = {kernels<R, F, false, float>(), kernels<R, F, false, double>()};
   form.arrays[0] = OnArrays<R, F, false>::kernels();
   if constexpr (requires(typename R::Options o) { o.decay_mode; }) {
@@ -408,7 +445,6 @@ RuleTable make_table() {
                 "DESCENT_BUFFERS must list every member of State");
   static_assert(kShared + sizeof(Step) / sizeof(double) <= kMaxConstants);
   RuleTable t = options_table<R>();
-  t.norms = requires { &R::trust; };
   t.forms = all_forms<R>(std::make_index_sequence<forms_of<R>().size()>{});
   t.form = [](const void* o) {
     if constexpr (requires { R::forms; }) {
@@ -420,15 +456,50 @@ RuleTable make_table() {
       return 0;
     }
   };
-  t.begin = [](const void* o, const Moment& at, double* step) {
-    const Step s = R::begin(*static_cast<const O*>(o), at);
+  t.begin = [](const void* o, const Moment& at, [[maybe_unused]] double* scalars, double* step) {
+    const O& options = *static_cast<const O*>(o);
+    Step s;
+    if constexpr (requires { typename R::Scalars; }) {
+      typename R::Scalars remembered;
+      std::memcpy(&remembered, scalars, sizeof remembered);
+      s = R::begin(options, at, remembered);
+      std::memcpy(scalars, &remembered, sizeof remembered);
+    } else {
+      s = R::begin(options, at);
+    }
     std::memcpy(step, &s, sizeof(Step));
     return static_cast<int>(sizeof(Step) / sizeof(double));
   };
+  if constexpr (requires { typename R::Scalars; }) {
+    const typename R::Scalars first;
+    R::Scalars::each(first, [&](const char* name, double value) {
+      t.first_scalars.at(t.scalars.size()) = value;
+      t.scalars.emplace_back(name);
+    });
+    static_assert(sizeof first <= kMaxScalars * sizeof(double));
+  }
   if constexpr (requires { &R::trust; })
-    t.trust = [](const void* o, const Norms& norms, int64_t dim) {
-      return R::trust(*static_cast<const O*>(o), norms, dim);
+    t.trust = [](const void* o, const Sums& sums, const Moment& at) {
+      return R::trust(*static_cast<const O*>(o), sums, at);
     };
+  if constexpr (requires(const O& o, const Array& p) { R::initial(o, p); })
+    t.initial = [](const void* o, const Array& p, Array* s) {
+      OnArrays<R, 0, false>::store(R::initial(*static_cast<const O*>(o), p), s);
+    };
+  if constexpr (requires { &R::decays; })
+    t.decays = [](const void* o, const Moment& at) {
+      return R::decays(*static_cast<const O*>(o), at);
+    };
+  if constexpr (requires { &R::centralizes; })
+    t.centralizes = [](const void* o, int64_t dim) {
+      return R::centralizes(*static_cast<const O*>(o), dim);
+    };
+  if constexpr (requires { &R::look_ahead; })
+    t.look_ahead = [](const void* o) { return R::look_ahead(*static_cast<const O*>(o)); };
+  if constexpr (requires { &R::pull; })
+    t.pull = [](const void* o) { return R::pull(*static_cast<const O*>(o)); };
+  if constexpr (requires { R::divides_by_lr; }) t.divides_by_lr = R::divides_by_lr;
+  if constexpr (requires { R::average; }) t.average = R::average;
   if constexpr (requires { &R::gradient_scale; }) {
     t.needs_gradient_norm = [](const void* o) {
       return R::needs_gradient_norm(*static_cast<const O*>(o));

@@ -21,6 +21,11 @@ namespace descent {
 struct OptimizerBase::Engine {
   explicit Engine(const RuleTable& table) : rule(table) {}
   void step(OptimizerBase& optimizer);
+  /// Calls the closure with the parameters where the rule wants the gradient, and puts them back.
+  at::Tensor loss_ahead(OptimizerBase& optimizer, const LossClosure& closure);
+  bool looks_ahead(OptimizerBase& optimizer) const;
+
+  int64_t steps = 0;  ///< of the optimizer, for rules with slow weights
 
  private:
   enum class Kind : uint8_t { Float, Double, BFloat16, Half, Tensor };
@@ -34,8 +39,9 @@ struct OptimizerBase::Engine {
     uint32_t first_block;  ///< in the list of all blocks
     uint32_t group, numbers;
     Kind kind;
-    bool contiguous;  ///< the parameter, in row-major order
-    bool fresh;       ///< a buffer had to be created
+    bool contiguous;   ///< the parameter, in row-major order
+    bool fresh;        ///< a buffer had to be created
+    bool reads_twice;  ///< a rule with norms
   };
 
   /// A group's options and what they select.
@@ -50,6 +56,7 @@ struct OptimizerBase::Engine {
   struct Numbers {
     uint32_t group;
     Moment at;
+    std::array<double, kMaxScalars> before, after;  ///< the parameter's scalars
     std::array<double, kMaxConstants> doubles;
     std::array<float, kMaxConstants> floats;
   };
@@ -61,7 +68,10 @@ struct OptimizerBase::Engine {
   std::vector<Numbers> numbers_;
   std::vector<double> sums_;
   std::vector<at::Tensor> copies_;  ///< gradients brought into their parameter's layout
-  uint32_t blocks_ = 0;
+  std::vector<at::Tensor> saved_;   ///< parameters while the closure looks ahead
+  // Items of elementwise forms come first; each kind has its own list of blocks.
+  size_t elementwise_ = 0;
+  uint32_t blocks_ = 0, norm_blocks_ = 0;
   uint64_t serial_ = 0;  ///< counts the steps
   Isa isa_ = Isa::Baseline;
 
@@ -69,7 +79,7 @@ struct OptimizerBase::Engine {
   Kind kind_of(const at::Tensor& parameter, bool contiguous) const;
   void ensure_state(OptimizerBase& optimizer, Item& item) const;
   void prepare(OptimizerBase& optimizer);
-  uint32_t numbers_for(uint32_t group, const Moment& at);
+  uint32_t numbers_for(uint32_t group, const Moment& at, const ParamState& state);
   const void* constants(const Item& item) const;
   const Kernels& kernels(const Item& item) const;
 
@@ -86,6 +96,7 @@ struct OptimizerBase::Engine {
   void scale_gradients();
   void step_tensor(const Item& item) const;
   void run_tensor_algorithm(OptimizerBase& optimizer);
+  void pull_slow_weights(OptimizerBase& optimizer);
 };
 
 }  // namespace descent

@@ -42,10 +42,15 @@ inline constexpr Domain non_negative{"finite and >= 0",
                                      [](double x) { return x >= 0 && x < kInfinity; }};
 inline constexpr Domain positive{"finite and > 0", [](double x) { return x > 0 && x < kInfinity; }};
 inline constexpr Domain unit{"in [0, 1)", [](double x) { return x >= 0 && x < 1; }};
+inline constexpr Domain open_unit{"in (0, 1)", [](double x) { return x > 0 && x < 1; }};
 inline constexpr Domain closed_unit{"in [0, 1]", [](double x) { return x >= 0 && x <= 1; }};
 inline constexpr Domain not_negative{">= 0", [](double x) { return x >= 0; }};  // infinity allowed
+inline constexpr Domain non_positive{"finite and <= 0",
+                                     [](double x) { return x <= 0 && x > -kInfinity; }};
 inline constexpr Domain at_least_one{"finite and >= 1",
                                      [](double x) { return x >= 1 && x < kInfinity; }};
+inline constexpr Domain above_one{"finite and > 1",
+                                  [](double x) { return x > 1 && x < kInfinity; }};
 
 /// A rule's word on options that are in range one by one but not together.
 struct Conflict {

@@ -1,7 +1,7 @@
 #pragma once
 // The whole vocabulary of an update rule, one name per operation for every number type: float and
 // double here (CPU loops and CUDA threads), tensors in array.h. Together with + - * / these
-// operations are correctly rounded everywhere, which is why every pass gives the same bits. Rules
+// operations (pow excepted) are correctly rounded everywhere, which is why every pass gives the same bits. Rules
 // in descent::rules write sqrt(x); a rule of your own elsewhere writes descent::math::sqrt(x),
 // because ::sqrt of a float may be a double.
 #include <cmath>
@@ -32,5 +32,34 @@ DESCENT_FN T min(const T& a, const T& b) {
 /// -1, 0 or 1; of NaN 0, as torch.sign on the CPU.
 DESCENT_FN float sign(float x) { return static_cast<float>(0 < x) - static_cast<float>(x < 0); }
 DESCENT_FN double sign(double x) { return static_cast<double>(0 < x) - static_cast<double>(x < 0); }
+
+/// 1 where x > 0, else 0.
+DESCENT_FN float is_positive(float x) { return static_cast<float>(0 < x); }
+DESCENT_FN double is_positive(double x) { return static_cast<double>(0 < x); }
+
+/// `negative`, `zero` or `positive` by the sign of x; of NaN zero.
+DESCENT_FN float by_sign(float x, float negative, float zero, float positive) {
+  return 0 < x ? positive : x < 0 ? negative : zero;
+}
+DESCENT_FN double by_sign(double x, double negative, double zero, double positive) {
+  return 0 < x ? positive : x < 0 ? negative : zero;
+}
+
+/// x between two bounds; NaN stays.
+DESCENT_FN float clamp(float x, float low, float high) {
+  return x < low ? low : high < x ? high : x;
+}
+DESCENT_FN double clamp(double x, double low, double high) {
+  return x < low ? low : high < x ? high : x;
+}
+
+/// The one operation that is not vectorised, and not correctly rounded: the C library's. Every pass
+/// on the CPU calls the same function, so bits agree all the same.
+DESCENT_FN float pow(float x, float e) { return ::powf(x, e); }
+DESCENT_FN double pow(double x, double e) { return ::pow(x, e); }
+
+/// As many of the number `value` as `like` has elements.
+DESCENT_FN float filled(float, double value) { return static_cast<float>(value); }
+DESCENT_FN double filled(double, double value) { return value; }
 
 }  // namespace descent::math

@@ -11,9 +11,8 @@ namespace {
 
 /// The options of a group where they really are.
 torch::optim::OptimizerOptions& options_of(torch::optim::Optimizer& optimizer, size_t group) {
-  if (auto* wrapper = dynamic_cast<Wrapper*>(&optimizer))
-    return options_of(wrapper->inner(), group);
-  return optimizer.param_groups().at(group).options();
+  auto* const wrapper = dynamic_cast<Wrapper*>(&optimizer);
+  return (wrapper != nullptr ? wrapper->innermost() : optimizer).param_groups().at(group).options();
 }
 
 /// The option that is a rule's momentum, by name and value.

@@ -2,6 +2,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty_like.h>
+
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/optimizer.h>
 
@@ -29,8 +32,7 @@ void GroupOptions::set(const OptionValues& changes) {
     const std::string problem = rule_.set(changed.get(), name, value);
     TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
   }
-  const std::string problem = rule_.problem(changed.get());
-  TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
+  check(changed);
   value_ = std::move(changed);
 }
 
@@ -44,13 +46,38 @@ void GroupOptions::set(const std::string& text) {
   set(options);
 }
 
-void GroupOptions::check() const {
-  const std::string problem = rule_.problem(value_.get());
+void GroupOptions::check() const { check(value_); }
+
+void GroupOptions::check(const std::shared_ptr<void>& options) const {
+  std::string problem = rule_.problem(options.get());
+  if (!problem.empty() && rule_.divides_by_lr && *rule_.lr(options.get()) == 0) {
+    const auto moving = rule_.make_options(options.get());
+    *rule_.lr(moving.get()) = 1;
+    problem = rule_.problem(moving.get());
+  }
   TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
 }
 
+Scalars::Scalars(const RuleTable& rule) {
+  if (!rule.scalars.empty())
+    values_ = std::make_unique<std::array<double, kMaxScalars>>(rule.first_scalars);
+}
+Scalars::Scalars(const Scalars& other) { *this = other; }
+Scalars& Scalars::operator=(const Scalars& other) {
+  values_ = other.values_ == nullptr
+                ? nullptr
+                : std::make_unique<std::array<double, kMaxScalars>>(*other.values_);
+  return *this;
+}
+std::array<double, kMaxScalars> Scalars::values() const {
+  return values_ == nullptr ? std::array<double, kMaxScalars>{} : *values_;
+}
+void Scalars::set(const std::array<double, kMaxScalars>& values) {
+  if (values_ != nullptr) *values_ = values;
+}
+
 ParamState::ParamState(const RuleTable& table, const at::Tensor& p)
-    : rule(&table), parameter(p.getIntrusivePtr()) {}
+    : scalars(table), rule(&table), parameter(p.getIntrusivePtr()) {}
 
 at::Tensor& ParamState::buffer(std::string_view name) {
   for (size_t i = 0; i < rule->buffers.size(); ++i)
@@ -70,7 +97,7 @@ OptimizerBase::OptimizerBase(std::vector<torch::optim::OptimizerParamGroup> grou
     : torch::optim::Optimizer(std::vector<torch::optim::OptimizerParamGroup>{}, nullptr),
       rule_(&defaults->rule()),
       engine_(std::make_unique<Engine>(*rule_)) {
-  defaults->check();
+  check_new(*defaults);
   defaults_ = std::move(defaults);
   TORCH_CHECK(!groups.empty(), rule_->about.name, ": params is empty, must hold a tensor");
   for (const auto& group : groups) add_param_group(group);
@@ -79,6 +106,11 @@ OptimizerBase::OptimizerBase(std::vector<torch::optim::OptimizerParamGroup> grou
 OptimizerBase::OptimizerBase(OptimizerBase&&) noexcept = default;
 OptimizerBase& OptimizerBase::operator=(OptimizerBase&&) noexcept = default;
 OptimizerBase::~OptimizerBase() = default;
+
+void OptimizerBase::check_new(const GroupOptions& options) const {
+  const std::string problem = rule_->problem(options.value());
+  TORCH_CHECK(problem.empty(), rule_->about.name, ": ", problem);
+}
 
 void OptimizerBase::check_params(const std::vector<at::Tensor>& params) const {
   const char* name = rule_->about.name;
@@ -140,9 +172,10 @@ GroupOptions& OptimizerBase::checked_options(torch::optim::OptimizerParamGroup& 
 
 void OptimizerBase::add_param_group(const torch::optim::OptimizerParamGroup& group) {
   torch::optim::OptimizerParamGroup added(group);
-  if (!added.has_options()) added.set_options(defaults_->clone());
+  const auto& given = added.has_options() ? added.options() : *defaults_;
+  added.set_options(std::make_unique<GroupOptions>(*rule_, given));
   const GroupOptions& options = checked_options(added);
-  options.check();
+  check_new(options);
   check_params(added.params());
   check_blocks(added, options);
   param_groups_.push_back(std::move(added));
@@ -154,15 +187,85 @@ void OptimizerBase::add_group(std::vector<at::Tensor> params, const OptionValues
   add_param_group({std::move(params), std::move(options)});
 }
 
-GroupOptions& OptimizerBase::group_options(size_t group) {
+void OptimizerBase::add_param(const at::Tensor& parameter, size_t group) {
+  const GroupOptions& options = group_options(group);
+  check_params({parameter});
+  auto& params = param_groups_[group].params();
+  params.push_back(parameter);
+  try {
+    check_blocks(param_groups_[group], options);
+  } catch (...) {
+    params.pop_back();
+    throw;
+  }
+}
+
+void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
+                                  const StateMap& map) {
+  const char* const name = rule_->about.name;
+  at::Tensor* place = nullptr;
+  for (auto& group : param_groups_)
+    for (auto& p : group.params())
+      if (p.is_same(from)) place = &p;
+  TORCH_CHECK(place != nullptr, name,
+              ": the parameter to be replaced is in no group, must be one "
+              "of this optimizer");
+  check_params({to});
+  std::unique_ptr<ParamState> state;
+  if (const ParamState* const old = state_of(from)) {
+    const at::NoGradGuard no_grad;
+    TORCH_CHECK(rule_->tensor_update == nullptr || (!map && to.sizes() == from.sizes()), name,
+                ": a state of this class cannot be mapped, the new parameter must have sizes ",
+                from.sizes());
+    state = std::make_unique<ParamState>(*rule_, to);
+    state->step = old->step;
+    state->scalars = old->scalars;
+    for (size_t b = 0; b < rule_->buffers.size(); ++b) {
+      if (!old->buffers[b].defined()) continue;
+      const at::Tensor buffer = map ? map(old->buffers[b]) : old->buffers[b];
+      TORCH_CHECK(
+          rule_->tensor_update != nullptr || (buffer.defined() && buffer.sizes() == to.sizes()),
+          name, ": the new ", rule_->buffers[b], " has sizes ",
+          buffer.defined() ? c10::str(buffer.sizes()) : "of no tensor", ", must be ", to.sizes());
+      state->buffers[b] = rule_->tensor_update != nullptr ? buffer.to(to.device()).clone()
+                                                          : at::empty_like(to).copy_(buffer);
+    }
+  }
+  state_.erase(from.unsafeGetTensorImpl());
+  if (state != nullptr) state_[to.unsafeGetTensorImpl()] = std::move(state);
+  *place = to;
+}
+
+const GroupOptions& OptimizerBase::group_options(size_t group) const {
   TORCH_CHECK(group < param_groups_.size(), rule_->about.name, ": group ", group,
               " does not exist, must be < ", param_groups_.size());
   return checked_options(param_groups_[group]);
 }
+GroupOptions& OptimizerBase::group_options(size_t group) {
+  return const_cast<GroupOptions&>(std::as_const(*this).group_options(group));
+}
 
-ParamState* OptimizerBase::state_of(const at::Tensor& parameter) {
+int64_t OptimizerBase::steps() const { return engine_->steps; }
+
+void OptimizerBase::swap_with(std::string_view buffer) {
+  const at::NoGradGuard no_grad;
+  for (const auto& group : param_groups_)
+    for (const auto& p : group.params()) {
+      ParamState* const state = state_of(p);
+      if (state == nullptr || !state->buffer(buffer).defined()) continue;
+      at::Tensor& other = state->buffer(buffer);
+      const at::Tensor current = p.detach().clone();
+      p.copy_(other);
+      other.copy_(current);
+    }
+}
+
+const ParamState* OptimizerBase::state_of(const at::Tensor& parameter) const {
   const auto found = state_.find(parameter.unsafeGetTensorImpl());
-  return found == state_.end() ? nullptr : static_cast<ParamState*>(found->second.get());
+  return found == state_.end() ? nullptr : static_cast<const ParamState*>(found->second.get());
+}
+ParamState* OptimizerBase::state_of(const at::Tensor& parameter) {
+  return const_cast<ParamState*>(std::as_const(*this).state_of(parameter));
 }
 
 }  // namespace descent

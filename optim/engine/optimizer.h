@@ -1,4 +1,6 @@
 #pragma once
+#include <concepts>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +18,9 @@ class GroupOptions : public torch::optim::OptimizerOptions {
  public:
   /// A copy of the rule's Options at `from`, or its defaults.
   GroupOptions(const RuleTable& rule, const void* from);
+  /// A copy of this rule's options, or those of LibTorch's own class of the same rule
+  /// (torch::optim::AdamWOptions for AdamW); c10::Error for any other.
+  GroupOptions(const RuleTable& rule, const torch::optim::OptimizerOptions& options);
   GroupOptions(const GroupOptions& other) : GroupOptions(other.rule_, other.value_.get()) {}
 
   std::unique_ptr<OptimizerOptions> clone() const override;
@@ -35,17 +40,39 @@ class GroupOptions : public torch::optim::OptimizerOptions {
   void set(const OptionValues& changes);
   /// The same from what text() wrote.
   void set(const std::string& text);
-  /// Throws c10::Error naming class, option, value and what is allowed unless all are in range.
+  /// Throws c10::Error naming class, option, value and what is allowed unless all are in range. A
+  /// rate of 0 is, whatever the rule: a schedule may set it.
   void check() const;
 
  private:
+  void check(const std::shared_ptr<void>& options) const;
+
   const RuleTable& rule_;
   std::shared_ptr<void> value_;
+};
+
+/// The numbers that few rules remember of a parameter besides its steps, in the order of
+/// rule.scalars; no more than a pointer for the others.
+class Scalars {
+ public:
+  explicit Scalars(const RuleTable& rule);
+  Scalars(const Scalars& other);
+  Scalars& operator=(const Scalars& other);
+
+  double& operator[](size_t i) { return (*values_)[i]; }
+  double operator[](size_t i) const { return (*values_)[i]; }
+  /// All of them; zeros where there are none.
+  std::array<double, kMaxScalars> values() const;
+  void set(const std::array<double, kMaxScalars>& values);
+
+ private:
+  std::unique_ptr<std::array<double, kMaxScalars>> values_;
 };
 
 /// What an optimizer remembers of one parameter.
 struct ParamState final : torch::optim::OptimizerParamState {
   int64_t step = 0;  ///< steps taken, gradients missed not counted
+  Scalars scalars;
   std::array<at::Tensor, kMaxBuffers>
       buffers{};  ///< in the order of rule->buffers, undefined: none
   const RuleTable* rule = nullptr;
@@ -90,26 +117,53 @@ class OptimizerBase : public torch::optim::Optimizer {
   /// sparse gradients, gradients of another shape and options out of range.
   at::Tensor step(LossClosure closure = nullptr) override;
 
-  /// Adds a group; its options as they are, or a copy of the defaults if it has none.
+  /// Adds a group; its options as they are, LibTorch's own of the same rule converted, or a copy of
+  /// the defaults if it has none.
   void add_param_group(const torch::optim::OptimizerParamGroup& group);
   /// Adds a group whose options are the defaults with `changes` made to them by name.
   void add_group(std::vector<at::Tensor> params, const OptionValues& changes = {});
 
+  /// Adds a parameter to a group that exists.
+  void add_param(const at::Tensor& parameter, size_t group = 0);
+
+  /// How a state tensor of a parameter's sizes becomes one of its successor's.
+  using StateMap = std::function<at::Tensor(const at::Tensor&)>;
+  /// Puts `to` in the place of `from`, in its group and with its state: steps and scalars as they
+  /// are, every buffer through `map` (without one: as it is, for parameters of equal sizes). So a
+  /// parameter grows or shrinks in mid-run:
+  ///
+  ///   opt.replace_param(p, q, [&](const at::Tensor& s) { return s.index_select(0, kept); });
+  ///
+  /// Throws c10::Error, with nothing changed, if `from` is in no group, `to` cannot be optimized,
+  /// or a new buffer has other sizes than `to`.
+  void replace_param(const at::Tensor& from, const at::Tensor& to, const StateMap& map = nullptr);
+
   /// A group's options by name and value; c10::Error if there is no such group.
   GroupOptions& group_options(size_t group = 0);
+  const GroupOptions& group_options(size_t group = 0) const;
 
   /// What is remembered of a parameter; null before its first step.
   ParamState* state_of(const at::Tensor& parameter);
+  const ParamState* state_of(const at::Tensor& parameter) const;
 
   const RuleTable& rule() const { return *rule_; }
+
+  /// Calls of step() so far, of which rules with slow weights make every k-th special; part of
+  /// their checkpoints.
+  int64_t steps() const;
 
   /// Writes everything that is needed to go on bit for bit: options of all groups, steps, buffers.
   /// Parameters are named by position, so equal optimizers write equal bytes.
   void save(torch::serialize::OutputArchive& archive) const override;
   /// Replaces options and state by those of the archive, cast to each parameter's dtype, device and
   /// layout. Throws c10::Error, with nothing changed, for another class, another number of groups
-  /// or parameters, other shapes, values out of range or a format newer than this library.
+  /// or parameters, other shapes, values out of range or a format newer than this library. Archives
+  /// that LibTorch's own class of the same rule wrote are read too.
   void load(torch::serialize::InputArchive& archive) override;
+
+ protected:
+  /// Exchanges every parameter with its buffer of that name, where it has one.
+  void swap_with(std::string_view buffer);
 
  private:
   struct Engine;
@@ -119,6 +173,8 @@ class OptimizerBase : public torch::optim::Optimizer {
   void check_params(const std::vector<at::Tensor>& params) const;
   void check_blocks(const torch::optim::OptimizerParamGroup& group,
                     const GroupOptions& options) const;
+  /// Refuses what only a schedule may set.
+  void check_new(const GroupOptions& options) const;
   static void check_param(const char* name, const at::Tensor& p, size_t position);
   const GroupOptions& checked_options(const torch::optim::OptimizerParamGroup& group) const;
   GroupOptions& checked_options(torch::optim::OptimizerParamGroup& group) const;
@@ -148,10 +204,25 @@ class Optimizer final : public OptimizerBase {
                      const Options& defaults = {})
       : OptimizerBase(std::move(groups), std::make_unique<GroupOptions>(defaults)) {}
 
+  /// The same with the options of LibTorch's own class: AdamW(params,
+  /// torch::optim::AdamWOptions()). A template, so that {} means Options.
+  template <std::derived_from<torch::optim::OptimizerOptions> Theirs>
+  explicit Optimizer(std::vector<at::Tensor> params, const Theirs& defaults)
+      : Optimizer(one_group(std::move(params)), defaults) {}
+  template <std::derived_from<torch::optim::OptimizerOptions> Theirs>
+  explicit Optimizer(std::vector<torch::optim::OptimizerParamGroup> groups, const Theirs& defaults)
+      : OptimizerBase(std::move(groups),
+                      std::make_unique<descent::GroupOptions>(rule_table<Rule>(), defaults)) {}
+
   /// A group's options, to be read or changed between steps.
   Options& options(size_t group = 0) {
     return *static_cast<Options*>(group_options(group).value());
   }
+
+  /// Exchanges every parameter with its average (twice: back again), as for an evaluation.
+  /// Parameters that have made no step stay.
+  void swap_average() requires requires { Rule::average; }
+  { swap_with(Rule::average); }
 
   using OptimizerBase::add_group;
   /// Adds a group whose options start as a copy of the defaults; `edit` changes what differs.

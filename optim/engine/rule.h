@@ -3,12 +3,14 @@
 //
 //   struct Lion {
 //     static constexpr About about{"Lion", "lion", "Chen et al. 2023, arXiv:2302.06675"};
-//     struct Options { ... DESCENT_OPTIONS(...) };          // lr, weight_decay, ... with their
-//     defaults template <class T> struct State { T exp_avg; DESCENT_BUFFERS(exp_avg) };   // zero
-//     at first template <class T> struct Step { T lr, b1, w1; };     // all members T: what one
-//     step needs static Step<double> begin(const Options&, const Moment&);   // once per step, in
-//     double template <class T, class S> DESCENT_FN static void update(T& p, const T& g, State<T>&
-//     s, const Step<S>& k);   // the formula
+//     struct Options { ... DESCENT_OPTIONS(...) };     // lr, weight_decay, ... with their defaults
+//     template <class T>
+//     struct State { T exp_avg; DESCENT_BUFFERS(exp_avg) };                  // its buffers
+//     template <class T>
+//     struct Step { T lr, b1, w1; };                   // what one step needs, all members T
+//     static Step<double> begin(const Options&, const Moment&);              // once per step
+//     template <class T, class S>                                            // the formula
+//     DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k);
 //   };
 //
 // T is float, double or Array (a whole tensor), S the matching scalar. What is common to all rules
@@ -20,10 +22,26 @@
 // state's members are used), and takes it as first template argument: update<F>(...). Each form is
 // compiled by itself, so no branch is left in the loop.
 //
-// A rule with norms has, instead of `update`,
-//   Pair<T> measure(const T& p, const T& g, State<T>& s, const Step<S>& k);   // may advance the
-//   state double trust(const Options&, const Norms&, int64_t dim);   // norms of what measure
-//   returned void apply(T& p, const T& g, State<T>& s, const Step<S>& k, const S& trust);
+// A rule with norms reads every tensor twice. Instead of `update` it has
+//   Pair<T> measure(const T& p, const T& g, State<T>& s, const Step<S>& k);
+//   double trust(const Options&, const Sums&, const Moment&);    // of what measure returned
+//   void apply(T& p, const T& g, State<T>& s, const Step<S>& k, const S& trust);
+// of which one takes its state as const: only the other changes it. A rule that has norms in some
+// of its forms only has both, and `reads_twice(form)`.
+//
+// Further members, each optional:
+//   State<T> initial<T>(options, p)      the buffers ahead of the first step; without it zeros
+//   struct Scalars                       numbers remembered per parameter, listed like buffers;
+//                                        begin(options, moment, scalars) reads and changes them
+//   bool decays(options, moment)         false: no decoupled decay in this step
+//   bool divides_by_lr = true            lr = 0 is refused at construction, and later rests
+//   bool centralizes(options, dim)       takes the mean off every row of the gradient first
+//   bool needs_gradient_norm(options), double gradient_scale(options, norm)
+//                                        scales all gradients by a function of their joint norm
+//   double look_ahead(options)           wants the gradient at p + look_ahead * first buffer
+//   Pull pull(options)                   every k steps of the optimizer, p and the last buffer
+//                                        (which update does not see) are drawn together
+//   const char* average = "ax"           the buffer that swap_average() exchanges p with
 //
 // This header knows nothing of LibTorch and compiles under nvcc.
 #include <descent/optim/engine/math.h>
@@ -36,18 +54,23 @@ using namespace math;
 
 DESCENT_ENUM(DecayMode, Coupled, Decoupled)
 DESCENT_ENUM(EpsMode, Outside, Inside, Hat)
+DESCENT_ENUM(RootEps, Outside, Inside)
+DESCENT_ENUM(Velocity, Gradient, Step)
+DESCENT_ENUM(SlowInit, Initial, Lazy)
 
 /// What a rule is called and where it comes from.
 struct About {
-  const char* name;   ///< the class: "AdamW"
-  const char* key;    ///< the registry's name: "adamw"
-  const char* paper;  ///< authors, year, where
+  const char* name;         ///< the class: "AdamW"
+  const char* key;          ///< the registry's name: "adamw"
+  const char* paper;        ///< authors, year, where
+  const char* golden = "";  ///< what computed the trajectories that the tests compare it with
 };
 
-/// When a step happens, for one parameter.
+/// When a step happens, and to what sort of parameter.
 struct Moment {
   int64_t step;  ///< this parameter's steps, this one included: 1, 2, ...
   bool fresh;    ///< whether a buffer that this step uses was created in this step
+  int64_t dim;   ///< the parameter's dimensions
   bool operator==(const Moment&) const = default;
 };
 
@@ -56,9 +79,20 @@ struct Pair {
   T first, second;
 };
 
-/// Euclidean norms, over a whole parameter, of the two values that a rule's `measure` returns.
-struct Norms {
+/// Sums of squares, over a whole parameter of n elements, of the two values that a rule's `measure`
+/// returns.
+struct Sums {
   double first, second;
+  int64_t n;
+};
+
+/// How a rule with slow weights draws them and the parameter together: every k steps
+/// slow <- slow + alpha (p - slow), p <- slow. The slow weights start as p ahead of its first step,
+/// or, Lazy, at the first of these times.
+struct Pull {
+  int64_t k;
+  double alpha;
+  SlowInit slow_init;
 };
 
 struct RuleTable;

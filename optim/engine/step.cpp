@@ -12,6 +12,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <omp.h>
 
+#include <descent/optim/engine/centralized.h>
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/low_precision.h>
 
@@ -75,7 +76,9 @@ at::ScalarType computed_in(const at::Tensor& parameter) {
 
 at::Tensor OptimizerBase::step(LossClosure closure) {
   at::Tensor loss;
-  if (closure) {
+  if (engine_->looks_ahead(*this)) {
+    loss = engine_->loss_ahead(*this, closure);
+  } else if (closure) {
     const at::AutoGradMode with_gradients(true);
     loss = closure();
   }
@@ -93,6 +96,73 @@ void OptimizerBase::Engine::step(OptimizerBase& optimizer) {
     run();
   }
   copies_.clear();
+  ++steps;
+  if (rule.pull != nullptr) pull_slow_weights(optimizer);
+}
+
+bool OptimizerBase::Engine::looks_ahead(OptimizerBase& optimizer) const {
+  if (rule.look_ahead == nullptr) return false;
+  for (auto& group : optimizer.param_groups_)
+    if (rule.look_ahead(optimizer.checked_options(group).value()) != 0) return true;
+  return false;
+}
+
+at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer, const LossClosure& closure) {
+  TORCH_CHECK(
+      closure, rule.about.name,
+      ": step() has no closure, must have one: the gradient is wanted elsewhere than at the "
+      "parameters");
+  const at::NoGradGuard no_grad;
+  size_t count = 0;
+  for (auto& group : optimizer.param_groups_) {
+    optimizer.checked_options(group).check();
+    count += group.params().size();
+  }
+  saved_.resize(count);
+  struct Moved {
+    std::vector<std::pair<at::Tensor, const at::Tensor*>> list;
+    ~Moved() {
+      const at::NoGradGuard guard;
+      for (const auto& [p, saved] : list) p.copy_(*saved);
+    }
+  } moved;
+  moved.list.reserve(count);
+  for (auto& group : optimizer.param_groups_) {
+    const double distance = rule.look_ahead(optimizer.checked_options(group).value());
+    if (distance == 0) continue;
+    for (const auto& p : group.params()) {
+      const ParamState* const state = optimizer.state_of(p);
+      if (state == nullptr || !state->buffers[0].defined()) continue;
+      at::Tensor& saved = saved_[moved.list.size()];
+      if (!saved.defined() || saved.sizes() != p.sizes() || saved.strides() != p.strides() ||
+          saved.scalar_type() != p.scalar_type() || saved.device() != p.device())
+        saved = at::empty_like(p);
+      saved.copy_(p);
+      moved.list.emplace_back(p, &saved);
+      p.add_(state->buffers[0], distance);
+    }
+  }
+  const at::AutoGradMode with_gradients(true);
+  return closure();
+}
+
+void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
+  const size_t slow_buffer = rule.buffers.size() - 1;
+  for (auto& group : optimizer.param_groups_) {
+    const Pull pull = rule.pull(optimizer.checked_options(group).value());
+    if (steps % pull.k != 0) continue;
+    for (const auto& p : group.params()) {
+      ParamState* const state = optimizer.state_of(p);
+      if (state == nullptr) continue;
+      at::Tensor& slow = state->buffers[slow_buffer];
+      if (!slow.defined()) {
+        slow = p.detach().clone();
+        continue;
+      }
+      slow.add_(p - slow, pull.alpha);
+      p.copy_(slow);
+    }
+  }
 }
 
 OptimizerBase::Engine::Kind OptimizerBase::Engine::kind_of(const at::Tensor& p,
@@ -131,6 +201,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
     const void* const o = options.value();
     groups_.push_back({&options, rule.forms.empty() ? nullptr : &rule.forms[rule.form(o)],
                        rule.coupled(o), rule.shared(o)});
+    if (rule.divides_by_lr && options.get_lr() == 0) continue;
     const auto& params = groups[g].params();
     for (size_t i = 0; i < params.size(); ++i) {
       const at::Tensor& p = params[i];
@@ -165,7 +236,8 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
                         .numbers = 0,
                         .kind = kind,
                         .contiguous = contiguous,
-                        .fresh = false});
+                        .fresh = false,
+                        .reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice});
     }
     if (rule.block_problem != nullptr) optimizer.check_blocks(groups[g], options);
   }
@@ -180,11 +252,22 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
     optimizer.state_[p.unsafeGetTensorImpl()] = std::move(state);
   }
   const auto& used = groups_[item.group].form->buffers;
+  const void* const options = groups_[item.group].options->value();
+  std::array<Array, kMaxBuffers> first;
+  const auto is_missing = [&](size_t b) { return used[b] && !item.state->buffers[b].defined(); };
+  for (size_t b = 0; b < rule.buffers.size() && rule.initial != nullptr; ++b)
+    if (is_missing(b)) {
+      rule.initial(options, Array(p.detach().to(computed_in(p))), first.data());
+      break;
+    }
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
     if (!used[b]) continue;
     at::Tensor& buffer = item.state->buffers[b];
     if (!buffer.defined()) {
-      buffer = at::zeros_like(p);
+      if (rule.initial != nullptr)
+        buffer = at::empty_like(p).copy_(first[b].tensor());
+      else
+        buffer = at::zeros_like(p);
       item.fresh = true;
     } else if (item.kind != Kind::Tensor &&
                (buffer.scalar_type() != p.scalar_type() || !buffer.device().is_cpu() ||
@@ -192,47 +275,67 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
       buffer = at::empty_like(p).copy_(buffer);
     }
   }
+  if (rule.pull != nullptr && rule.pull(options).slow_init == SlowInit::Initial) {
+    at::Tensor& slow = item.state->buffers[rule.buffers.size() - 1];
+    if (!slow.defined()) slow = p.detach().clone();
+  }
 }
 
 void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
   numbers_.clear();
-  blocks_ = 0;
+  blocks_ = norm_blocks_ = 0;
+  const auto elementwise = [](const Item& item) { return !item.reads_twice; };
+  elementwise_ = static_cast<size_t>(std::partition(items_.begin(), items_.end(), elementwise) -
+                                     items_.begin());
   for (auto& item : items_) {
     ensure_state(optimizer, item);
-    if (item.kind == Kind::Tensor) continue;
     const at::Tensor& p = *item.parameter;
+    if (rule.centralizes != nullptr &&
+        rule.centralizes(groups_[item.group].options->value(), p.dim())) {
+      copies_.reserve(2 * items_.size());  // items point into it
+      item.gradient = &copies_.emplace_back(centralized(*item.gradient));
+    }
+    if (item.kind == Kind::Tensor) continue;
     const at::Tensor& g = *item.gradient;
     if (g.scalar_type() == p.scalar_type() && g.device().is_cpu() &&
         same_layout(g, p, item.contiguous))
       continue;
-    copies_.reserve(items_.size());  // items point into it
-    copies_.push_back(at::empty_like(p).copy_(g));
-    item.gradient = &copies_.back();
+    copies_.reserve(2 * items_.size());
+    item.gradient = &copies_.emplace_back(at::empty_like(p).copy_(g));
   }
   for (auto& item : items_) {
-    item.numbers = numbers_for(item.group, {++item.state->step, item.fresh});
-    item.first_block = blocks_;
+    const Moment at{++item.state->step, item.fresh, item.parameter->dim()};
+    item.numbers = numbers_for(item.group, at, *item.state);
+    item.state->scalars.set(numbers_[item.numbers].after);
+    uint32_t& blocks = item.reads_twice ? norm_blocks_ : blocks_;
+    item.first_block = blocks;
     if (item.kind == Kind::Tensor) continue;
     item.n = item.parameter->numel();
     // The loops write behind autograd's back: a graph that has saved this parameter must notice.
     auto* const impl = item.parameter->unsafeGetTensorImpl();
     if (!impl->is_inference()) impl->bump_version();
-    blocks_ += static_cast<uint32_t>((item.n + kBlock - 1) / kBlock);
+    blocks += static_cast<uint32_t>((item.n + kBlock - 1) / kBlock);
   }
 }
 
-uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const Moment& at) {
+uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const Moment& at,
+                                            const ParamState& state) {
+  const auto scalars = state.scalars.values();
   for (auto i = static_cast<uint32_t>(numbers_.size()); i-- > 0;)
-    if (numbers_[i].group == group && numbers_[i].at == at) return i;
+    if (numbers_[i].group == group && numbers_[i].at == at && numbers_[i].before == scalars)
+      return i;
   Numbers& numbers = numbers_.emplace_back();
   numbers.group = group;
   numbers.at = at;
+  numbers.before = numbers.after = scalars;
   const Shared<double>& shared = groups_[group].shared;
   numbers.doubles[0] = shared.scale;
   numbers.doubles[1] = shared.decay;
   numbers.doubles[2] = shared.keep;
+  const void* const options = groups_[group].options->value();
+  if (rule.decays != nullptr && !rule.decays(options, at)) numbers.doubles[2] = 1;
   const int count =
-      kShared + rule.begin(groups_[group].options->value(), at, numbers.doubles.data() + kShared);
+      kShared + rule.begin(options, at, numbers.after.data(), numbers.doubles.data() + kShared);
   for (int i = 0; i < count; ++i) numbers.floats[i] = static_cast<float>(numbers.doubles[i]);
   return static_cast<uint32_t>(numbers_.size() - 1);
 }
@@ -252,18 +355,17 @@ void OptimizerBase::Engine::run() {
   scale_gradients();
   for (auto& item : items_)
     if (item.kind == Kind::Tensor) step_tensor(item);
-  if (blocks_ == 0) return;
-  if (rule.norms) sums_.resize(static_cast<size_t>(2 * 2 * kPieces));
+  if (blocks_ + norm_blocks_ == 0) return;
+  if (norm_blocks_ > 0) sums_.resize(static_cast<size_t>(2 * 2 * kPieces));
 
   int64_t elements = 0;
   for (const auto& item : items_) elements += item.n;
   const bool alone = elements < kSerial || at::in_parallel_region();
-  const int64_t threads = alone ? 1 : std::min<int64_t>(at::get_num_threads(), blocks_);
+  const int64_t threads =
+      alone ? 1 : std::min<int64_t>(at::get_num_threads(), blocks_ + norm_blocks_);
   const auto work = [&](int64_t thread, int64_t count) {
-    if (rule.norms)
-      run_with_norms(thread, count);
-    else
-      run_elementwise(thread, count);
+    run_elementwise(thread, count);
+    run_with_norms(thread, count);
   };
   if (threads <= 1) return work(0, 1);
 #pragma omp parallel num_threads(static_cast <int>(threads))
@@ -313,16 +415,17 @@ void OptimizerBase::Engine::apply(const Item& item, const Span& part, double tru
 }
 
 double OptimizerBase::Engine::trust(const Item& item, double first, double second) const {
-  return rule.trust(groups_[item.group].options->value(), {std::sqrt(first), std::sqrt(second)},
-                    item.parameter->dim());
+  return rule.trust(groups_[item.group].options->value(), {first, second, item.parameter->numel()},
+                    numbers_[item.numbers].at);
 }
 
 void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) const {
   const int64_t begin = blocks_ * thread / threads, end = blocks_ * (thread + 1) / threads;
   if (begin == end) return;
-  auto item = std::upper_bound(items_.begin(), items_.end(), begin,
+  const auto last = items_.begin() + static_cast<std::ptrdiff_t>(elementwise_);
+  auto item = std::upper_bound(items_.begin(), last, begin,
                                [](int64_t block, const Item& x) { return block < x.first_block; });
-  for (--item; item != items_.end() && item->first_block < end; ++item) {
+  for (--item; item != last && item->first_block < end; ++item) {
     const int64_t from = std::max<int64_t>(0, begin - item->first_block) * kBlock;
     const int64_t to = std::min((end - item->first_block) * kBlock, item->n);
     if (from < to)
@@ -335,11 +438,12 @@ void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) con
 // the second reading runs backwards, because what was read last is still there.
 void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
   const auto together = [&](const Item& item) { return item.n > kWhole && threads > 1; };
-  const int64_t first_block = blocks_ * thread / threads;
-  const int64_t end_block = blocks_ * (thread + 1) / threads;
+  const int64_t first_block = norm_blocks_ * thread / threads;
+  const int64_t end_block = norm_blocks_ * (thread + 1) / threads;
   bool odd = false;
   for (const bool long_ones : {true, false}) {
-    for (const auto& item : items_) {
+    for (size_t at = elementwise_; at < items_.size(); ++at) {
+      const Item& item = items_[at];
       if (item.n == 0 || together(item) != long_ones) continue;
       if (!long_ones && (item.first_block < first_block || item.first_block >= end_block)) continue;
       const Span whole = span(item);
@@ -409,7 +513,7 @@ void OptimizerBase::Engine::scale_gradients() {
     return;
   const auto count = static_cast<int64_t>(items_.size());
   sums_.resize(std::max(sums_.size(), static_cast<size_t>(count)));
-  const bool alone = blocks_ * kBlock < kSerial || at::in_parallel_region();
+  const bool alone = (blocks_ + norm_blocks_) * kBlock < kSerial || at::in_parallel_region();
   const auto measure_item = [&](int64_t i) {
     if (items_[i].kind != Kind::Tensor) sums_[i] = gradient_squares(items_[i]);
   };
@@ -453,7 +557,7 @@ void OptimizerBase::Engine::step_tensor(const Item& item) const {
       if (used[b]) item.state->buffers[b].copy_(state[b].tensor());
   };
   load();
-  if (!rule.norms) {
+  if (!item.reads_twice) {
     text.sweep(result, g, state.data(), k.data());
   } else {
     const Pair<Array> pair = text.measure(result, g, state.data(), k.data());

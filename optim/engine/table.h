@@ -12,6 +12,7 @@ inline constexpr int kMaxBuffers = 5;     ///< state tensors that one parameter 
 inline constexpr int64_t kBlock = 4096;   ///< elements; norms are summed block by block
 inline constexpr int kLanes = 32;         ///< partial sums inside a block
 inline constexpr int kMaxConstants = 24;  ///< numbers that one step may need
+inline constexpr int kMaxScalars = 2;     ///< numbers remembered per parameter, besides its steps
 
 /// Elements of one parameter that a kernel walks over.
 struct Span {
@@ -53,6 +54,8 @@ enum class Lane { Float, Double };
 
 struct RuleForm {
   std::array<bool, kMaxBuffers> buffers{};  ///< which of the rule's buffers it uses
+  bool reads_twice = false;                 ///< has measure and apply instead of sweep
+  int traffic = 0;  ///< bytes that a step has to read and write, a float32 parameter
   std::array<std::array<std::array<Kernels, 3>, 2>, 2> kernels{};  ///< [coupled][Lane][Isa]
   std::array<ArrayKernels, 2> arrays{};                            ///< [coupled]
 };
@@ -69,8 +72,11 @@ struct RuleTable {
   About about{};
   std::vector<std::string> buffers;  ///< Python's names
   std::vector<OptionInfo> defaults;
-  bool norms = false;           ///< has measure and apply instead of sweep
+  std::vector<std::string> scalars;  ///< what is remembered per parameter besides its steps
+  std::array<double, kMaxScalars> first_scalars{};
   std::vector<RuleForm> forms;  ///< empty for a tensor algorithm
+  bool divides_by_lr = false;
+  const char* average = nullptr;
 
   // The options, by address of the rule's Options struct.
   std::shared_ptr<void> (*make_options)(const void* from);  ///< a copy, or null: the defaults
@@ -83,8 +89,15 @@ struct RuleTable {
   int (*form)(const void* options);
   Shared<double> (*shared)(const void* options);
   bool (*coupled)(const void* options);  ///< decays through the gradient, and not by 0
-  int (*begin)(const void* options, const Moment& at, double* step);  ///< returns how many numbers
-  double (*trust)(const void* options, const Norms& norms, int64_t dim);
+  /// Fills in `step`, changes `scalars` and returns how many numbers `step` has.
+  int (*begin)(const void* options, const Moment& at, double* scalars, double* step) = nullptr;
+  double (*trust)(const void* options, const Sums& sums, const Moment& at) = nullptr;
+  // The optional members of a rule, see rule.h; null where it has none.
+  void (*initial)(const void* options, const Array& p, Array* s) = nullptr;
+  bool (*decays)(const void* options, const Moment& at) = nullptr;
+  bool (*centralizes)(const void* options, int64_t dim) = nullptr;
+  double (*look_ahead)(const void* options) = nullptr;
+  Pull (*pull)(const void* options) = nullptr;
   /// Whether the step needs the norm of all gradients, and what they are scaled by then; null:
   /// never.
   bool (*needs_gradient_norm)(const void* options) = nullptr;

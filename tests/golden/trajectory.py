@@ -102,9 +102,10 @@ def drawn_rows(seed, shapes, steps, missing=(), zero=()):
     return rows
 
 
-def advance(group):
+def advance(group, rests=None):
     """Yields (parameter, gradient) in the common order of a step: parameters without gradient are
-    skipped, maximize turns the sign, the count goes up, then weight decay by decay_mode."""
+    skipped, maximize turns the sign, the count goes up, then weight decay by decay_mode. Decoupled
+    decay leaves out the parameters for which rests(parameter) holds."""
     options = group.options
     decay = options["weight_decay"] if "decay_mode" in options else 0.0
     for p in group.parameters:
@@ -114,9 +115,13 @@ def advance(group):
         p.t += 1
         if decay != 0.0 and options["decay_mode"] == "coupled":
             g = g + decay * p.value
-        elif decay != 0.0:
+        elif decay != 0.0 and not (rests and rests(p)):
             p.value = p.value * (1 - options["lr"] * decay)
         yield p, g
+
+
+def norm(x):
+    return math.sqrt(float(np.sum(x * x)))
 
 
 def full_options(rule, given):
@@ -137,14 +142,15 @@ def run(case, rule, step=None):
     step = step or rule.step
     history = [[p.value.copy() for p in parameters]]
     for t in range(1, case.steps + 1):
+        for group, rate in zip(groups, rates):
+            group.options["lr"] = rate * (case.lr_scale[t - 1] if case.lr_scale else 1.0)
         if case.gradients == "parity":
-            row = parity_gradients([p.value for p in parameters], t)
+            row = parity_gradients([rule.asks_at(group, p) if rule.asks_at else p.value
+                                    for group in groups for p in group.parameters], t)
         else:
             row = case.gradients[t - 1]
         for p, grad in zip(parameters, row, strict=True):
             p.grad = grad
-        for group, rate in zip(groups, rates):
-            group.options["lr"] = rate * (case.lr_scale[t - 1] if case.lr_scale else 1.0)
         step(groups)
         history.append([p.value.copy() for p in parameters])
     return history
@@ -170,14 +176,15 @@ def golden(name, optimizer, options, numbers, lr_scale=None, extra=None, toleran
 MIXED_SHAPES = ((3, 2), (5,), (), (0,), (2, 1, 3))
 
 
-def mixed(name, optimizer, options, seed, steps=12, second=None, missing=(), zero=(), **more):
+def mixed(name, optimizer, options, seed, steps=12, second=None, missing=(), zero=(),
+          shapes=MIXED_SHAPES, **more):
     """Explicit gradients over a matrix, a vector, a scalar, an empty tensor and a 3-D tensor. With
-    `second`, the last two form a group of their own with those options."""
-    values = drawn(seed, MIXED_SHAPES)
+    `second`, the parameters from the fourth on form a group of their own with those options."""
+    values = drawn(seed, shapes)
     groups = [(options, values)]
     if second is not None:
         groups = [(options, values[:3]), (second, values[3:])]
-    rows = drawn_rows(seed + 1, MIXED_SHAPES, steps, missing, zero)
+    rows = drawn_rows(seed + 1, shapes, steps, missing, zero)
     record = more.pop("record", (1, 2, steps // 2, steps))
     return Case(name, optimizer, groups, rows, steps, record, **more)
 
@@ -186,6 +193,17 @@ def mixed(name, optimizer, options, seed, steps=12, second=None, missing=(), zer
 # parameter of MIXED_SHAPES has no element and the third never gets a gradient.
 HOLES = frozenset([(1, 0), (2, 1), (5, 1), (6, 1), (7, 4), (12, 0)]
                   + [(t, 2) for t in range(1, 61)])
+
+
+# A rate for each of twelve steps, one of them zero.
+RATES = [1, 0.5, 2, 0, 1.5, 1, 1, 0.1, 0.2, 3, 1, 0.7]
+
+
+def narrow(optimizer, options, seed, tolerances=(2e-6, 5e-2, 5e-3), **more):
+    """The same options at every type narrower than float64."""
+    for dtype, tolerance in zip(("float32", "bfloat16", "float16"), tolerances, strict=True):
+        yield mixed(f"{optimizer}: {dtype}", optimizer, options, seed, missing=HOLES, dtype=dtype,
+                    tolerance=tolerance, **more)
 
 
 def keras_single_step(rule, options):

@@ -289,17 +289,11 @@ TEST(ForeignCheckpoints, OfAnotherClassAreRefused) {
   }
 }
 
-TEST(ForeignCheckpoints, OfLibTorchsOwnOptimizersAreRefused) {
+TEST(ForeignCheckpoints, OfOneTensorAreRefused) {
   Trained opt("adamw");
-  const auto params = parameters(kShapes, at::kFloat);
-  torch::optim::AdamW theirs(params, torch::optim::AdamWOptions(0.1));
-  set_gradients(params, 1);
-  theirs.step();
-  EXPECT_THAT(refusal(*opt.optimizer, saved(theirs)),
-              HasSubstr("AdamW: the archive has no format"));
   std::ostringstream tensor;
-  torch::save(params[0], tensor);
-  EXPECT_NE(refusal(*opt.optimizer, tensor.str()), "");
+  torch::save(at::ones({3}), tensor);
+  EXPECT_THAT(refusal(*opt.optimizer, tensor.str()), HasSubstr("AdamW: the archive has no format"));
 }
 
 TEST(ForeignCheckpoints, OfOtherShapesAreRefused) {

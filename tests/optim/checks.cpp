@@ -58,6 +58,7 @@ bool accepted(const RuleTable& rule, const OptionValues& options) {
 OptionValues base_of(const RuleTable& rule) {
   OptionValues base{{"lr", 0.02}};
   if (has_option(rule, "weight_decay")) base.emplace_back("weight_decay", kDecay);
+  if (has_option(rule, "trust_coefficient")) base.emplace_back("trust_coefficient", 0.05);
   return base;
 }
 
@@ -126,7 +127,7 @@ std::vector<at::Tensor> steps_on(const RuleTable& rule, const OptionValues& opti
   for (int64_t t = 1; t <= 4; ++t) {
     p.mutable_grad() = gradient(noise(shape, type, 10 + t));
     q.mutable_grad() = noise({5}, type, 20 + t);
-    run.optimizer->step();
+    take_step(*run.optimizer);
   }
   return copies(run.params);
 }
@@ -209,10 +210,17 @@ bool needs_gradient_norm(const RuleTable& rule, const OptionValues& options) {
          rule.needs_gradient_norm(options_of(rule, options).get());
 }
 
-double tolerance_of(const RuleTable& rule, at::ScalarType type) {
+double tolerance_of(const RuleTable& rule, const OptionValues& options, at::ScalarType type) {
   if (rule.tensor_update != nullptr) return 1e-5;
-  if (rule.norms || rule.needs_gradient_norm != nullptr) return type == at::kDouble ? 1e-12 : 1e-5;
-  return 0;
+  const bool sums =
+      rule.forms[static_cast<size_t>(rule.form(options_of(rule, options).get()))].reads_twice ||
+      needs_gradient_norm(rule, options);
+  if (!sums) return 0;
+  return type == at::kDouble ? 1e-12 : 1e-5;
+}
+
+void take_step(torch::optim::Optimizer& optimizer) {
+  optimizer.step([] { return at::Tensor(); });
 }
 
 at::Tensor noise(at::IntArrayRef sizes, at::ScalarType type, int64_t seed) {
@@ -254,7 +262,7 @@ Training::Training(const RuleTable& rule, const OptionValues& options,
 void Training::steps(int64_t from, int64_t to) {
   for (int64_t t = from; t <= to; ++t) {
     set_gradients(params, t);
-    optimizer->step();
+    take_step(*optimizer);
   }
 }
 
@@ -267,6 +275,8 @@ std::vector<at::Tensor> everything(descent::OptimizerBase& optimizer) {
       list.push_back(p.detach().clone());
       const descent::ParamState* state = optimizer.state_of(p);
       list.push_back(at::scalar_tensor(state == nullptr ? -1 : state->step, at::kLong));
+      for (size_t s = 0; state != nullptr && s < optimizer.rule().scalars.size(); ++s)
+        list.push_back(at::scalar_tensor(state->scalars[s], at::kDouble));
       for (size_t b = 0; state != nullptr && b < optimizer.rule().buffers.size(); ++b)
         if (state->buffers[b].defined()) list.push_back(state->buffers[b].clone());
     }
@@ -334,7 +344,7 @@ Failures gives_the_same_bits_on_any_number_of_threads(const RuleTable& rule,
   Failures failures;
   // A decomposition's operations stand in LAPACK, whose order of additions depends on the number of
   // threads.
-  const double tolerance = rule.tensor_update != nullptr ? tolerance_of(rule, type) : 0;
+  const double tolerance = rule.tensor_update != nullptr ? tolerance_of(rule, options, type) : 0;
   std::vector<at::Tensor> one;
   for (const int threads : {1, 2, 3}) {
     const ThreadScope scope(threads);
@@ -356,7 +366,10 @@ Failures computes_16_bits_as_float(const RuleTable& rule, const OptionValues& op
                                    at::ScalarType type) {
   constexpr int64_t kSteps = 8;
   const double half_unit = type == at::kBFloat16 ? std::ldexp(1, -9) : std::ldexp(1, -12);
-  const OptionValues large_steps = joined(options, {{"lr", 0.1}});
+  const auto defaults = rule.make_options(nullptr);
+  const double large =
+      has_option(rule, "trust_coefficient") ? 4 : std::max(0.1, 10 * *rule.lr(defaults.get()));
+  const OptionValues large_steps = joined(options, {{"lr", large}});
   const auto start = parameters({{40}, {3, 7}, {}, {100}}, type);
   std::vector<at::Tensor> wide;
   for (const auto& p : start) wide.push_back(p.detach().to(at::kFloat).requires_grad_());
@@ -370,8 +383,8 @@ Failures computes_16_bits_as_float(const RuleTable& rule, const OptionValues& op
       start[i].mutable_grad() = g;
       wide[i].mutable_grad() = g.to(at::kFloat);
     }
-    found.optimizer->step();
-    wanted.optimizer->step();
+    take_step(*found.optimizer);
+    take_step(*wanted.optimizer);
     for (const auto& p : wide) largest = std::max(largest, p.detach().abs().max().item<double>());
   }
   Failures failures;
@@ -389,7 +402,7 @@ Failures computes_16_bits_as_float(const RuleTable& rule, const OptionValues& op
 
 Failures takes_any_layout(const RuleTable& rule, const OptionValues& options, const Shape& plane,
                           at::ScalarType type) {
-  const double tolerance = tolerance_of(rule, type);
+  const double tolerance = tolerance_of(rule, options, type);
   Failures failures;
   const auto wanted = steps_on(rule, options, plane, type, plain, plain);
   const std::vector<std::tuple<const char*, Lay, Lay>> layouts{
@@ -436,7 +449,7 @@ Failures follows_a_change_of_layout(const RuleTable& rule, const OptionValues& o
     found.params[0].set_data(lay(found.params[0].detach()));
     found.steps(4, 6);
     compare(failures, std::string(name) + " from step 4 on", found.everything(),
-            wanted.everything(), tolerance_of(rule, type));
+            wanted.everything(), tolerance_of(rule, options, type));
   }
   return failures;
 }
@@ -450,17 +463,17 @@ Failures ignores_parameters_without_gradient(const RuleTable& rule, const Option
   const at::Tensor before = q.detach().clone();
   for (int64_t t = 1; t <= 2; ++t) {
     p.mutable_grad() = noise(p.sizes(), at::kFloat, 30 + t);
-    run.optimizer->step();
+    take_step(*run.optimizer);
   }
   if (!same_bits(q, before)) failures.push_back("moved without a gradient");
   if (run.optimizer->state_of(q) != nullptr) failures.push_back("got a state without a gradient");
 
   q.mutable_grad() = noise(q.sizes(), at::kFloat, 40);
-  run.optimizer->step();
+  take_step(*run.optimizer);
   p.mutable_grad() = at::Tensor();
   const auto resting = p.detach().clone();
   q.mutable_grad() = noise(q.sizes(), at::kFloat, 41);
-  run.optimizer->step();
+  take_step(*run.optimizer);
   if (!same_bits(p, resting)) failures.push_back("moved at a step without a gradient");
   if (joins_group(rule, options) || needs_gradient_norm(rule, options)) return failures;
 
@@ -471,7 +484,7 @@ Failures ignores_parameters_without_gradient(const RuleTable& rule, const Option
   Training alone(rule, options, {before.clone().requires_grad_()});
   for (const int64_t seed : {40, 41}) {
     alone.params[0].mutable_grad() = noise(q.sizes(), at::kFloat, seed);
-    alone.optimizer->step();
+    take_step(*alone.optimizer);
   }
   compare(failures, "a late starter", {q.detach()}, copies(alone.params));
   return failures;
@@ -487,7 +500,7 @@ Failures never_writes_gradients(const RuleTable& rule, const OptionValues& optio
       std::vector<at::Tensor> before, after;
       for (const auto& p : run.params)
         if (p.grad().defined()) before.push_back(p.grad().clone());
-      run.optimizer->step();
+      take_step(*run.optimizer);
       for (const auto& p : run.params)
         if (p.grad().defined()) after.push_back(p.grad());
       compare(failures, c10::str("gradients of step ", t, " on ", pass), after, before);
@@ -497,11 +510,12 @@ Failures never_writes_gradients(const RuleTable& rule, const OptionValues& optio
 }
 
 Failures stays_at_rate_zero(const RuleTable& rule, const OptionValues& options) {
-  const OptionValues still = joined(options, {{"lr", 0.0}});
-  if (!accepted(rule, still)) return {};
+  // Rprop's rate is a step length, which has a lower bound of its own.
+  if (has_option(rule, "step_min")) return {};
   Failures failures;
   for (const auto type : {at::kFloat, at::kDouble, at::kBFloat16}) {
-    Training run(rule, still, parameters(kSmallShapes, type));
+    Training run(rule, options, parameters(kSmallShapes, type));
+    run.optimizer->group_options().set_lr(0);
     run.steps(1, 4);
     compare(failures, c10::str(type, " at lr 0"), copies(run.params),
             copies(parameters(kSmallShapes, type)));
@@ -513,28 +527,37 @@ Failures decays_as_its_mode_says(const RuleTable& rule, const OptionValues& opti
   if (!has_option(rule, "decay_mode")) return {};
   Failures failures;
   const auto made = options_of(rule, options);
+  // Where the gradient is taken elsewhere than at p, the coupled decay is too.
+  if (rule.look_ahead != nullptr && rule.look_ahead(made.get()) != 0) return {};
   const double rate = *rule.lr(made.get());
   bool maximize = false;
   for (const auto& option : rule.describe(made.get()))
     if (option.name == "maximize") maximize = std::get<bool>(option.value);
   for (const std::string mode : {"coupled", "decoupled"}) {
-    const OptionValues with = joined(options, {{"decay_mode", mode}, {"weight_decay", kDecay}});
     const OptionValues without = joined(options, {{"decay_mode", mode}, {"weight_decay", 0.0}});
-    Training found(rule, with, parameters(kSmallShapes, at::kDouble));
+    Training found(rule, without, parameters(kSmallShapes, at::kDouble));
     Training wanted(rule, without, parameters(kSmallShapes, at::kDouble));
-    for (int64_t t = 1; t <= 4; ++t) {
+    // The first step is without decay: FTRL's starts from what the parameter was before it.
+    found.steps(1, 1);
+    wanted.steps(1, 1);
+    found.optimizer->group_options().set({{"weight_decay", kDecay}});
+    for (int64_t t = 2; t <= 5; ++t) {
       set_gradients(found.params, t);
-      found.optimizer->step();
+      take_step(*found.optimizer);
       set_gradients(wanted.params, t);
       const at::NoGradGuard no_grad;
       for (const auto& p : wanted.params) {
         if (!p.grad().defined()) continue;
+        const descent::ParamState* const state = wanted.optimizer->state_of(p);
+        const int64_t step = state == nullptr ? 1 : state->step + 1;
+        const bool decays =
+            rule.decays == nullptr || rule.decays(made.get(), {step, false, p.dim()});
         if (mode == "decoupled")
-          p.mul_(1 - rate * kDecay);
+          p.mul_(decays ? 1 - rate * kDecay : 1);
         else
           p.mutable_grad() = p.grad() + (maximize ? -kDecay : kDecay) * p;
       }
-      wanted.optimizer->step();
+      take_step(*wanted.optimizer);
     }
     compare(failures, mode + " decay", copies(found.params), copies(wanted.params));
   }
@@ -547,11 +570,11 @@ Failures ascends_as_it_descends_on_the_opposite(const RuleTable& rule,
   Failures failures;
   Training up(rule, joined(options, {{"maximize", true}}), parameters(kSmallShapes, at::kFloat));
   Training down(rule, joined(options, {{"maximize", false}}), parameters(kSmallShapes, at::kFloat));
-  for (int64_t t = 1; t <= 4; ++t) {
+  for (int64_t t = 1; t <= 8; ++t) {
     set_gradients(up.params, t);
-    up.optimizer->step();
+    take_step(*up.optimizer);
     set_gradients(down.params, t, -1);
-    down.optimizer->step();
+    take_step(*down.optimizer);
   }
   compare(failures, "maximize", up.everything(), down.everything());
   if (same_bits(up.params[0], parameters(kSmallShapes, at::kFloat)[0]))
@@ -602,6 +625,55 @@ Failures continues_from_an_archive(const RuleTable& rule, const OptionValues& op
       failures.push_back(name + " has the options " + run->optimizer->group_options().text());
     run->steps(6, 10);
     compare(failures, name + " goes another way", run->everything(), whole.everything());
+  }
+  return failures;
+}
+
+Failures stays_finite(const RuleTable& rule, const OptionValues& options) {
+  Failures failures;
+  for (const double start : {0.0, 1.0})
+    for (const double slope : {0.0, 1e-30, 1e-8}) {
+      const at::Tensor p = at::full({3, 5}, start, at::kFloat).requires_grad_();
+      Training run(rule, options, {p});
+      for (int t = 0; t < 8; ++t) {
+        p.mutable_grad() = at::full({3, 5}, t % 3 == 2 ? 0.0 : slope, at::kFloat);
+        take_step(*run.optimizer);
+      }
+      for (const auto& x : run.everything())
+        if (x.is_floating_point() && !x.isfinite().all().item<bool>()) {
+          failures.push_back(c10::str("not finite from ", start, " with gradients of ", slope));
+          break;
+        }
+    }
+  return failures;
+}
+
+Failures ignores_no_option(const RuleTable& rule, const std::vector<std::string>& exempt) {
+  const auto path = [&](const OptionValues& options) {
+    Training run(rule, options, parameters(kSmallShapes, at::kDouble));
+    run.steps(1, 10);
+    return run.everything();
+  };
+  // An option may need another one, as nesterov does momentum, or two.
+  const auto single = single_changes(rule);
+  std::vector<OptionValues> contexts{base_of(rule)};
+  for (const auto& change : single) contexts.push_back(joined(base_of(rule), change));
+  for (const auto& setting : paired_settings(rule)) contexts.push_back(setting.options);
+  Failures failures;
+  for (const auto& option : rule.defaults) {
+    if (std::find(exempt.begin(), exempt.end(), option.name) != exempt.end()) continue;
+    std::vector<OptionValues> candidates = changes(option);
+    if (std::holds_alternative<double>(option.value))
+      for (const double x : {1e-3, 1.0, 5.0}) candidates.push_back({{option.name, x}});
+    bool differs = false;
+    for (const auto& context : contexts)
+      for (const auto& candidate : candidates) {
+        if (differs) continue;
+        const OptionValues changed = joined(context, candidate);
+        if (!accepted(rule, context) || !accepted(rule, changed)) continue;
+        differs = !difference(path(changed), path(context)).empty();
+      }
+    if (!differs) failures.push_back("makes no difference: " + option.name);
   }
   return failures;
 }

@@ -68,7 +68,9 @@ bool joins_group(const RuleTable& rule, const OptionValues& options);
 bool needs_gradient_norm(const RuleTable& rule, const OptionValues& options);
 /// The tightest that two orders of the same operations may differ by: 0 where a rule is
 /// elementwise.
-double tolerance_of(const RuleTable& rule, at::ScalarType type);
+double tolerance_of(const RuleTable& rule, const OptionValues& options, at::ScalarType type);
+/// One step with the gradients that are there; the closure is for rules that look ahead.
+void take_step(torch::optim::Optimizer& optimizer);
 
 using Shape = std::vector<int64_t>;
 using Shapes = std::vector<Shape>;
@@ -129,6 +131,11 @@ Failures does_not_see_how_parameters_are_grouped(const RuleTable& rule,
                                                  const OptionValues& options);
 Failures continues_from_an_archive(const RuleTable& rule, const OptionValues& options,
                                    at::ScalarType type);
+
+/// Zeros, numbers too small to be squared and a first step give no NaN and no infinity.
+Failures stays_finite(const RuleTable& rule, const OptionValues& options);
+/// Every option but `exempt` makes a difference somewhere.
+Failures ignores_no_option(const RuleTable& rule, const std::vector<std::string>& exempt);
 
 /// Follows the golden trajectory of that name in that file, recorded of another rule or of this
 /// one.

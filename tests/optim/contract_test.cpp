@@ -207,17 +207,28 @@ TEST_P(EveryRule, TakesParametersOfDifferentTypesTogether) {
     for (int64_t t = 1; t <= 4; ++t) {
       if (i % 3 == 2 && t % 4 == 2) continue;  // as set_gradients leaves it out
       p.mutable_grad() = noise({50}, types[i], 1000 * t + static_cast<int64_t>(i));
-      alone.optimizer->step();
+      take_step(*alone.optimizer);
     }
     EXPECT_TRUE(same_bits(params[i], p)) << "parameter " << i << " of type " << types[i];
   }
+}
+
+TEST_P(EveryRule, StaysFinite) {
+  EXPECT_THAT(
+      with_all_settings([&](const OptionValues& options) { return stays_finite(rule(), options); }),
+      IsEmpty());
+}
+
+TEST_P(EveryRule, IgnoresNoOption) {
+  // How a result is computed, and what is refused, are no part of it.
+  EXPECT_THAT(ignores_no_option(rule(), {"method", "max_dim"}), IsEmpty());
 }
 
 TEST_P(EveryRule, PropagatesWhatIsNotANumber) {
   Training run(rule(), {}, parameters({{40}}, at::kFloat));
   set_gradients(run.params, 1);
   run.params[0].mutable_grad()[3] = NAN;
-  run.optimizer->step();
+  take_step(*run.optimizer);
   // Lion's sign of NaN is 0; the state has it in any case.
   std::string seen;
   for (const auto& x : run.everything())

@@ -5,15 +5,19 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
+#include <descent/optim/gradient_transforms.h>
+#include <descent/optim/groups.h>
 #include <descent/optim/lookahead.h>
 
 #include "../replay/case.h"
 #include "../replay/parity.h"
 #include "checks.h"
+#include "wrapping.h"
 
 namespace {
 
 using namespace checks;
+using namespace wrapping;
 using descent::Lookahead;
 using descent::SlowInit;
 
@@ -22,29 +26,12 @@ void push(const at::Tensor& p, double gradient) {
   p.mutable_grad() = at::full_like(p, gradient).detach();
 }
 
-std::vector<at::Tensor> copies(const std::vector<at::Tensor>& tensors) {
-  std::vector<at::Tensor> list;
-  for (const auto& x : tensors) list.push_back(x.detach().clone());
-  return list;
-}
-
 void train(torch::optim::Optimizer& opt, const std::vector<at::Tensor>& params, int64_t from,
            int64_t to) {
   for (int64_t t = from; t <= to; ++t) {
     set_gradients(params, t);
     opt.step();
   }
-}
-
-/// All that a wrapper and what it holds write down.
-std::string saved(const torch::optim::Optimizer& opt) {
-  std::ostringstream out;
-  torch::save(opt, out);
-  return out.str();
-}
-void load_from(torch::optim::Optimizer& opt, const std::string& bytes) {
-  std::istringstream in(bytes);
-  torch::load(opt, in);
 }
 
 replay::Case recorded(const std::string& name) {
@@ -323,21 +310,110 @@ TEST(TheLookahead, GivesTheClosuresValue) {
 
 TEST(TheLookahead, RefusesOptionsOutOfRange) {
   descent::SGD inner({scalar(0)});
-  const auto refusal = [&](const Lookahead::Options& options) {
-    try {
-      Lookahead opt(inner, options);
-    } catch (const c10::Error& error) {
-      return std::string(error.what_without_backtrace());
-    }
-    return std::string();
+  const auto refused = [&](const Lookahead::Options& options) {
+    return refusal([&] { Lookahead opt(inner, options); });
   };
-  EXPECT_THAT(refusal({.k = 0}), testing::HasSubstr("Lookahead: k = 0, must be"));
-  EXPECT_THAT(refusal({.alpha = 1.5}),
+  EXPECT_THAT(refused({.k = 0}), testing::HasSubstr("Lookahead: k = 0, must be"));
+  EXPECT_THAT(refused({.alpha = 1.5}),
               testing::HasSubstr("Lookahead: alpha = 1.5, must be in [0, 1]"));
-  EXPECT_THAT(refusal({.alpha = -0.1}), testing::HasSubstr("alpha = -0.1"));
-  EXPECT_THAT(refusal({.alpha = NAN}), testing::HasSubstr("alpha = nan"));
-  EXPECT_EQ(refusal({.k = 1, .alpha = 0}), "");
+  EXPECT_THAT(refused({.alpha = -0.1}), testing::HasSubstr("alpha = -0.1"));
+  EXPECT_THAT(refused({.alpha = NAN}), testing::HasSubstr("alpha = nan"));
+  EXPECT_EQ(refused({.k = 1, .alpha = 0}), "");
   EXPECT_THROW(Lookahead(std::unique_ptr<torch::optim::Optimizer>()), c10::Error);
+}
+
+TEST(TheLookahead, MayBeSavedBeforeAnyStep) {
+  const Shapes shapes{{5}, {2, 3}};
+  for (const SlowInit init : {SlowInit::Initial, SlowInit::Lazy}) {
+    const Lookahead::Options options{.k = 3, .alpha = 0.7, .slow_init = init};
+    const auto p = parameters(shapes, at::kFloat), q = parameters(shapes, at::kFloat, 1);
+    Lookahead fresh(descent::AdamW(p, {.lr = 0.1}), options);
+    const std::string bytes = saved(fresh);
+    Lookahead used(descent::AdamW(q, {.lr = 0.2}), options);
+    train(used, q, 1, 5);
+    for (size_t i = 0; i < q.size(); ++i) q[i].detach().copy_(p[i]);
+    load_from(used, bytes);
+    EXPECT_EQ(used.count(), 0);
+    train(fresh, p, 1, 7);
+    train(used, q, 1, 7);
+    EXPECT_EQ(difference(copies(q), copies(p)), "");
+  }
+}
+
+TEST(TheLookahead, LeavesFrozenParametersAlone) {
+  const at::Tensor p = scalar(0), q = scalar(0);
+  Lookahead opt(descent::SGD({p, q}, {.lr = 1}), {.k = 2, .alpha = 0.5});
+  push(p, 1);
+  push(q, 1);
+  opt.step();
+  descent::freeze({p});
+  opt.step();
+  EXPECT_EQ(p.item<double>(), -1);
+  EXPECT_EQ(q.item<double>(), -1);  // from -2, half of the way back
+  descent::unfreeze({p});
+  for (int i = 0; i < 2; ++i) {
+    push(p, 1);
+    opt.step();
+  }
+  EXPECT_EQ(p.item<double>(), -2);  // from -3, half of the way back to where it thawed
+}
+
+TEST(TheLookahead, ForgetsTheInnermostStateThroughOtherWrappers) {
+  const at::Tensor p = scalar(1);
+  descent::SGD inner({p}, {.lr = 1, .momentum = 0.5});
+  descent::ClipValue between(inner, {.clip_value = 0.5});
+  Lookahead opt(between, {.k = 2, .reset_inner = true});
+  push(p, 1);
+  opt.step();
+  EXPECT_NE(inner.state_of(p), nullptr);
+  opt.step();
+  EXPECT_EQ(inner.state_of(p), nullptr);
+}
+
+TEST(TheLookahead, SeesGroupsThatCameThroughTwoWrappers) {
+  const at::Tensor p = scalar(0), q = scalar(0), r = scalar(0);
+  descent::SGD inner({p}, {.lr = 1});
+  Lookahead opt(Lookahead(inner, {.k = 2, .alpha = 0.5}), {.k = 4, .alpha = 0.5});
+  inner.add_group({q});
+  opt.add_param_group(torch::optim::OptimizerParamGroup(std::vector<at::Tensor>{r}));
+  ASSERT_EQ(opt.param_groups().size(), 3);
+  for (int i = 0; i < 4; ++i) {
+    for (const auto& x : {p, q, r}) push(x, 1);
+    opt.step();
+  }
+  for (const auto& x : {p, q, r}) EXPECT_EQ(x.item<double>(), -1);
+}
+
+TEST(TheLookahead, TakesAParameterForAnother) {
+  const at::Tensor p = at::zeros({2}, at::kDouble).requires_grad_(), q = scalar(0);
+  descent::SGD inner({p, q}, {.lr = 1, .momentum = 0.5});
+  Lookahead opt(inner, {.k = 2, .alpha = 0.5});
+  push(p, 1);
+  push(q, 1);
+  opt.step();
+  const at::Tensor longer = at::tensor({-1.0, -1.0, 7.0}, at::kDouble).requires_grad_();
+  const auto extend = [](const at::Tensor& x) {
+    return at::cat({x, at::full({1}, 7.0, x.options())});
+  };
+  opt.replace_param(p, longer, extend);
+  EXPECT_TRUE(inner.param_groups()[0].params()[0].is_same(longer));
+  EXPECT_TRUE(opt.param_groups()[0].params()[0].is_same(longer));
+  EXPECT_EQ(inner.state_of(p), nullptr);
+  push(longer, 1);
+  push(q, 1);
+  opt.step();
+  // b = 0.5 (1, 1, 7) + 1; theta - b, then half of the way back to (0, 0, 7).
+  EXPECT_EQ(difference({longer.detach()}, {at::tensor({-1.25, -1.25, 4.75}, at::kDouble)}), "");
+  EXPECT_EQ(q.item<double>(), -1.25);
+
+  EXPECT_THAT(refusal([&] { opt.replace_param(p, scalar(0), extend); }),
+              testing::HasSubstr("is in no group"));
+  EXPECT_THAT(refusal([&] { opt.replace_param(longer, scalar(0), extend); }),
+              testing::HasSubstr("must return a tensor of sizes"));
+  EXPECT_TRUE(inner.param_groups()[0].params()[0].is_same(longer));
+  Lookahead theirs(torch::optim::SGD({q}, torch::optim::SGDOptions(1)));
+  EXPECT_THAT(refusal([&] { theirs.replace_param(q, scalar(0), extend); }),
+              testing::HasSubstr("optimizers of this library only"));
 }
 
 }  // namespace

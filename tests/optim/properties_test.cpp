@@ -44,13 +44,13 @@ TEST(SgdsVelocities, AgreeAtAConstantRateWithoutDampening) {
   for (const bool nesterov : {false, true}) {
     SGD::Options options{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = nesterov};
     const at::Tensor gradients = after<SGD>(options, 20);
-    options.velocity = descent::rules::Velocity::Step;
+    options.velocity = descent::Velocity::Step;
     expect_near(after<SGD>(options, 20), gradients, 1e-13);
   }
 }
 
 TEST(SgdsVelocities, DifferUnderASchedule) {
-  const auto run = [](descent::rules::Velocity velocity) {
+  const auto run = [](descent::Velocity velocity) {
     const at::Tensor p = leaf({0});
     SGD opt({p}, {.lr = 1, .momentum = 0.5, .velocity = velocity});
     for (const double lr : {1.0, 0.5}) {
@@ -61,19 +61,19 @@ TEST(SgdsVelocities, DifferUnderASchedule) {
     return p.item<double>();
   };
   // Gradient: b = 1, 1.5: 0 - 1 - 0.75.  Step: b = -1, -0.5 - 0.5: 0 - 1 - 1.
-  EXPECT_EQ(run(descent::rules::Velocity::Gradient), -1.75);
-  EXPECT_EQ(run(descent::rules::Velocity::Step), -2);
+  EXPECT_EQ(run(descent::Velocity::Gradient), -1.75);
+  EXPECT_EQ(run(descent::Velocity::Step), -2);
 }
 
 TEST(SgdsFirstBuffer, IsTheGradientOrADampenedOne) {
   // The first step in units of the gradient.
-  const auto first = [](descent::rules::FirstBuffer kind) {
+  const auto first = [](descent::FirstBuffer kind) {
     const SGD::Options options{.lr = 1, .momentum = 0.5, .dampening = 0.75, .first_buffer = kind};
     const at::Tensor change = random({1}).detach() - after<SGD>(options, 1, 1, {1});
     return (change / noise({1}, at::kDouble, 11)).item<double>();
   };
-  EXPECT_NEAR(first(descent::rules::FirstBuffer::FirstGrad), 1, 1e-12);
-  EXPECT_NEAR(first(descent::rules::FirstBuffer::Zero), 0.25, 1e-12);
+  EXPECT_NEAR(first(descent::FirstBuffer::FirstGrad), 1, 1e-12);
+  EXPECT_NEAR(first(descent::FirstBuffer::Zero), 0.25, 1e-12);
 }
 
 TEST(AdamsFirstStep, IsTheRateTimesTheGradientOverItsMagnitude) {
@@ -125,9 +125,8 @@ TEST(Lion, MovesEveryNumberByItsRateOrNotAtAll) {
 
 TEST(Lamb, MovesAParameterByItsRateTimesItsNorm) {
   for (const double decay : {0.0, 0.1})
-    for (const auto place :
-         {descent::rules::DecayPlace::InUpdate, descent::rules::DecayPlace::Decoupled}) {
-      if (decay > 0 && place == descent::rules::DecayPlace::Decoupled) continue;
+    for (const auto place : {descent::DecayPlace::InUpdate, descent::DecayPlace::Decoupled}) {
+      if (decay > 0 && place == descent::DecayPlace::Decoupled) continue;
       const at::Tensor p = random({6, 5});
       LAMB opt({p}, {.lr = 0.01, .weight_decay = decay, .phi_max = 3, .decay_place = place});
       for (int64_t t = 1; t <= 5; ++t) {
@@ -170,7 +169,7 @@ TEST(DecoupledDecay, IsPlainWhereTheGradientIsZero) {
 }
 
 TEST(FullAdagrad, IsTheDiagonalRuleForOneNumber) {
-  for (const auto mode : {descent::EpsMode::Outside, descent::EpsMode::Inside}) {
+  for (const auto mode : {descent::RootEps::Outside, descent::RootEps::Inside}) {
     const at::Tensor p = leaf({1});
     FullAdagrad opt({p},
                     {.lr = 0.5, .eps = 0.01, .eps_mode = mode, .initial_accumulator_value = 0.1});
@@ -181,7 +180,7 @@ TEST(FullAdagrad, IsTheDiagonalRuleForOneNumber) {
       opt.step();
       sum += g * g;
       x -= 0.5 * g /
-           (mode == descent::EpsMode::Outside ? std::sqrt(sum) + 0.01 : std::sqrt(sum + 0.01));
+           (mode == descent::RootEps::Outside ? std::sqrt(sum) + 0.01 : std::sqrt(sum + 0.01));
       EXPECT_NEAR(p.item<double>(), x, 1e-13);
     }
   }
@@ -212,7 +211,7 @@ TEST(FullAdagrad, CommutesWithRotationsAndTheDiagonalAdamDoesNot) {
 TEST(FullAdagrad, GivesTheSameByFactorAndByEigenvalues) {
   FullAdagrad::Options options{.lr = 0.1, .initial_accumulator_value = 0.01};
   const at::Tensor by_factor = after<FullAdagrad>(options, 15);
-  options.method = descent::rules::AdagradMethod::Eigen;
+  options.method = descent::AdagradMethod::Eigen;
   expect_near(after<FullAdagrad>(options, 15), by_factor, 1e-5);
 }
 
@@ -233,7 +232,7 @@ TEST(FullAdagrad, NeverStepsFurtherThanItsRate) {
 TEST(FullAdagrad, SeesAGroupAsOneBlockIfAsked) {
   const at::Tensor p = random({2, 3}, 1), q = random({4}, 2);
   const at::Tensor all = at::cat({p.detach().view(-1), q.detach()}).requires_grad_();
-  const FullAdagrad::Options options{.lr = 0.1, .block = descent::rules::AdagradBlock::PerGroup};
+  const FullAdagrad::Options options{.lr = 0.1, .block = descent::AdagradBlock::PerGroup};
   FullAdagrad apart({p, q}, options), together({all}, options);
   for (int64_t t = 1; t <= 8; ++t) {
     all.mutable_grad() = noise({10}, at::kDouble, 10 + t);
@@ -272,8 +271,7 @@ TEST(TheNumbersOfKeras, OfOneStep) {
               numbers({0.4980, 1.4960, 2.494, 3.492}), 1e-4);
   expect_near(one_step([](const at::Tensor& p) {
                 return LAMB(
-                    {p},
-                    {.lr = 0.5, .eps = 1e-7, .decay_place = descent::rules::DecayPlace::Decoupled});
+                    {p}, {.lr = 0.5, .eps = 1e-7, .decay_place = descent::DecayPlace::Decoupled});
               }),
               numbers({-0.3693, 0.6306, 1.6306, 2.6306}), 2e-4);
 }

@@ -146,7 +146,10 @@ TEST_P(EveryRulesStep, TrainsAModule) {
   const at::Tensor x = at::linspace(-1, 1, 32).unsqueeze(1), y = x * x;
   const auto loss = [&] { return at::mse_loss(net->forward(x), y); };
   const double first = loss().item<double>();
-  const auto opt = descent::make_optimizer(GetParam(), net->parameters(), {{"lr", 0.01}});
+  // Those whose default is 1 measure the rate in other units.
+  const auto defaults = descent::find_rule(GetParam()).make_options(nullptr);
+  const double lr = std::max(0.01, 4 * *descent::find_rule(GetParam()).lr(defaults.get()));
+  const auto opt = descent::make_optimizer(GetParam(), net->parameters(), {{"lr", lr}});
   for (int i = 0; i < 200; ++i)
     opt->step([&] {
       opt->zero_grad();

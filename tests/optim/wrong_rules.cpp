@@ -6,8 +6,14 @@
 
 namespace wrong {
 
+/// Lion without its cautious form, which the wrong ones do not bother with.
+struct PlainLion : descent::rules::Lion {
+  static constexpr Form forms[] = {{false}};
+  static Form form(const Options&) { return forms[0]; }
+};
+
 /// The weights of gradient and momentum are swapped in the step.
-struct SwappedLion : descent::rules::Lion {
+struct SwappedLion : PlainLion {
   static constexpr descent::About about{"SwappedLion", "swapped_lion", "nobody"};
   template <class T>
   using Step = descent::rules::Lion::Step<T>;
@@ -19,6 +25,8 @@ struct SwappedLion : descent::rules::Lion {
 /// Decays once more than the engine does already.
 struct TwiceDecayedAdamW : descent::rules::AdamW {
   static constexpr descent::About about{"TwiceDecayedAdamW", "twice_decayed_adamw", "nobody"};
+  static constexpr Form forms[] = {{false, false}, {true, false}};
+  static Form form(const Options& o) { return {o.amsgrad, false}; }
   template <class T>
   struct Step {
     descent::rules::AdamW::Step<T> adam;
@@ -35,9 +43,9 @@ struct TwiceDecayedAdamW : descent::rules::AdamW {
 };
 
 /// Averages the gradient for loops, and in another, algebraically equal, form for tensors.
-struct TwoFacedLion : descent::rules::Lion {
+struct TwoFacedLion : PlainLion {
   static constexpr descent::About about{"TwoFacedLion", "two_faced_lion", "nobody"};
-  template <class T, class S>
+  template <Form F, class T, class S>
   DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
     p = p - k.lr * descent::math::sign(k.b1 * s.exp_avg + k.w1 * g);
     if constexpr (std::is_arithmetic_v<T>)
@@ -48,17 +56,17 @@ struct TwoFacedLion : descent::rules::Lion {
 };
 
 /// Forgets its average from one step to the next.
-struct ForgetfulLion : descent::rules::Lion {
+struct ForgetfulLion : PlainLion {
   static constexpr descent::About about{"ForgetfulLion", "forgetful_lion", "nobody"};
-  template <class T, class S>
+  template <Form F, class T, class S>
   DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
     State<T> copy = s;
-    descent::rules::Lion::update(p, g, copy, k);
+    descent::rules::Lion::update<F>(p, g, copy, k);
   }
 };
 
 /// Decays the parameter at steps at which the group's rate is 0, because it forgot the rate.
-struct RatelessDecayLion : descent::rules::Lion {
+struct RatelessDecayLion : PlainLion {
   static constexpr descent::About about{"RatelessDecayLion", "rateless_decay_lion", "nobody"};
   template <class T>
   struct Step {
@@ -68,10 +76,10 @@ struct RatelessDecayLion : descent::rules::Lion {
   static Step<double> begin(const Options& o, const descent::Moment& at) {
     return {descent::rules::Lion::begin(o, at), 1 - o.weight_decay};
   }
-  template <class T, class S>
+  template <Form F, class T, class S>
   DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
     p = k.keep * p;
-    descent::rules::Lion::update(p, g, s, k.lion);
+    descent::rules::Lion::update<F>(p, g, s, k.lion);
   }
 };
 

@@ -237,10 +237,7 @@ Outcome run(const Case& recorded, const std::string& dtype) {
     // The gradient is there before the step, for optimizers that want it, and is evaluated anew
     // wherever one asks.
     problem.evaluate(t);
-    if (recorded.gradients.empty())
-      made->step([&] { return problem.evaluate(t); });
-    else
-      made->step();
+    made->step([&] { return problem.evaluate(t); });
     problem.check_gradients(t);
     comparison.at_step(t, problem.params());
   }

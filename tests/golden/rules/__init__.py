@@ -16,3 +16,6 @@ class Rule:
     # Builds the same optimizer of Python's torch.optim over the groups of a case, or returns None
     # where torch.optim has no such form.
     torch_form: Callable | None = None
+    # asks_at(group, parameter): the point at which the optimizer asks for the gradient, where that
+    # is not the parameter's own value.
+    asks_at: Callable | None = None

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, advance, golden, keras_five_steps, keras_single_step, mixed
+from trajectory import HOLES, RATES, advance, golden, keras_five_steps, keras_single_step, mixed
 
 FILE = "adam.json"
 
@@ -18,9 +18,20 @@ ADAM = {
     "decay_mode": "coupled",
     "amsgrad": False,
     "bias_correction": True,
+    "cautious": "off",
     "maximize": False,
 }
 ADAMW = {**ADAM, "weight_decay": 1e-2, "decay_mode": "decoupled"}
+
+
+def cautious(x, g, form):
+    """x where it agrees in sign with the gradient, scaled up for the elements left out."""
+    if form == "off" or x.size == 0:
+        return x
+    agree = np.where(x * g > 0, 1.0, 0.0).astype(x.dtype)
+    if form == "mean_clamp":
+        return x * agree / max(float(np.mean(agree)), 1e-3)
+    return x * agree * (x.size / (float(np.sum(agree)) + 1))
 
 
 def step(groups):
@@ -34,6 +45,7 @@ def step(groups):
             if o["amsgrad"]:
                 s["max_exp_avg_sq"] = y = np.maximum(s.get("max_exp_avg_sq", 0.0), y)
             c1, c2 = (1 - b1**p.t, 1 - b2**p.t) if o["bias_correction"] else (1.0, 1.0)
+            m = cautious(m, g, o["cautious"])
             if o["eps_mode"] == "outside":
                 p.value = p.value - lr / c1 * m / (np.sqrt(y) / math.sqrt(c2) + eps)
             elif o["eps_mode"] == "inside":
@@ -47,7 +59,7 @@ def torch_form(torch, groups):
     if len(modes) > 1:
         return None
     for o, _ in groups:
-        if o["eps_mode"] != "outside" or not o["bias_correction"]:
+        if o["eps_mode"] != "outside" or not o["bias_correction"] or o["cautious"] != "off":
             return None
     kind = torch.optim.Adam if modes == {"coupled"} else torch.optim.AdamW
     names = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize")
@@ -80,6 +92,8 @@ def cases():
                  (-0.8228649109272, -0.718618564388, -0.3740592489327))
     yield golden("k_adamw", "adamw", {**decay, **hat},
                  (-0.8220386038634, -0.710899132285, -0.3442164918127))
+    yield golden("adamw_caut", "adamw", {**decay, "cautious": "mean_clamp"},
+                 (-0.8220394137803, -0.7037572664752, -0.3484015594765))
 
     yield mixed("adam: defaults, missing gradients", "adam", {}, 201, missing=HOLES)
     yield mixed("adamw: defaults, missing gradients", "adamw", {}, 203, missing=HOLES)
@@ -102,11 +116,12 @@ def cases():
                 yield mixed(name, "adam",
                             {"lr": 0.03, "betas": [0.85, 0.93], "eps": 0.05, "eps_mode": mode,
                              "bias_correction": corrected, "amsgrad": amsgrad}, 211 + 2 * n,
-                            steps=8, missing=HOLES)
+                            steps=6, missing=HOLES, record=(1, 6))
     for decay_mode in ("coupled", "decoupled"):
         yield mixed(f"adam: decay {decay_mode}, eps inside", "adam",
                     {"lr": 0.03, "eps": 1e-4, "eps_mode": "inside", "weight_decay": 0.4,
                      "decay_mode": decay_mode}, 221, missing=HOLES)
+    yield from cautious_cases()
     yield mixed("adam: both betas zero is a step by sign", "adam",
                 {"lr": 0.03, "betas": [0.0, 0.0]}, 223, missing=HOLES)
     yield mixed("adam: zero gradients before the first and between others", "adam",
@@ -120,6 +135,21 @@ def cases():
         yield mixed(f"adamw: {dtype}", "adamw",
                     {"lr": 0.01, "betas": [0.9, 0.95], "eps": 1e-3, "weight_decay": 0.1}, 231,
                     missing=HOLES, dtype=dtype, tolerance=tolerance)
+
+
+def cautious_cases():
+    for n, form in enumerate(("mean_clamp", "numel_over_sum")):
+        at = {"lr": 0.03, "betas": [0.8, 0.95], "eps": 1e-3, "weight_decay": 0.4, "cautious": form}
+        yield mixed(f"adam: cautious {form}, coupled decay, amsgrad", "adam",
+                    {**at, "amsgrad": True}, 233 + 2 * n, missing=HOLES, record=(2, 12))
+        yield mixed(f"adamw: cautious {form}, maximize, rate changes", "adamw",
+                    {**at, "maximize": True}, 237 + 2 * n, missing=HOLES, lr_scale=RATES,
+                    record=(2, 12))
+        # Gradients of four parameters vanish at some steps: then no element agrees.
+        yield mixed(f"adam: cautious {form}, no bias correction, beside a group without", "adam",
+                    {**at, "weight_decay": 0.0, "bias_correction": False, "eps_mode": "inside"},
+                    241 + 2 * n, zero={(t, p) for t in (1, 4, 5) for p in range(5)},
+                    second={"lr": 0.02, "eps_mode": "hat", "eps": 1e-2}, record=(2, 12))
 
 
 def verify(histories, near):

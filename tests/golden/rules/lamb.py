@@ -6,7 +6,7 @@ import numpy as np
 
 from rules import Rule
 from trajectory import HOLES, MIXED_SHAPES, Case, advance, drawn_rows, golden, keras_five_steps
-from trajectory import keras_single_step, mixed
+from trajectory import keras_single_step, mixed, norm
 
 FILE = "lamb.json"
 
@@ -26,10 +26,6 @@ DEFAULTS = {
     "adapt_1d": True,
     "maximize": False,
 }
-
-
-def norm(x):
-    return math.sqrt(float(np.sum(x * x)))
 
 
 def step(groups):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, advance, golden, keras_five_steps, keras_single_step, mixed
+from rules.adam import cautious
+from trajectory import HOLES, RATES, advance, golden, keras_five_steps, keras_single_step, mixed
 
 FILE = "lion.json"
 
@@ -12,6 +13,7 @@ DEFAULTS = {
     "betas": [0.9, 0.99],
     "weight_decay": 0.0,
     "decay_mode": "decoupled",
+    "cautious": "off",
     "maximize": False,
 }
 
@@ -21,7 +23,8 @@ def step(groups):
         lr, (b1, b2) = group.options["lr"], group.options["betas"]
         for p, g in advance(group):
             m = p.state.get("exp_avg", np.zeros_like(g))
-            p.value = p.value - lr * np.sign(b1 * m + (1 - b1) * g)
+            u = np.sign(b1 * m + (1 - b1) * g)
+            p.value = p.value - lr * cautious(u, g, group.options["cautious"])
             p.state["exp_avg"] = b2 * m + (1 - b2) * g
 
 
@@ -31,6 +34,13 @@ RULES = {"lion": Rule("lion", DEFAULTS, step)}
 def cases():
     yield golden("lion", "lion", {"lr": 0.01, "weight_decay": 0.1},
                  (-0.8220394163499, -0.6792037548198, -0.319644050806))
+    yield golden("lion_caut", "lion",
+                 {"lr": 0.01, "weight_decay": 0.1, "cautious": "mean_clamp"},
+                 (-0.8220394163499, -0.6921650424191, -0.2464626371271))
+    yield golden("c_lion", "lion",
+                 {"lr": 0.01, "weight_decay": 0.1, "betas": [0.95, 0.98],
+                  "cautious": "numel_over_sum"},
+                 (-0.8202927028942, -0.693380958775, -0.1791053769849))
 
     yield mixed("lion: defaults, missing gradients", "lion", {}, 301, missing=HOLES)
     yield mixed("lion: two groups", "lion", {"lr": 0.02, "betas": [0.5, 0.8]}, 303, missing=HOLES,
@@ -43,6 +53,14 @@ def cases():
                 {"lr": 0.02, "betas": [0.0, 0.99]}, 309, missing=HOLES)
     yield mixed("lion: a zero gradient at the start moves nothing", "lion", {"lr": 0.02}, 311,
                 zero={(t, p) for t in (1, 2, 6) for p in range(5)})
+    for n, form in enumerate(("mean_clamp", "numel_over_sum")):
+        at = {"lr": 0.02, "betas": [0.7, 0.9], "weight_decay": 0.3, "cautious": form}
+        yield mixed(f"lion: cautious {form}, maximize, rate changes", "lion",
+                    {**at, "maximize": True}, 319 + 2 * n, missing=HOLES, lr_scale=RATES)
+        yield mixed(f"lion: cautious {form}, coupled decay, beside a group without", "lion",
+                    {**at, "decay_mode": "coupled"}, 323 + 2 * n,
+                    zero={(t, p) for t in (1, 4, 5) for p in range(5)},
+                    second={"lr": 0.01, "betas": [0.5, 0.8], "weight_decay": 0.1})
     yield mixed("lion: rate zero moves nothing", "lion", {"lr": 0.0, "weight_decay": 0.1}, 313,
                 tolerance=0.0)
     yield mixed("lion: float32", "lion", {"lr": 0.01, "weight_decay": 0.1}, 315, missing=HOLES,

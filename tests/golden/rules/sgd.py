@@ -1,7 +1,10 @@
-"""SGD: heavy ball and Nesterov, velocity in gradients or in steps."""
+"""SGD: heavy ball, Nesterov and look-ahead Nesterov, velocity in gradients or in steps."""
+
+import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, Case, advance, golden, keras_single_step, mixed, parity_values, run
+from trajectory import HOLES, RATES, Case, Group, Parameter, advance, golden, keras_single_step
+from trajectory import mixed, parity_values, run
 
 FILE = "sgd.json"
 
@@ -15,33 +18,61 @@ DEFAULTS = {
     "maximize": False,
     "first_buffer": "first_grad",
     "velocity": "gradient",
+    "lookahead": False,
 }
+
+
+def asks_at(group, p):
+    """Where the velocity alone would carry the parameter, else where it is."""
+    o, b = group.options, p.state.get("momentum_buffer")
+    if not o["lookahead"] or b is None:
+        return p.value
+    return p.value + o["momentum"] * b * (1.0 if o["velocity"] == "step" else -o["lr"])
+
+
+def ahead(group):
+    """What advance yields, with coupled decay taken at the point of the gradient."""
+    o, wd = group.options, group.options["weight_decay"]
+    for p in group.parameters:
+        if p.grad is None:
+            continue
+        g = -p.grad if o["maximize"] else p.grad
+        if wd != 0.0 and o["decay_mode"] == "coupled":
+            g = g + wd * asks_at(group, p)
+        elif wd != 0.0:
+            p.value = p.value * (1 - o["lr"] * wd)
+        p.t += 1
+        yield p, g
+
+
+def move(p, g, o):
+    """The rule after decay: moves the parameter by the gradient g and its velocity."""
+    lr, mu, tau = o["lr"], o["momentum"], o["dampening"]
+    if mu == 0:
+        p.value = p.value - lr * g
+        return
+    b = p.state.get("momentum_buffer")
+    if o["velocity"] == "step":
+        b = mu * (0.0 if b is None else b) - lr * (1 - tau) * g
+        p.value = p.value + (mu * b - lr * g if o["nesterov"] else b)
+    else:
+        if b is None:
+            b = g if o["first_buffer"] == "first_grad" else (1 - tau) * g
+        else:
+            b = mu * b + (1 - tau) * g
+        p.value = p.value - lr * (g + mu * b if o["nesterov"] else b)
+    p.state["momentum_buffer"] = b
 
 
 def step(groups):
     for group in groups:
-        o = group.options
-        lr, mu, tau = o["lr"], o["momentum"], o["dampening"]
-        for p, g in advance(group):
-            if mu == 0:
-                p.value = p.value - lr * g
-                continue
-            b = p.state.get("momentum_buffer")
-            if o["velocity"] == "step":
-                b = mu * (0.0 if b is None else b) - lr * (1 - tau) * g
-                p.value = p.value + (mu * b - lr * g if o["nesterov"] else b)
-            else:
-                if b is None:
-                    b = g if o["first_buffer"] == "first_grad" else (1 - tau) * g
-                else:
-                    b = mu * b + (1 - tau) * g
-                p.value = p.value - lr * (g + mu * b if o["nesterov"] else b)
-            p.state["momentum_buffer"] = b
+        for p, g in (ahead if group.options["lookahead"] else advance)(group):
+            move(p, g, group.options)
 
 
 def torch_form(torch, groups):
     for o, _ in groups:
-        if o["velocity"] != "gradient" or o["first_buffer"] != "first_grad":
+        if o["velocity"] != "gradient" or o["first_buffer"] != "first_grad" or o["lookahead"]:
             return None
         if o["decay_mode"] != "coupled" and o["weight_decay"] != 0:
             return None
@@ -49,7 +80,7 @@ def torch_form(torch, groups):
     return torch.optim.SGD([{"params": p, **{n: o[n] for n in names}} for o, p in groups])
 
 
-RULES = {"sgd": Rule("sgd", DEFAULTS, step, torch_form)}
+RULES = {"sgd": Rule("sgd", DEFAULTS, step, torch_form, asks_at)}
 
 
 def cases():
@@ -78,6 +109,11 @@ def cases():
                  (-0.7822846786594, 0.6715158980521, -0.0462364677423))
     yield golden("k_sgd_nag", "sgd", {**ball, "nesterov": True, "velocity": "step"},
                  (-0.6869028439849, 0.3701756800239, -0.02849498350435))
+    yield golden("nag_lookahead", "sgd", {**ball, "lookahead": True, "velocity": "step"},
+                 (-0.7529364218365, 0.4275590495797, -0.0111916676955))
+    yield golden("nag_la_ema", "sgd",
+                 {**ball, "lookahead": True, "dampening": 0.9, "first_buffer": "zero"},
+                 (-0.8189699996881, -0.4336466167166, 0.004082404867235))
 
     yield mixed("sgd: defaults, missing gradients", "sgd", {}, 101, missing=HOLES)
     yield mixed("sgd: two groups, one with momentum", "sgd",
@@ -103,6 +139,7 @@ def cases():
     yield mixed("sgd: zero gradients still decay and coast", "sgd",
                 {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1}, 115,
                 zero={(t, p) for t in (1, 3, 4, 5) for p in range(5)})
+    yield from look_ahead_cases()
     yield mixed("sgd: rate zero moves nothing", "sgd",
                 {"lr": 0.0, "momentum": 0.9, "weight_decay": 0.1}, 117, tolerance=0.0)
     yield mixed("sgd: float32", "sgd", {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1}, 119,
@@ -112,6 +149,39 @@ def cases():
                     121, missing=HOLES, dtype=dtype, tolerance=tolerance)
 
 
+def look_ahead_cases():
+    """The gradient depends on where it is asked for, except in the last two."""
+    rates = [0.5, 1, 2, 0, 1.5, 1, 0.1, 3, 1, 0.7]
+
+    def parity(name, options, second=None, scaled=True, steps=10):
+        values = parity_values()
+        groups = [(options, values)] if second is None else [(options, values[:2]),
+                                                             (second, values[2:])]
+        return Case(f"sgd: look-ahead, {name}", "sgd", groups, "parity", steps,
+                    (2, steps), lr_scale=rates if scaled else None)
+
+    ball = {"lr": 0.05, "momentum": 0.85, "lookahead": True}
+    for velocity in ("gradient", "step"):
+        yield parity(f"velocity {velocity}, dampening, coupled decay, rate changes",
+                     {**ball, "dampening": 0.3, "velocity": velocity, "weight_decay": 0.4})
+        yield parity(f"velocity {velocity}, decoupled decay, maximize, rate changes",
+                     {**ball, "lr": 0.02, "velocity": velocity, "weight_decay": 0.4,
+                      "decay_mode": "decoupled", "maximize": True})
+    yield parity("first buffer zero, dampening, both decays",
+                 {**ball, "dampening": 0.3, "first_buffer": "zero", "weight_decay": 0.2},
+                 second={**ball, "dampening": -0.2, "first_buffer": "first_grad",
+                         "weight_decay": 0.5, "decay_mode": "decoupled"}, scaled=False)
+    yield parity("beside a group that does not, and both velocities",
+                 {**ball, "momentum": 0.7, "velocity": "step"},
+                 second={"lr": 0.03, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1})
+    for velocity in ("gradient", "step"):
+        yield mixed(f"sgd: look-ahead, velocity {velocity}, missing gradients, rate changes",
+                    "sgd", {**ball, "dampening": 0.2, "velocity": velocity, "weight_decay": 0.3},
+                    123, missing=HOLES, lr_scale=RATES,
+                    second={**ball, "lr": 0.02, "velocity": velocity, "weight_decay": 0.6,
+                            "decay_mode": "decoupled", "maximize": True})
+
+
 def verify(histories, near):
     sgd = RULES["sgd"]
     near("Keras: one step on four numbers", keras_single_step(sgd, {}), [0.5, -1, -0.5, 3], 1e-12)
@@ -119,3 +189,18 @@ def verify(histories, near):
     same = run(Case("", "sgd", [(velocity_in_steps, parity_values())], "parity", 60, ()), sgd)
     for a, b in zip(histories["sgd_mom"][60], same[60]):
         near("velocity in steps equals velocity in gradients at constant rate", a, b, 1e-12)
+
+    # On an objective that does not change, the point asked at in step t+1 is the Nesterov iterate
+    # after t steps.
+    def follow(options):
+        group = Group({**DEFAULTS, **velocity_in_steps, **options},
+                      [Parameter(value) for value in parity_values()])
+        for _ in range(25):
+            for p in group.parameters:
+                at = asks_at(group, p)
+                p.grad = 0.7 * at + 0.3 * np.sin(2 * at)
+            step([group])
+        return [asks_at(group, p) for p in group.parameters]
+
+    for a, b in zip(follow({"lookahead": True}), follow({"nesterov": True})):
+        near("look-ahead and Nesterov visit the same points", a, b, 1e-13)

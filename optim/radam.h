@@ -1,0 +1,92 @@
+#pragma once
+#include <descent/optim/rectified.h>
+
+namespace descent {
+
+DESCENT_ENUM(Unrectified, Momentum, Skip)
+
+namespace rules {
+
+/// RAdam and RAdamW: Adam whose rate waits until the variance of its denominator is known.
+/// Liu et al. 2020, arXiv:1908.03265, Algorithm 2; r and rho in rectified.h:
+///   m <- b1 m + (1 - b1) g;   v <- b2 v + (1 - b2) g^2;   c1 = 1 - b1^t,  c2 = 1 - b2^t
+///   rho > rho_threshold:  p <- p - lr r (m/c1) sqrt(c2) / (sqrt(v) + eps)
+///   otherwise:  Momentum: p <- p - lr m/c1   (torch)      Skip: p rests, undecayed (the authors)
+/// torch.optim.RAdam opens the branch at rho > 5, the authors' code at rho >= 5, the paper at 4.
+/// With b2 <= 0.6 it never opens.
+template <DecayMode Mode>
+struct RAdamFamily {
+  static constexpr About about =
+      Mode == DecayMode::Coupled
+          ? About{"RAdam", "radam", "Liu et al. 2020, arXiv:1908.03265", "torch.optim.RAdam"}
+          : About{"RAdamW", "radamw",
+                  "Liu et al. 2020, arXiv:1908.03265; Loshchilov & Hutter 2019, arXiv:1711.05101",
+                  "torch.optim.RAdam; LiyuanLucasLiu/RAdam"};
+
+  struct Options {
+    double lr = 1e-3;                         ///< step size
+    std::array<double, 2> betas{0.9, 0.999};  ///< decay of m and of v
+    double eps = 1e-8;                        ///< keeps the denominator off zero
+    double weight_decay = 0;
+    DecayMode decay_mode = Mode;
+    bool maximize = false;                            ///< ascends instead
+    Unrectified unrectified = Unrectified::Momentum;  ///< what happens before the branch opens
+    double rho_threshold = 5;                         ///< opens it
+    DESCENT_OPTIONS((lr, non_negative), (betas, unit), (eps, non_negative),
+                    (weight_decay, non_negative), (decay_mode), (maximize), (unrectified),
+                    (rho_threshold, at_least_four))
+  };
+
+  template <class T>
+  struct State {
+    T exp_avg, exp_avg_sq;  // m, v
+    DESCENT_BUFFERS(exp_avg, exp_avg_sq)
+  };
+
+  /// Both branches are one formula: rate m / (sqrt(v) scale + eps), with scale 0 and eps 1 before.
+  template <class T>
+  struct Step {
+    T b1, w1, b2, w2, rate, scale, eps;
+  };
+
+  static bool rests(const Options& o, const Moment& at) {
+    const Rectification rectification{o.betas[1], static_cast<double>(at.step)};
+    return o.unrectified == Unrectified::Skip && !(rectification.rho > o.rho_threshold);
+  }
+  static bool decays(const Options& o, const Moment& at) { return !rests(o, at); }
+
+  static Step<double> begin(const Options& o, const Moment& at) {
+    const auto t = static_cast<double>(at.step);
+    const double c1 = 1 - std::pow(o.betas[0], t), c2 = 1 - std::pow(o.betas[1], t);
+    const Rectification rectification{o.betas[1], t};
+    Step<double> k{o.betas[0], 1 - o.betas[0], o.betas[1], 1 - o.betas[1], o.lr / c1, 0, 1};
+    if (rectification.rho > o.rho_threshold) {
+      k.rate = o.lr * rectification.r() * std::sqrt(c2) / c1;
+      k.scale = 1;
+      k.eps = o.eps;
+    } else if (rests(o, at)) {
+      k.rate = 0;
+    }
+    return k;
+  }
+
+  template <class T, class S>
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+    s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;
+    s.exp_avg_sq = k.b2 * s.exp_avg_sq + k.w2 * (g * g);
+    p = p - (k.rate * s.exp_avg) / (sqrt(s.exp_avg_sq) * k.scale + k.eps);
+  }
+};
+
+using RAdam = RAdamFamily<DecayMode::Coupled>;
+using RAdamW = RAdamFamily<DecayMode::Decoupled>;
+
+}  // namespace rules
+
+using RAdam = Optimizer<rules::RAdam>;
+using RAdamW = Optimizer<rules::RAdamW>;
+
+}  // namespace descent
+
+DESCENT_RULE(descent::rules::RAdam)
+DESCENT_RULE(descent::rules::RAdamW)

@@ -6,7 +6,7 @@ namespace rules {
 
 /// AdaDelta: the ratio of two running roots, of past steps and of gradients, is the rate.
 /// Zeiler 2012, arXiv:1212.5701, Algorithm 1:
-///   v <- rho v + (1 - rho) g^2;   d = sqrt(u + eps) / sqrt(v + eps) g
+///   v <- rho v + (1 - rho) g^2;   d = sqrt((u + eps) / (v + eps)) g
 ///   u <- rho u + (1 - rho) d^2;   p <- p - lr d
 /// d takes u from before this step; lr multiplies what is applied, never u.
 struct Adadelta {
@@ -47,7 +47,7 @@ struct Adadelta {
   template <class T, class S>
   DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
     s.square_avg = k.rho * s.square_avg + k.w * (g * g);
-    const T d = sqrt(s.acc_delta + k.eps) / sqrt(s.square_avg + k.eps) * g;
+    const T d = sqrt((s.acc_delta + k.eps) / (s.square_avg + k.eps)) * g;
     s.acc_delta = k.rho * s.acc_delta + k.w * (d * d);
     p = p - k.lr * d;
   }

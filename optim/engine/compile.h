@@ -217,8 +217,24 @@ DESCENT_FN void sweep(const Span& x, const void* numbers) {
   }
 }
 
-// Norms in a fixed order, so that no instruction set, thread count or chunk changes a bit: 32 lanes
-// walk over a block, then blocks and lanes are added up in double, first to last.
+/// The lanes' sum in double, in the fixed order of a tree, which has few additions that wait for
+/// others.
+template <class T>
+DESCENT_FN double add_up(const T* lanes) {
+  double sums[kLanes / 2];
+  DESCENT_INDEPENDENT
+  for (int i = 0; i < kLanes / 2; ++i)
+    sums[i] = static_cast<double>(lanes[i]) + static_cast<double>(lanes[i + kLanes / 2]);
+  for (int half = kLanes / 4; half > 0; half /= 2) {
+    DESCENT_INDEPENDENT
+    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+  }
+  return sums[0];
+}
+
+// Norms in a fixed order, so that no instruction set, thread count or chunk changes a bit: 128 lanes
+// (enough that no addition waits for the one before it) walk over a block, then lanes and blocks are
+// added up in double.
 template <class R, std::size_t F, bool Coupled, class T>
 DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
   const auto k = constants<R, T>(numbers);
@@ -244,23 +260,20 @@ DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
         second[lane] += pair.second * pair.second;
       }
     }
-    for (int lane = 0; i < end; ++i, ++lane) {
-      T parameter = p[i], gradient = g[i];
-      auto state = Element<R, F, T>::load(s, i);
+    const int64_t rest = end - i;
+    DESCENT_INDEPENDENT
+    for (int64_t lane = 0; lane < rest; ++lane) {
+      T parameter = p[i + lane], gradient = g[i + lane];
+      auto state = Element<R, F, T>::load(s, i + lane);
       prepare<Coupled>(parameter, gradient, k.shared);
       const Pair<T> pair = Text<R, F>::template measure<T, T>(parameter, gradient, state, k.step);
       if constexpr (!Text<R, F>::template measure_only_reads<T>)
-        Element<R, F, T>::store(state, s, i);
+        Element<R, F, T>::store(state, s, i + lane);
       first[lane] += pair.first * pair.first;
       second[lane] += pair.second * pair.second;
     }
-    double total[2] = {0, 0};
-    for (int lane = 0; lane < kLanes; ++lane) {
-      total[0] += static_cast<double>(first[lane]);
-      total[1] += static_cast<double>(second[lane]);
-    }
-    sums[0] += total[0];
-    sums[1] += total[1];
+    sums[0] += add_up(first);
+    sums[1] += add_up(second);
   }
 }
 

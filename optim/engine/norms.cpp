@@ -16,10 +16,10 @@ DESCENT_FN double sum(const void* numbers, int64_t n) {
       DESCENT_INDEPENDENT
       for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane] * x[i + lane];
     }
-    for (int lane = 0; i < end; ++i, ++lane) lanes[lane] += x[i] * x[i];
-    double block_total = 0;
-    for (const T lane : lanes) block_total += static_cast<double>(lane);
-    total += block_total;
+    const int64_t rest = end - i;
+    DESCENT_INDEPENDENT
+    for (int64_t lane = 0; lane < rest; ++lane) lanes[lane] += x[i + lane] * x[i + lane];
+    total += compile::add_up(lanes);
   }
   return total;
 }

@@ -5,8 +5,8 @@
 
 namespace descent {
 
-/// The sum of squares of n numbers in the order in which rules with norms add up theirs: 32 lanes
-/// inside a block, then lanes and blocks in double, first to last. Every instruction set gives the
+/// The sum of squares of n numbers in the order in which rules with norms add up theirs: 128 lanes
+/// inside a block, then lanes and blocks in double. Every instruction set gives the
 /// same bits.
 double square_sum(Lane lane, Isa isa, const void* x, int64_t n);
 

@@ -470,7 +470,10 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
         second += sums[2 * i + 1];
       }
       const double ratio = trust(item, first, second);
-      for (int64_t i = end; i-- > begin;) apply(item, piece(i), ratio);
+      if (long_ones)
+        for (int64_t i = end; i-- > begin;) apply(item, piece(i), ratio);
+      else
+        apply(item, whole, ratio);
     }
   }
 }

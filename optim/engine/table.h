@@ -10,7 +10,7 @@ namespace descent {
 
 inline constexpr int kMaxBuffers = 5;     ///< state tensors that one parameter may have
 inline constexpr int64_t kBlock = 4096;   ///< elements; norms are summed block by block
-inline constexpr int kLanes = 32;         ///< partial sums inside a block
+inline constexpr int kLanes = 128;        ///< partial sums inside a block
 inline constexpr int kMaxConstants = 24;  ///< numbers that one step may need
 inline constexpr int kMaxScalars = 2;     ///< numbers remembered per parameter, besides its steps
 

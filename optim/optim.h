@@ -7,6 +7,7 @@
 #include <descent/optim/adagrad.h>
 #include <descent/optim/adam.h>
 #include <descent/optim/adamax.h>
+#include <descent/optim/adan.h>
 #include <descent/optim/asgd.h>
 #include <descent/optim/averaging.h>
 #include <descent/optim/engine/checkpoint.h>

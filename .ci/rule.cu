@@ -10,6 +10,14 @@ void compile_rule();
 
 #include <descent/optim/engine/rule.h>
 
+template <class R, std::size_t F>
+constexpr bool reads_twice = [] {
+  if constexpr (requires { R::reads_twice(R::forms[F]); })
+    return R::reads_twice(R::forms[F]);
+  else
+    return requires { &R::trust; };
+}();
+
 template <class R, std::size_t F, class T>
 __global__ void kernel(T* parameters, const T* gradients, typename R::template State<T>* states,
                        typename R::template Step<T> k) {
@@ -17,7 +25,7 @@ __global__ void kernel(T* parameters, const T* gradients, typename R::template S
   T& p = parameters[i];
   const T& g = gradients[i];
   auto& s = states[i];
-  if constexpr (requires { &R::trust; }) {
+  if constexpr (reads_twice<R, F>) {
     descent::Pair<T> pair;
     if constexpr (requires { R::forms; })
       pair = R::template measure<R::forms[F]>(p, g, s, k);

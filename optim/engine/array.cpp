@@ -77,8 +77,9 @@ Array sign(const Array& x) {
 Array is_positive(const Array& x) {
   return Array(at::gt(x.tensor(), 0).to(x.tensor().scalar_type()));
 }
-Array by_sign(const Array& x, double negative, double zero, double positive) {
-  return select(0 < x, filled(x, positive), select(x < 0, filled(x, negative), filled(x, zero)));
+Array by_sign(const Array& x, double if_negative, double if_zero, double if_positive) {
+  return select(0 < x, filled(x, if_positive),
+                select(x < 0, filled(x, if_negative), filled(x, if_zero)));
 }
 Array clamp(const Array& x, double low, double high) {
   return Array(at::clamp(x.tensor(), low, high));

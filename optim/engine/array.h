@@ -46,7 +46,7 @@ Array sqrt(const Array& x);
 Array abs(const Array& x);
 Array sign(const Array& x);
 Array is_positive(const Array& x);
-Array by_sign(const Array& x, double negative, double zero, double positive);
+Array by_sign(const Array& x, double if_negative, double if_zero, double if_positive);
 Array clamp(const Array& x, double low, double high);
 Array pow(const Array& x, double e);
 Array filled(const Array& like, double value);

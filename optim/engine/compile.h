@@ -473,10 +473,12 @@ RuleTable make_table() {
     const O& options = *static_cast<const O*>(o);
     Step s;
     if constexpr (requires { typename R::Scalars; }) {
-      typename R::Scalars remembered;
-      std::memcpy(&remembered, scalars, sizeof remembered);
+      std::array<double, sizeof(typename R::Scalars) / sizeof(double)> numbers;
+      std::copy_n(scalars, numbers.size(), numbers.begin());
+      auto remembered = std::bit_cast<typename R::Scalars>(numbers);
       s = R::begin(options, at, remembered);
-      std::memcpy(scalars, &remembered, sizeof remembered);
+      numbers = std::bit_cast<decltype(numbers)>(remembered);
+      std::copy(numbers.begin(), numbers.end(), scalars);
     } else {
       s = R::begin(options, at);
     }

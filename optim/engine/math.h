@@ -37,12 +37,12 @@ DESCENT_FN double sign(double x) { return static_cast<double>(0 < x) - static_ca
 DESCENT_FN float is_positive(float x) { return static_cast<float>(0 < x); }
 DESCENT_FN double is_positive(double x) { return static_cast<double>(0 < x); }
 
-/// `negative`, `zero` or `positive` by the sign of x; of NaN zero.
-DESCENT_FN float by_sign(float x, float negative, float zero, float positive) {
-  return 0 < x ? positive : x < 0 ? negative : zero;
+/// One of three by the sign of x; of NaN that for zero.
+DESCENT_FN float by_sign(float x, float if_negative, float if_zero, float if_positive) {
+  return 0 < x ? if_positive : x < 0 ? if_negative : if_zero;
 }
-DESCENT_FN double by_sign(double x, double negative, double zero, double positive) {
-  return 0 < x ? positive : x < 0 ? negative : zero;
+DESCENT_FN double by_sign(double x, double if_negative, double if_zero, double if_positive) {
+  return 0 < x ? if_positive : x < 0 ? if_negative : if_zero;
 }
 
 /// x between two bounds; NaN stays.

@@ -593,7 +593,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
   };
   const auto update = [&](const Group& group, at::Tensor& p, const at::Tensor& g,
                           ParamState& state) {
-    const Moment at{++state.step, state.step == 1};
+    const Moment at{++state.step, state.step == 1, p.dim()};
     rule.tensor_update(group.options->value(), {p, g, state.buffers.data(), at});
   };
 

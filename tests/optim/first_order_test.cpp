@@ -391,9 +391,15 @@ TEST(Paratrooper, IsRangerInTheEnd) {
     paratrooper.step();
     plain.step();
     const double ratio = length(p.detach() - before) / length(q.detach() - was);
-    if (t <= 5) EXPECT_NEAR(ratio, 1, 1e-12) << t;
-    if (t == 7) EXPECT_GT(ratio, 1.5);
-    if (t == 20000) EXPECT_NEAR(ratio, 1, 1e-3);
+    if (t <= 5) {
+      EXPECT_NEAR(ratio, 1, 1e-12) << t;
+    }
+    if (t == 7) {
+      EXPECT_GT(ratio, 1.5);
+    }
+    if (t == 20000) {
+      EXPECT_NEAR(ratio, 1, 1e-3);
+    }
   }
 }
 
@@ -473,8 +479,9 @@ TEST(TheNumbersOfKeras, OfTheOtherRules) {
       // Keras compares within 5e-4 and 5e-4 of the number.
       const auto tolerance = [](double x) { return 5e-4 * (1 + std::abs(x)); };
       EXPECT_NEAR(p[0].item<double>(), row.first[t], tolerance(row.first[t])) << row.key << t;
-      if (!row.last.empty())
+      if (!row.last.empty()) {
         EXPECT_NEAR(p[9].item<double>(), row.last[t], tolerance(row.last[t])) << row.key << t;
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/serialize/archive.h>
 
+#include <descent/optim/engine/slow_weights.h>
 #include <descent/optim/lookahead.h>
 
 namespace descent {
@@ -49,9 +50,7 @@ void Lookahead::sync() {
     for (const auto& p : group.params()) {
       const auto found = state_.find(p.unsafeGetTensorImpl());
       if (found == state_.end()) continue;
-      at::Tensor& slow = static_cast<SlowWeights&>(*found->second).slow;
-      slow.lerp_(p, options_.alpha);
-      p.copy_(slow);
+      synchronize(static_cast<SlowWeights&>(*found->second).slow, p, options_.alpha);
     }
   if (options_.reset_inner) innermost().state().clear();
   count_ = 0;

@@ -43,31 +43,25 @@ struct RAdamFamily {
     DESCENT_BUFFERS(exp_avg, exp_avg_sq)
   };
 
-  /// Both branches are one formula: rate m / (sqrt(v) scale + eps), with scale 0 and eps 1 before.
+  /// p <- p - rate m / (sqrt(v) scale + eps) in both branches
   template <class T>
   struct Step {
     T b1, w1, b2, w2, rate, scale, eps;
   };
 
-  static bool rests(const Options& o, const Moment& at) {
-    const Rectification rectification{o.betas[1], static_cast<double>(at.step)};
-    return o.unrectified == Unrectified::Skip && !(rectification.rho > o.rho_threshold);
+  static Rectification::Branch branch(const Options& o, const Moment& at) {
+    const Rectification rectification{o.betas, static_cast<double>(at.step)};
+    return rectification.branch(rectification.rho > o.rho_threshold, o.eps);
   }
-  static bool decays(const Options& o, const Moment& at) { return !rests(o, at); }
+  static bool moves(const Options& o, bool open) {
+    return open || o.unrectified == Unrectified::Momentum;
+  }
+  static bool decays(const Options& o, const Moment& at) { return moves(o, branch(o, at).open); }
 
   static Step<double> begin(const Options& o, const Moment& at) {
-    const auto t = static_cast<double>(at.step);
-    const double c1 = 1 - std::pow(o.betas[0], t), c2 = 1 - std::pow(o.betas[1], t);
-    const Rectification rectification{o.betas[1], t};
-    Step<double> k{o.betas[0], 1 - o.betas[0], o.betas[1], 1 - o.betas[1], o.lr / c1, 0, 1};
-    if (rectification.rho > o.rho_threshold) {
-      k.rate = o.lr * rectification.r() * std::sqrt(c2) / c1;
-      k.scale = 1;
-      k.eps = o.eps;
-    } else if (rests(o, at)) {
-      k.rate = 0;
-    }
-    return k;
+    const auto [open, size, scale, eps] = branch(o, at);
+    const double rate = moves(o, open) ? o.lr * size : 0;
+    return {o.betas[0], 1 - o.betas[0], o.betas[1], 1 - o.betas[1], rate, scale, eps};
   }
 
   template <class T, class S>

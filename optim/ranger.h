@@ -53,18 +53,16 @@ struct Ranger {
   }
 
   static Step<double> begin(const Options& o, const Moment& at) {
-    const auto t = static_cast<double>(at.step);
-    const double c1 = 1 - std::pow(o.betas[0], t), c2 = 1 - std::pow(o.betas[1], t);
-    const Rectification rectification{o.betas[1], t};
-    const bool rectified = rectification.rho > o.rho_threshold;
+    const Rectification rectification{o.betas, static_cast<double>(at.step)};
+    const auto branch = rectification.branch(rectification.rho > o.rho_threshold, o.eps);
     return {.b1 = o.betas[0],
             .w1 = 1 - o.betas[0],
             .b2 = o.betas[1],
             .w2 = 1 - o.betas[1],
             .keep = 1 - o.lr * o.weight_decay,
-            .rate = o.lr / c1 * (rectified ? rectification.r() * std::sqrt(c2) : 1),
-            .scale = rectified ? 1.0 : 0.0,
-            .eps = rectified ? o.eps : 1};
+            .rate = o.lr * branch.size,
+            .scale = branch.scale,
+            .eps = branch.eps};
   }
 
   template <class T, class S>

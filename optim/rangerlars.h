@@ -62,17 +62,9 @@ struct RangerLARS {
 
   static Pull pull(const Options& o) { return {o.k, o.alpha, o.slow_init}; }
 
-  /// r B and whether the branch is open.
-  struct Multiplier {
-    bool rectified;
-    double value;
-  };
-  static Multiplier multiplier(const Options& o, const Moment& at) {
-    const auto t = static_cast<double>(at.step);
-    const double c1 = 1 - std::pow(o.betas[0], t), c2 = 1 - std::pow(o.betas[1], t);
-    const Rectification rectification{o.betas[1], t};
-    if (rectification.rho >= 5) return {true, rectification.r() * std::sqrt(c2) / c1};
-    return {false, 1 / c1};
+  static Rectification::Branch branch(const Options& o, const Moment& at) {
+    const Rectification rectification{o.betas, static_cast<double>(at.step)};
+    return rectification.branch(rectification.rho >= 5, o.eps);
   }
 
   /// Both branches are one formula, D = size m / (sqrt(v) scale + eps), and both norms another,
@@ -83,16 +75,16 @@ struct RangerLARS {
   };
 
   static Step<double> begin(const Options& o, const Moment& at) {
-    const Multiplier m = multiplier(o, at);
+    const Rectification::Branch b = branch(o, at);
     const bool updated = o.trust_norm == TrustNorm::UpdatedWeights;
     return {.b1 = o.betas[0],
             .w1 = 1 - o.betas[0],
             .b2 = o.betas[1],
             .w2 = 1 - o.betas[1],
             .keep = 1 - o.lr * o.weight_decay,
-            .size = m.value,
-            .scale = m.rectified ? 1.0 : 0.0,
-            .eps = m.rectified ? o.eps : 1,
+            .size = b.size,
+            .scale = b.scale,
+            .eps = b.eps,
             .of_p = updated ? 1.0 : 0.0,
             .of_d = updated ? -o.lr : 1,
             .lr = o.lr};
@@ -119,8 +111,8 @@ struct RangerLARS {
     const double q = std::sqrt(sums.second);
     const double ratio = w == 0 || q == 0 ? 1 : w / q;
     if (!paratrooper) return ratio;
-    const Multiplier m = multiplier(o, at);
-    return m.rectified ? std::max(1.0, std::min(1 / m.value, ratio)) : 1;
+    const Rectification::Branch b = branch(o, at);
+    return b.open ? std::max(1.0, std::min(1 / b.size, ratio)) : 1;
   }
 
   template <class T, class S>

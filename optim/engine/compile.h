@@ -514,7 +514,6 @@ RuleTable make_table() {
   if constexpr (requires { &R::pull; })
     t.pull = [](const void* o) { return R::pull(*static_cast<const O*>(o)); };
   if constexpr (requires { R::divides_by_lr; }) t.divides_by_lr = R::divides_by_lr;
-  if constexpr (requires { R::average; }) t.average = R::average;
   if constexpr (requires { &R::gradient_scale; }) {
     t.needs_gradient_norm = [](const void* o) {
       return R::needs_gradient_norm(*static_cast<const O*>(o));

@@ -68,7 +68,6 @@ struct OptimizerBase::Engine {
   std::vector<Numbers> numbers_;
   std::vector<double> sums_;
   std::vector<at::Tensor> copies_;  ///< gradients brought into their parameter's layout
-  std::vector<at::Tensor> saved_;   ///< parameters while the closure looks ahead
   // Items of elementwise forms come first; each kind has its own list of blocks.
   size_t elementwise_ = 0;
   uint32_t blocks_ = 0, norm_blocks_ = 0;

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty_like.h>
 
 #include <descent/optim/engine/incoming.h>
 
@@ -61,13 +60,11 @@ void Incoming::set_buffer(size_t position, std::string_view buffer, const at::Te
   TORCH_CHECK(at::isFloatingType(value.scalar_type()), rule_.about.name, ": the archive's ", buffer,
               " of params[", position, "] has dtype ", value.scalar_type(),
               ", must be a real floating-point type");
-  if (rule_.tensor_update != nullptr) {  // commit() asks the rule itself about the sizes
-    slot = value.to(p.device()).clone();
-    return;
-  }
-  TORCH_CHECK(value.sizes() == p.sizes(), rule_.about.name, ": the archive's ", buffer,
-              " of params[", position, "] has sizes ", value.sizes(), ", must be ", p.sizes());
-  slot = at::empty_like(p).copy_(value);
+  // Of a tensor algorithm commit() asks the rule itself about the sizes.
+  TORCH_CHECK(rule_.tensor_update != nullptr || value.sizes() == p.sizes(), rule_.about.name,
+              ": the archive's ", buffer, " of params[", position, "] has sizes ", value.sizes(),
+              ", must be ", p.sizes());
+  slot = ParamState::fitted(rule_, p, value);
 }
 
 std::vector<std::string> Incoming::missing_buffers(size_t position) {

@@ -85,6 +85,12 @@ at::Tensor& ParamState::buffer(std::string_view name) {
   TORCH_CHECK(false, rule->about.name, ": has no buffer ", name);
 }
 
+at::Tensor ParamState::fitted(const RuleTable& rule, const at::Tensor& p,
+                              const at::Tensor& values) {
+  if (rule.tensor_update != nullptr) return values.to(p.device()).clone();
+  return at::empty_like(p).copy_(values);
+}
+
 std::unique_ptr<torch::optim::OptimizerParamState> ParamState::clone() const {
   auto copy = std::make_unique<ParamState>(*this);
   for (auto& buffer : copy->buffers)
@@ -227,8 +233,7 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
           rule_->tensor_update != nullptr || (buffer.defined() && buffer.sizes() == to.sizes()),
           name, ": the new ", rule_->buffers[b], " has sizes ",
           buffer.defined() ? c10::str(buffer.sizes()) : "of no tensor", ", must be ", to.sizes());
-      state->buffers[b] = rule_->tensor_update != nullptr ? buffer.to(to.device()).clone()
-                                                          : at::empty_like(to).copy_(buffer);
+      state->buffers[b] = ParamState::fitted(*rule_, to, buffer);
     }
   }
   state_.erase(from.unsafeGetTensorImpl());

@@ -88,6 +88,11 @@ struct ParamState final : torch::optim::OptimizerParamState {
   /// names.
   at::Tensor& buffer(std::string_view name);
 
+  /// A copy of a buffer's values as the state of `parameter` holds them: in its dtype, layout and
+  /// device. Tensor algorithms choose their own dtype and layout.
+  static at::Tensor fitted(const RuleTable& rule, const at::Tensor& parameter,
+                           const at::Tensor& values);
+
   std::unique_ptr<OptimizerParamState> clone() const override;
   void serialize(torch::serialize::OutputArchive& archive) const override;
   void serialize(torch::serialize::InputArchive& archive) override;

@@ -15,6 +15,8 @@
 #include <descent/optim/engine/centralized.h>
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/low_precision.h>
+#include <descent/optim/engine/restore.h>
+#include <descent/optim/engine/slow_weights.h>
 
 #if AT_PARALLEL_OPENMP && !defined(_OPENMP)
 #error "this file needs OpenMP: without it a step would silently run on one thread"
@@ -113,32 +115,15 @@ at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer, const Los
       ": step() has no closure, must have one: the gradient is wanted elsewhere than at the "
       "parameters");
   const at::NoGradGuard no_grad;
-  size_t count = 0;
-  for (auto& group : optimizer.param_groups_) {
-    optimizer.checked_options(group).check();
-    count += group.params().size();
-  }
-  saved_.resize(count);
-  struct Moved {
-    std::vector<std::pair<at::Tensor, const at::Tensor*>> list;
-    ~Moved() {
-      const at::NoGradGuard guard;
-      for (const auto& [p, saved] : list) p.copy_(*saved);
-    }
-  } moved;
-  moved.list.reserve(count);
+  for (auto& group : optimizer.param_groups_) optimizer.checked_options(group).check();
+  KeptValues parameters;
   for (auto& group : optimizer.param_groups_) {
     const double distance = rule.look_ahead(optimizer.checked_options(group).value());
     if (distance == 0) continue;
     for (const auto& p : group.params()) {
       const ParamState* const state = optimizer.state_of(p);
       if (state == nullptr || !state->buffers[0].defined()) continue;
-      at::Tensor& saved = saved_[moved.list.size()];
-      if (!saved.defined() || saved.sizes() != p.sizes() || saved.strides() != p.strides() ||
-          saved.scalar_type() != p.scalar_type() || saved.device() != p.device())
-        saved = at::empty_like(p);
-      saved.copy_(p);
-      moved.list.emplace_back(p, &saved);
+      parameters.keep(p);
       p.add_(state->buffers[0], distance);
     }
   }
@@ -155,12 +140,10 @@ void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
       ParamState* const state = optimizer.state_of(p);
       if (state == nullptr) continue;
       at::Tensor& slow = state->buffers[slow_buffer];
-      if (!slow.defined()) {
+      if (slow.defined())
+        synchronize(slow, p, pull.alpha);
+      else
         slow = p.detach().clone();
-        continue;
-      }
-      slow.add_(p - slow, pull.alpha);
-      p.copy_(slow);
     }
   }
 }

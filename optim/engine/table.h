@@ -76,7 +76,6 @@ struct RuleTable {
   std::array<double, kMaxScalars> first_scalars{};
   std::vector<RuleForm> forms;  ///< empty for a tensor algorithm
   bool divides_by_lr = false;
-  const char* average = nullptr;
 
   // The options, by address of the rule's Options struct.
   std::shared_ptr<void> (*make_options)(const void* from);  ///< a copy, or null: the defaults

@@ -173,14 +173,14 @@ TEST(Rprop, RaisesARateOfZeroToItsShortestStep) {
 TEST(Rectification, GrowsTowardsOne) {
   double before = 0;
   for (int t = 6; t < 20000; t = t * 5 / 4 + 1) {
-    const descent::rules::Rectification at{0.999, static_cast<double>(t)};
+    const descent::rules::Rectification at{{0.9, 0.999}, static_cast<double>(t)};
     ASSERT_GT(at.rho, 5) << t;
     EXPECT_GT(at.r(), before) << t;
     EXPECT_LT(at.r(), 1) << t;
     before = at.r();
   }
   EXPECT_GT(before, 0.999);
-  EXPECT_LT((descent::rules::Rectification{0.999, 5}).rho, 5);
+  EXPECT_LT((descent::rules::Rectification{{0.9, 0.999}, 5}).rho, 5);
 }
 
 TEST(RAdam, NeverRectifiesWithAShortMemory) {

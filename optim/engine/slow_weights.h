@@ -1,0 +1,13 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+namespace descent {
+
+/// Lookahead's synchronisation: slow <- slow + alpha (p - slow);  p <- slow. Zhang et al. 2019,
+/// arXiv:1907.08610, Algorithm 1. Gradients must be disabled.
+inline void synchronize(at::Tensor& slow, const at::Tensor& p, double alpha) {
+  slow.lerp_(p, alpha);
+  p.copy_(slow);
+}
+
+}  // namespace descent

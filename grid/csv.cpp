@@ -11,16 +11,6 @@
 namespace descent::formats {
 namespace {
 
-void append_name(std::string& text, const std::string& name) {
-  if (name.find_first_of(",\"\r\n") == std::string::npos) {
-    text += name;
-    return;
-  }
-  text += '"';
-  for (char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
-  text += '"';
-}
-
 /// The coordinates of a saved axis must tell its rows apart, or load() could not find them.
 void require_distinct(const Axis& axis, const char* what) {
   for (int64_t i = 1; i < axis.n; ++i)
@@ -95,6 +85,16 @@ bool same(double a, double b) {
 }
 
 }  // namespace
+
+void append_name(std::string& text, const std::string& name) {
+  if (name.find_first_of(",\"\r\n") == std::string::npos) {
+    text += name;
+    return;
+  }
+  text += '"';
+  for (char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+  text += '"';
+}
 
 std::string to_csv(const Grid& grid) {
   require_distinct(grid.x, "x");

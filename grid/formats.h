@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,14 @@ Grid from_csv(std::string_view bytes);
 std::string to_json(const Grid& grid);
 Grid from_json(std::string_view bytes);
 
+/// Appends a name, quoted as RFC 4180 says where it must be.
+void append_name(std::string& text, const std::string& name);
+
 /// Appends the shortest digits that read back exactly; "nan", "inf" and "-inf" for the rest.
 void append(std::string& text, double number);
+
+/// The extension in lower case, ".npy".
+std::string extension_of(const std::filesystem::path& path);
 
 /// a * b if both are at least 1 and the product of doubles still fits into memory's address space;
 /// otherwise std::runtime_error that calls the numbers `a_name` and `b_name`.

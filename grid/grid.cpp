@@ -30,9 +30,7 @@ constexpr std::array kFormats = {Format{".npy", formats::to_npy, formats::from_n
                                  Format{".json", formats::to_json, formats::from_json}};
 
 const Format& format_of(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = formats::extension_of(path);
   for (const Format& format : kFormats)
     if (format.extension == extension) return format;
   throw std::invalid_argument(path.string() + ": extension \"" + path.extension().string() +
@@ -116,6 +114,13 @@ void append(std::string& text, double number) {
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
   text.append(digits, end);
+}
+
+std::string extension_of(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension;
 }
 
 int64_t count(int64_t a, const char* a_name, int64_t b, const char* b_name) {

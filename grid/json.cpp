@@ -1,10 +1,8 @@
-#include <cmath>
 #include <limits>
 #include <stdexcept>
 
-#include <nlohmann/json.hpp>
-
 #include <descent/grid/formats.h>
+#include <descent/grid/json_text.h>
 
 // {
 //   "format": "descent-grid-1",
@@ -19,27 +17,7 @@
 namespace descent::formats {
 namespace {
 
-using nlohmann::json;
-
 constexpr std::string_view kFormat = "descent-grid-1";
-
-std::string quoted(const std::string& text, const char* what) {
-  try {
-    return json(text).dump();
-  } catch (const json::exception&) {
-    throw std::invalid_argument(std::string("json: ") + what + " is not UTF-8");
-  }
-}
-
-void append_json(std::string& text, double number) {
-  if (number == 0 && std::signbit(number)) {
-    text += "-0.0";  // "-0" would be read back as the integer 0
-    return;
-  }
-  if (!std::isfinite(number)) text += '"';
-  append(text, number);
-  if (!std::isfinite(number)) text += '"';
-}
 
 void append_axis(std::string& text, const char* key, const std::string& name, const Axis& axis) {
   text += std::string("  \"") + key + "\": {\"name\": " + quoted(name, key) + ", \"lo\": ";
@@ -47,28 +25,6 @@ void append_axis(std::string& text, const char* key, const std::string& name, co
   text += ", \"hi\": ";
   append_json(text, axis.hi);
   text += ", \"n\": " + std::to_string(axis.n) + "},\n";
-}
-
-const json& member(const json& object, const std::string& key, const std::string& where) {
-  if (!object.is_object()) throw std::runtime_error(where + " is not an object");
-  const auto found = object.find(key);
-  if (found == object.end()) throw std::runtime_error(where + ": \"" + key + "\" is missing");
-  return *found;
-}
-
-std::string string(const json& value, const std::string& where) {
-  if (!value.is_string()) throw std::runtime_error(where + " is not a string");
-  return value.get<std::string>();
-}
-
-double number(const json& value, const char* where) {
-  if (value.is_number()) return value.get<double>();
-  if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
-  if (value == "inf") return std::numeric_limits<double>::infinity();
-  if (value == "-inf") return -std::numeric_limits<double>::infinity();
-  throw std::runtime_error(std::string(where) + ": " +
-                           value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 40) +
-                           " is neither a number nor \"nan\", \"inf\" or \"-inf\"");
 }
 
 Axis axis(const json& object, const std::string& where) {
@@ -81,15 +37,6 @@ Axis axis(const json& object, const std::string& where) {
                     number(member(object, "hi", where), "hi"), n.get<int64_t>()};
   check(result, where);
   return result;
-}
-
-void check_format(const std::string& format) {
-  if (format == kFormat) return;
-  const std::string_view family = kFormat.substr(0, kFormat.size() - 1);
-  const bool ours = format.starts_with(family);
-  throw std::runtime_error("format \"" + format + "\"" +
-                           (ours ? " is newer than this program, which reads \"" : ", must be \"") +
-                           std::string(kFormat) + "\"");
 }
 
 }  // namespace
@@ -121,13 +68,8 @@ std::string to_json(const Grid& grid) {
 }
 
 Grid from_json(std::string_view bytes) {
-  json file;
-  try {
-    file = json::parse(bytes);
-  } catch (const json::exception& error) {
-    throw std::runtime_error(std::string("not JSON: ") + error.what());
-  }
-  check_format(string(member(file, "format", "file"), "format"));
+  const json file = parsed(bytes);
+  check_format(file, kFormat);
   Grid grid;
   const json &x = member(file, "x", "file"), &y = member(file, "y", "file");
   grid.x = axis(x, "x axis");

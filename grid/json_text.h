@@ -1,0 +1,30 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+/// What the JSON files of this library share. Written by hand, so that numbers have the shortest
+/// digits that read back exactly; read with nlohmann::json. Everything that reads throws
+/// std::runtime_error with the reason alone.
+namespace descent::formats {
+
+using nlohmann::json;
+
+json parsed(std::string_view bytes);
+
+/// Refuses a file whose "format" is not `known` ("descent-grid-1").
+void check_format(const json& file, std::string_view known);
+
+/// The text as a JSON string; std::invalid_argument that names `what` if it is not UTF-8.
+std::string quoted(const std::string& text, const char* what);
+
+/// Appends a number; what JSON has no number for becomes "nan", "inf" or "-inf" in quotes.
+void append_json(std::string& text, double number);
+
+const json& member(const json& object, const std::string& key, const std::string& where);
+std::string string(const json& value, const std::string& where);
+/// The inverse of append_json.
+double number(const json& value, const char* where);
+
+}  // namespace descent::formats

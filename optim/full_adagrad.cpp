@@ -39,7 +39,8 @@ at::Tensor by_factor(const FullAdagrad::Options& o, const at::Tensor& g, at::Ten
                      at::ScalarType kept) {
   const int64_t n = g.numel();
   const at::Tensor row = g.view({1, n});
-  at::Tensor rows = factor.defined() ? at::cat({factor.to(at::kDouble), row}) : row;
+  // A copy, or the state could be the memory of the gradient, which the next one overwrites.
+  at::Tensor rows = factor.defined() ? at::cat({factor.to(at::kDouble), row}) : row.clone();
   if (!at::isfinite(rows).all().item<bool>()) {
     factor = rows.narrow(0, 0, std::min(rows.size(0), n)).to(kept);
     return at::full_like(g, NAN);

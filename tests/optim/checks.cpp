@@ -509,6 +509,26 @@ Failures never_writes_gradients(const RuleTable& rule, const OptionValues& optio
   return failures;
 }
 
+Failures keeps_no_gradients_memory(const RuleTable& rule, const OptionValues& options,
+                                   at::ScalarType type) {
+  Failures failures;
+  Training usual(rule, options, parameters(kSmallShapes, type));
+  Training reusing(rule, options, parameters(kSmallShapes, type));
+  std::vector<at::Tensor> memory;
+  for (const auto& p : reusing.params) memory.push_back(at::empty_like(p));
+  for (int64_t t = 1; t <= 4; ++t) {
+    usual.steps(t, t);
+    set_gradients(reusing.params, t);
+    for (size_t i = 0; i < memory.size(); ++i) {
+      at::Tensor& slot = reusing.params[i].mutable_grad();
+      if (slot.defined()) slot = memory[i].copy_(slot);
+    }
+    take_step(*reusing.optimizer);
+  }
+  compare(failures, "gradients in one memory", reusing.everything(), usual.everything());
+  return failures;
+}
+
 Failures stays_at_rate_zero(const RuleTable& rule, const OptionValues& options) {
   // Rprop's rate is a step length, which has a lower bound of its own.
   if (has_option(rule, "step_min")) return {};

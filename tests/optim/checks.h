@@ -124,6 +124,9 @@ Failures follows_a_change_of_layout(const RuleTable& rule, const OptionValues& o
                                     at::ScalarType type);
 Failures ignores_parameters_without_gradient(const RuleTable& rule, const OptionValues& options);
 Failures never_writes_gradients(const RuleTable& rule, const OptionValues& options);
+/// Gradients that are overwritten in place from step to step do as well as new ones.
+Failures keeps_no_gradients_memory(const RuleTable& rule, const OptionValues& options,
+                                   at::ScalarType type);
 Failures stays_at_rate_zero(const RuleTable& rule, const OptionValues& options);
 Failures decays_as_its_mode_says(const RuleTable& rule, const OptionValues& options);
 Failures ascends_as_it_descends_on_the_opposite(const RuleTable& rule, const OptionValues& options);

@@ -156,6 +156,15 @@ TEST_P(EveryRule, NeverWritesGradients) {
               IsEmpty());
 }
 
+TEST_P(EveryRule, KeepsNoGradientsMemory) {
+  for (const auto type : {at::kFloat, at::kDouble})
+    EXPECT_THAT(with_all_settings([&](const OptionValues& options) {
+                  return keeps_no_gradients_memory(rule(), options, type);
+                }),
+                IsEmpty())
+        << type;
+}
+
 TEST_P(EveryRule, StaysAtRateZero) {
   EXPECT_THAT(with_all_settings(
                   [&](const OptionValues& options) { return stays_at_rate_zero(rule(), options); }),

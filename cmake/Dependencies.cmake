@@ -31,19 +31,20 @@ if(DESCENT_BUILD_TESTS)
   FetchContent_MakeAvailable(fmt GTest)
 endif()
 
-# Pictures: target PkgConfig::cairo.
+# Pictures: targets PkgConfig::cairo and PkgConfig::cgif.
 set(DESCENT_HAS_PICTURES FALSE)
 if(DESCENT_PICTURES)
   find_package(PkgConfig QUIET)
   if(PkgConfig_FOUND)
-    pkg_check_modules(cairo QUIET IMPORTED_TARGET GLOBAL cairo)
+    pkg_check_modules(cairo QUIET IMPORTED_TARGET GLOBAL cairo>=1.16)
+    pkg_check_modules(cgif QUIET IMPORTED_TARGET GLOBAL cgif)
   endif()
-  if(TARGET PkgConfig::cairo)
+  if(TARGET PkgConfig::cairo AND TARGET PkgConfig::cgif)
     set(DESCENT_HAS_PICTURES TRUE)
-    message(STATUS "Pictures: on (cairo ${cairo_VERSION})")
+    message(STATUS "Pictures: on (cairo ${cairo_VERSION}, cgif ${cgif_VERSION})")
   else()
-    message(STATUS "Pictures: OFF, because pkg-config does not find cairo "
-                   "(Debian: libcairo2-dev, pkg-config)")
+    message(STATUS "Pictures: OFF, because pkg-config does not find both cairo and cgif "
+                   "(Debian: libcairo2-dev, libcgif-dev, pkg-config)")
   endif()
 else()
   message(STATUS "Pictures: OFF, because DESCENT_PICTURES=OFF")

@@ -21,6 +21,12 @@ struct Axis {
   bool operator==(const Axis&) const = default;
 };
 
+/// A point of the plane that a grid lies over.
+struct Point {
+  double x = 0, y = 0;
+  bool operator==(const Point&) const = default;
+};
+
 /// Throws std::invalid_argument that names `what` unless n >= 1 and lo, hi and hi - lo are finite.
 void check(const Axis& axis, const std::string& what);
 

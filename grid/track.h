@@ -10,7 +10,7 @@ namespace descent {
 /// The way of one optimizer over a surface: point 0 is the start, point k where step k led.
 struct Track {
   std::string label{};   ///< UTF-8, short: "Adam"
-  std::string detail{};  ///< UTF-8, what ran: "adamw lr=1, eps=1e-07, eps_mode=hat"
+  std::string detail{};  ///< UTF-8, what ran: "adamw:lr=1,eps_mode=hat"
   std::vector<double> x{}, y{};
   std::vector<double> losses{};  ///< at each point, on the surface as it is drawn (with its noise)
   std::vector<double> smooth_losses{};   ///< at each point, without noise

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <new>
 #include <numbers>
 #include <stdexcept>
 
+#include <cairo-svg.h>
 #include <cairo.h>
 
 #include <descent/pictures/canvas.h>
@@ -26,6 +28,7 @@ void set(cairo_t* cairo, Color color, double alpha) {
 void set(cairo_t* cairo, const Pen& pen) {
   set(cairo, pen.color, pen.alpha);
   cairo_set_line_width(cairo, pen.width);
+  cairo_set_dash(cairo, &pen.dash, pen.dash > 0 ? 1 : 0, 0);
 }
 
 cairo_status_t append(void* text, const unsigned char* bytes, unsigned int n) {
@@ -37,12 +40,40 @@ cairo_status_t append(void* text, const unsigned char* bytes, unsigned int n) {
   }
 }
 
+/// Cairo numbers the parts of all files of a process; the same with numbers from 0 for each file.
+std::string renumbered(std::string_view svg) {
+  std::map<std::string, size_t> numbers;
+  std::string result;
+  while (!svg.empty()) {
+    // Names stand in id="...", "#..." and url(#...); an image's data has no '#' and no quotes.
+    size_t name = std::min(svg.find("id=\""), svg.find('#'));
+    if (name == std::string_view::npos) break;
+    name += svg[name] == '#' ? 1 : 4;
+    const size_t digits = svg.find_first_of("0123456789", name);
+    const size_t end = std::min(svg.find_first_of("\")", name), svg.size());
+    result += svg.substr(0, std::min(digits, end));
+    if (digits < end)
+      result += std::to_string(
+          numbers.try_emplace(std::string(svg.substr(name, end - name)), numbers.size())
+              .first->second);
+    svg.remove_prefix(end);
+  }
+  return result.append(svg);
+}
+
 }  // namespace
 
 void Canvas::Close::operator()(cairo_t* cairo) const { cairo_destroy(cairo); }
 
-Canvas::Canvas(int width, int height, Color background) {
-  cairo_surface_t* surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+Canvas::Canvas(int width, int height, Color background, Kind kind) {
+  cairo_surface_t* surface = nullptr;
+  if (kind == kPixels) {
+    surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+  } else {
+    svg_ = std::make_unique<std::string>();
+    surface = cairo_svg_surface_create_for_stream(append, svg_.get(), width, height);
+    cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PX);
+  }
   cairo_.reset(cairo_create(surface));
   cairo_surface_destroy(surface);  // the context keeps it
   require(cairo_status(cairo_.get()));
@@ -137,6 +168,20 @@ void Canvas::image(const Image& image, int left, int top) {
   cairo_paint(cairo_.get());
 }
 
+void Canvas::marker(std::span<const Point> outline, Point at, double radius, Color color,
+                    Color border) {
+  std::vector<Point> points;
+  for (const Point& corner : outline) points.push_back(at + corner * radius);
+  points.push_back(points.front());
+  polyline(points, {border, 0.5 * radius, 1});
+  area(points, color);
+}
+
+void Canvas::copy(const Canvas& other) {
+  cairo_set_source_surface(cairo_.get(), cairo_get_target(other.cairo_.get()), 0, 0);
+  cairo_paint(cairo_.get());
+}
+
 void Canvas::hatch(const Rect& rect) {
   rectangle(rect, rgb(0xe4e5e8));
   const Clip clip(*this, rect);
@@ -160,6 +205,29 @@ std::string Canvas::png() const {
   std::string bytes;
   require(cairo_surface_write_to_png_stream(surface, append, &bytes));
   return bytes;
+}
+
+Image Canvas::pixels() const {
+  require(cairo_status(cairo_.get()));
+  cairo_surface_t* surface = cairo_get_target(cairo_.get());
+  cairo_surface_flush(surface);
+  Image image{cairo_image_surface_get_width(surface), cairo_image_surface_get_height(surface), {}};
+  image.pixels.reserve(static_cast<size_t>(image.width) * static_cast<size_t>(image.height));
+  const unsigned char* data = cairo_image_surface_get_data(surface);
+  for (int y = 0; y < image.height; ++y) {
+    const auto* row =
+        reinterpret_cast<const uint32_t*>(data + y * cairo_image_surface_get_stride(surface));
+    image.pixels.insert(image.pixels.end(), row, row + image.width);
+  }
+  return image;
+}
+
+std::string Canvas::svg() const {
+  require(cairo_status(cairo_.get()));
+  cairo_surface_t* surface = cairo_get_target(cairo_.get());
+  cairo_surface_finish(surface);
+  require(cairo_surface_status(surface));
+  return renumbered(*svg_);
 }
 
 std::vector<Point> star(Point centre, double radius) {

@@ -17,6 +17,7 @@ struct Pen {
   Color color = kInk;
   double width = 1;  ///< pixels
   double alpha = 1;
+  double dash = 0;  ///< length in pixels of dashes and of the gaps between them; 0: none
 };
 
 struct TextStyle {
@@ -33,8 +34,10 @@ struct TextStyle {
 /// What everything but the shaded surface is drawn on: lines, areas, text and images, anti-aliased.
 class Canvas {
  public:
-  /// Throws std::runtime_error if there is no memory for it.
-  Canvas(int width, int height, Color background);
+  enum Kind { kPixels, kVectors };
+
+  /// Throws std::bad_alloc if there is no memory for it.
+  Canvas(int width, int height, Color background, Kind kind = kPixels);
 
   void line(Point a, Point b, const Pen& pen);
   void polyline(std::span<const Point> points, const Pen& pen);
@@ -43,6 +46,12 @@ class Canvas {
   void frame(const Rect& rect, const Pen& pen);
   void text(std::string_view utf8, Point at, const TextStyle& style);
   void image(const Image& image, int left, int top);
+
+  /// The racers' kind of marker: an area with a border. `outline` has radius 1.
+  void marker(std::span<const Point> outline, Point at, double radius, Color color, Color border);
+
+  /// Takes over the picture of another canvas of the same size.
+  void copy(const Canvas& other);
 
   /// Fills with grey and thin diagonal lines: no value here.
   void hatch(const Rect& rect);
@@ -59,14 +68,16 @@ class Canvas {
     cairo_t* cairo_;
   };
 
-  /// The picture as a PNG file.
-  std::string png() const;
+  Image pixels() const;     ///< of a canvas of pixels
+  std::string png() const;  ///< the picture of a canvas of pixels as a file
+  std::string svg() const;  ///< the picture of a canvas of vectors as a file; nothing can follow
 
  private:
   struct Close {
     void operator()(cairo_t* cairo) const;
   };
   void path(std::span<const Point> points);
+  std::unique_ptr<std::string> svg_;  // of vectors; has to outlive what writes into it
   std::unique_ptr<cairo_t, Close> cairo_;
 };
 

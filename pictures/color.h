@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 
 namespace descent::pictures {
@@ -11,6 +12,14 @@ struct Color {
 constexpr Color rgb(uint32_t hex) {
   return {static_cast<float>(hex >> 16 & 0xff) / 255, static_cast<float>(hex >> 8 & 0xff) / 255,
           static_cast<float>(hex & 0xff) / 255};
+}
+
+/// As 0xffrrggbb; parts outside of [0, 1] are clamped.
+constexpr uint32_t packed(Color c) {
+  const auto byte = [](float part) {
+    return static_cast<uint32_t>(std::clamp(part, 0.0f, 1.0f) * 255 + 0.5f);
+  };
+  return 0xff000000 | byte(c.r) << 16 | byte(c.g) << 8 | byte(c.b);
 }
 
 /// a at w = 0, b at w = 1.

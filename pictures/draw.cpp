@@ -1,174 +1,181 @@
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 
-#include <descent/base/atomic_file.h>
-#include <descent/pictures/canvas.h>
 #include <descent/pictures/draw.h>
-#include <descent/pictures/font.h>
-#include <descent/pictures/plot.h>
+#include <descent/pictures/field.h>
+#include <descent/pictures/page.h>
+#include <descent/pictures/sheet.h>
 
 namespace descent {
 namespace {
 
-using pictures::Canvas;
 using pictures::contour_levels;
-using pictures::kCapHeight;
-using pictures::kDescent;
-using pictures::kGreyInk;
-using pictures::kWhite;
+using pictures::Format;
 using pictures::nice_ticks;
+using pictures::Parts;
 using pictures::Plot;
 using pictures::Rect;
-using pictures::short_number;
-using pictures::text_width;
+using pictures::require;
+using pictures::Sheet;
 using pictures::Ticks;
 using pictures::ValueScale;
 
 void check(const PictureOptions& options) {
-  const auto require = [](bool right, const std::string& what, const std::string& allowed) {
-    if (!right) throw std::invalid_argument("draw: " + what + ", must be " + allowed);
-  };
-  for (const auto& [name, size] : {std::pair{"width", options.width}, {"height", options.height}})
-    require(size >= 200 && size <= 4096, name + (" = " + std::to_string(size)), "in [200, 4096]");
-  require(std::isfinite(options.azimuth_degrees),
+  pictures::check_size("draw", options.width, options.height);
+  require(std::isfinite(options.azimuth_degrees), "draw",
           "azimuth_degrees = " + std::to_string(options.azimuth_degrees), "finite");
-  require(options.elevation_degrees >= 0 && options.elevation_degrees <= 90,
+  require(options.elevation_degrees >= 0 && options.elevation_degrees <= 90, "draw",
           "elevation_degrees = " + std::to_string(options.elevation_degrees), "in [0, 90]");
-  require(!std::isinf(options.lo), "lo = " + std::to_string(options.lo), "finite or NaN");
-  require(!std::isinf(options.hi), "hi = " + std::to_string(options.hi), "finite or NaN");
-  require(!(options.lo >= options.hi),
-          "lo = " + std::to_string(options.lo) + " and hi = " + std::to_string(options.hi),
-          "ascending");
+  pictures::check_range("draw", options.lo, options.hi);
+  for (const descent::Point& place : options.minima)
+    require(std::isfinite(place.x) && std::isfinite(place.y), "draw",
+            "a minimum at " + std::to_string(place.x) + ", " + std::to_string(place.y), "finite");
+  pictures::check_step("draw", options.step);
 }
 
-/// The same grid with lo <= hi on both axes.
-Grid ascending(Grid grid) {
-  const auto rows = static_cast<std::ptrdiff_t>(grid.x.n);
-  if (grid.x.lo > grid.x.hi) {
-    std::swap(grid.x.lo, grid.x.hi);
-    for (auto row = grid.values.begin(); row != grid.values.end(); row += rows)
-      std::reverse(row, row + rows);
-  }
-  if (grid.y.lo > grid.y.hi) {
-    std::swap(grid.y.lo, grid.y.hi);
-    std::reverse(grid.values.begin(), grid.values.end());
-    for (auto row = grid.values.begin(); row != grid.values.end(); row += rows)
-      std::reverse(row, row + rows);
-  }
-  return grid;
-}
+/// A picture of a grid, ready to be drawn.
+class GridPicture {
+ public:
+  GridPicture(const Grid& grid, std::span<const Track> tracks, const PictureOptions& options)
+      : grid_(pictures::ascending(grid)), plot_(plot_of(grid_, tracks, options)) {
+    const int64_t last = pictures::steps_of(plot_.racers);
+    step_ = options.step < 0 ? last : std::min(options.step, last);
+    const bool curve = grid_.x.n == 1 || grid_.y.n == 1;
+    const bool map = options.contour_map && !curve, stacked = is_stacked(grid_, options);
+    std::string caption = pictures::beyond("Values", plot_.scale);
+    if (!options.caption.empty() && !caption.empty()) caption = "\n" + caption;
+    sheet_ = {options.width, options.height, plot_.font, options.title, options.caption + caption};
 
-/// A text in lines of at most `width`; a word that is wider than that keeps a line of its own.
-std::vector<std::string> wrapped(const std::string& text, double size, double width) {
-  std::vector<std::string> lines;
-  size_t at = 0;
-  while (at < text.size()) {
-    const size_t end = std::min(text.find_first_of(" \n", at), text.size());
-    const std::string word = text.substr(at, end - at);
-    const bool fits = !lines.empty() && text_width(lines.back() + " " + word, size) <= width;
-    const bool new_line = at > 0 && text[at - 1] == '\n';
-    if (fits && !new_line)
-      lines.back() += " " + word;
-    else if (!word.empty())
-      lines.push_back(word);
-    at = end + 1;
+    Rect room = add_frame();
+    // Beside each other the two panels are squares; what is left goes above and below all.
+    if (const double spare = room.height() - 0.55 * room.width(); map && !stacked && spare > 0) {
+      sheet_.inset = spare / 2;
+      room = add_frame();
+    }
+    const double font = plot_.font;
+    if (curve) {
+      parts_.push_back(pictures::curve_part(room, plot_));
+      return;
+    }
+    Rect surface = room, beside = room;
+    if (stacked) {
+      surface.bottom = (room.top + room.bottom) / 2 - font / 2;
+      beside.top = surface.bottom + font;
+    } else if (map) {
+      surface.right = (room.left + room.right) / 2 - font / 2;
+      beside.left = surface.right + font;
+    } else {
+      surface.right -= pictures::color_bar_width(plot_) + font;
+      surface.top += 2 * font;
+      beside = {surface.right + font, surface.top, room.right, surface.bottom};
+    }
+    parts_.push_back(
+        pictures::surface_part(surface, plot_, options.azimuth_degrees, options.elevation_degrees));
+    parts_.push_back(map ? pictures::map_part(beside, plot_)
+                         : pictures::scale_part(room, beside, plot_));
   }
-  return lines;
-}
+  GridPicture(const GridPicture&) = delete;  // its parts refer to it
+  GridPicture& operator=(const GridPicture&) = delete;
 
-std::string caption_of(const PictureOptions& options, const Plot& plot) {
-  std::string caption = options.caption;
-  const auto add = [&](const char* side, double end) {
-    if (!caption.empty()) caption += "\n";
-    caption += std::string("Values ") + side + " " + short_number(end) + " are drawn as " +
-               short_number(end) + ".";
-  };
-  if (plot.scale.cuts_high()) add("above", plot.scale.hi());
-  if (plot.scale.cuts_low()) add("below", plot.scale.lo());
-  return caption;
+  std::string png() const { return pictures::png_of(sheet_, parts_, step_); }
+  void write(const std::filesystem::path& path, Format format,
+             const pictures::OnFrame& on_frame) const {
+    pictures::write(path, format, sheet_, parts_, step_, on_frame);
+  }
+
+ private:
+  /// Title, caption and legend anew; what is left in the middle.
+  Rect add_frame() {
+    Rect room;
+    parts_.clear();
+    parts_.push_back(pictures::sheet_part(sheet_, room));
+    if (!plot_.racers.empty())
+      parts_.push_back(pictures::legend_part(plot_.racers, step_, plot_.font, room));
+    return room;
+  }
+
+  static bool is_stacked(const Grid& grid, const PictureOptions& options) {
+    return options.contour_map && grid.x.n > 1 && grid.y.n > 1 && options.height > options.width;
+  }
+
+  static Plot plot_of(const Grid& grid, std::span<const Track> tracks,
+                      const PictureOptions& options) {
+    const double width = options.width, height = options.height;
+    const bool map = options.contour_map && grid.x.n > 1 && grid.y.n > 1;
+    const bool stacked = is_stacked(grid, options);
+    const double panel =
+        std::min(map && !stacked ? width / 2 : width, stacked ? height / 2 : height);
+    const ValueScale scale(grid.values, options.lo, options.hi);
+    const Ticks ticks = nice_ticks(scale.lo(), scale.hi(), 7);
+    const auto minima = pictures::minima_of(grid, options.minima);
+    return {grid,
+            scale,
+            ticks,
+            contour_levels(ticks, scale.lo(), scale.hi()),
+            minima,
+            text_of(minima, !options.minima.empty(), grid, scale),
+            pictures::racers_of(tracks, &grid.x, &grid.y),
+            std::max(9.0, 17.0 * panel / 800)};
+  }
+
+  Grid grid_;
+  Plot plot_;
+  Sheet sheet_;
+  Parts parts_;
+  int64_t step_;
+};
+
+PictureOptions checked(const Grid& grid, std::span<const Track> tracks, PictureOptions options,
+                       Format format) {
+  if (options.width == 0) options.width = format == Format::kGif ? 960 : 1600;
+  if (options.height == 0) options.height = format == Format::kGif ? 540 : 800;
+  check(options);
+  descent::check(grid, "draw");
+  if (std::none_of(grid.values.begin(), grid.values.end(),
+                   [](double v) { return std::isfinite(v); }))
+    throw std::invalid_argument("draw: none of the " + std::to_string(grid.values.size()) +
+                                " values is finite");
+  for (const Track& track : tracks) descent::check(track, "draw: track " + track.label);
+  if (!tracks.empty() && (grid.x.n == 1 || grid.y.n == 1))
+    throw std::invalid_argument("draw: tracks over a grid of x.n = " + std::to_string(grid.x.n) +
+                                " and y.n = " + std::to_string(grid.y.n) +
+                                ", both must be at least 2");
+  return options;
 }
 
 }  // namespace
 
-std::string draw_png(const Grid& given, const PictureOptions& options) {
-  check(options);
-  descent::check(given, "draw");
-  if (std::none_of(given.values.begin(), given.values.end(),
-                   [](double v) { return std::isfinite(v); }))
-    throw std::invalid_argument("draw: none of the " + std::to_string(given.values.size()) +
-                                " values is finite");
-  const Grid grid = ascending(given);
-  const bool curve = grid.x.n == 1 || grid.y.n == 1;
-  const bool map = options.contour_map && !curve;
-  const bool stacked = map && options.height > options.width;
-  const double width = options.width, height = options.height;
-  const double panel = std::min(map && !stacked ? width / 2 : width, stacked ? height / 2 : height);
-  const double font = std::max(9.0, 17.0 * panel / 800);
+std::string draw_png(const Grid& grid, std::span<const Track> tracks,
+                     const PictureOptions& options) {
+  return GridPicture(grid, tracks, checked(grid, tracks, options, Format::kPng)).png();
+}
 
-  const ValueScale scale(grid.values, options.lo, options.hi);
-  const Ticks ticks = nice_ticks(scale.lo(), scale.hi(), 7);
-  const Plot plot{grid,           scale, ticks, contour_levels(ticks, scale.lo(), scale.hi()),
-                  grid.minimum(), font};
+std::string draw_png(const Grid& grid, const PictureOptions& options) {
+  return draw_png(grid, {}, options);
+}
 
-  Canvas canvas(options.width, options.height, kWhite);
-  Rect room = Rect{0, 0, width, height}.grown(-font);
-  if (!options.title.empty()) {
-    const double wanted = 1.4 * font;
-    const double size = std::min(wanted, wanted * room.width() / text_width(options.title, wanted));
-    canvas.text(options.title, {width / 2, room.top + kCapHeight * wanted},
-                {.size = size, .anchor_x = 0.5, .anchor_y = 0, .bold = true});
-    room.top += 1.3 * wanted;
+void draw(const Grid& grid, std::span<const Track> tracks, const std::filesystem::path& path,
+          const PictureOptions& options) {
+  static constexpr std::array kFormats = {Format::kPng, Format::kSvg, Format::kGif, Format::kHtml};
+  const Format format = pictures::format_of("draw", path, kFormats);
+  const PictureOptions complete = checked(grid, tracks, options, format);
+  if (format == Format::kHtml) {
+    const Panel panel{.id = "f",
+                      .title = options.title,
+                      .caption = options.caption,
+                      .grid = grid,
+                      .tracks = {tracks.begin(), tracks.end()},
+                      .picture = options};
+    draw_page({&panel, 1}, path, {.title = options.title});
+    return;
   }
-  const double small = 0.88 * font;
-  const auto lines = wrapped(caption_of(options, plot), small, room.width());
-  for (size_t k = 0; k < lines.size(); ++k)
-    canvas.text(lines[k],
-                {width / 2, room.bottom - kDescent * small -
-                                static_cast<double>(lines.size() - 1 - k) * 1.4 * small},
-                {.size = small, .color = kGreyInk, .anchor_x = 0.5, .anchor_y = 0});
-  if (!lines.empty()) room.bottom -= (1.4 * static_cast<double>(lines.size()) + 0.6) * small;
-  room.bottom = std::max(room.bottom, room.top + 4 * font);
-
-  if (curve) {
-    draw_curve(canvas, room, plot);
-    return canvas.png();
-  }
-  Rect surface = room;
-  if (stacked)
-    surface.bottom = (room.top + room.bottom) / 2 - font / 2;
-  else if (map)
-    surface.right = (room.left + room.right) / 2 - font / 2;
-  else
-    surface.right -= color_bar_width(plot) + font;
-  if (!map) surface.top += 2 * font;
-  draw_surface(canvas, surface, plot, options.azimuth_degrees, options.elevation_degrees);
-  if (map) {
-    Rect right = room;
-    if (stacked)
-      right.top = surface.bottom + font;
-    else
-      right.left = surface.right + font;
-    draw_map(canvas, right, plot);
-  } else {
-    const double margin = 0.12 * surface.height();
-    draw_color_bar(
-        canvas, {surface.right + font, surface.top + margin, room.right, surface.bottom - margin},
-        plot);
-    draw_legend(canvas, room, room.top + 0.6 * font, plot, false);
-  }
-  return canvas.png();
+  GridPicture(grid, tracks, complete).write(path, format, options.on_frame);
 }
 
 void draw(const Grid& grid, const std::filesystem::path& path, const PictureOptions& options) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (extension != ".png")
-    throw std::invalid_argument("draw: " + path.string() + ": extension \"" +
-                                path.extension().string() + "\", must be .png");
-  write_atomically(path, draw_png(grid, options));
+  draw(grid, {}, path, options);
 }
 
 }  // namespace descent

@@ -1,15 +1,20 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <descent/grid/grid.h>
+#include <descent/grid/track.h>
 
 namespace descent {
 
 struct PictureOptions {
-  int width = 1600;       ///< pixels, 200 to 4096
-  int height = 800;       ///< pixels, 200 to 4096
+  int width = 0;          ///< pixels, 200 to 4096; 0: 1600, in a .gif 960
+  int height = 0;         ///< pixels, 200 to 4096; 0: 800, in a .gif 540
   std::string title{};    ///< UTF-8, one line above the picture, made smaller if it does not fit
   std::string caption{};  ///< UTF-8, below the picture in small print: what plane, which data, ...
   double azimuth_degrees = -60;   ///< of the viewer, around the z axis; -90: x runs to the right
@@ -19,11 +24,16 @@ struct PictureOptions {
   /// below. Give them to compare several pictures.
   double lo = std::numeric_limits<double>::quiet_NaN();
   double hi = std::numeric_limits<double>::quiet_NaN();
+  std::vector<Point> minima{};  ///< known ones, marked with stars; empty: the grid's smallest value
+  int64_t step = -1;            ///< the race up to this step; -1: all of it
+  /// Called in the caller's thread after each drawn frame of a .gif with the number of frames that
+  /// are done and that there will be; false stops, draw() returns and leaves everything as it was.
+  std::function<bool(int64_t done, int64_t all)> on_frame{};
 };
 
 /// Writes a picture of a grid: a shaded surface with contour lines over its contour map, beside it
-/// the contour map with numbers, axes, legend and colour bar (viridis); the smallest value is
-/// marked with a star. A grid of one row or one column becomes a curve.
+/// the contour map with numbers, axes, legend and colour bar (viridis); the smallest value, or the
+/// given minima, are marked with stars. A grid of one row or one column becomes a curve.
 ///
 /// - Values that are NaN or infinite leave holes, hatched in the map.
 /// - Heights and colours are linear in the value: draw grid.log() for losses over many magnitudes.
@@ -32,12 +42,78 @@ struct PictureOptions {
 ///   colour bar ends in a tip and the caption says so.
 /// - The same grid and options give the same bytes on every run, independent of installed fonts.
 ///
-/// The extension decides the format; today .png. Throws std::invalid_argument for another
-/// extension, a grid that check() refuses or without a finite value, and options out of range, and
-/// std::runtime_error if the file cannot be written. Then no file is left.
+/// The extension decides the format:
+///   .png    pixels
+///   .svg    lines and text as vectors, the shaded surface as an image
+///   .gif    the race step by step (of more than 200 steps every second, third, ...), its end for
+///           two seconds, then again; at most 256 colours
+///   .html   an interactive page, see page.h; width, height and contour_map are not used
+/// Throws std::invalid_argument for another extension, a grid that check() refuses or without a
+/// finite value, and options out of range, and std::runtime_error if the file cannot be written.
+/// Then no file is left, and an older one is kept.
 void draw(const Grid& grid, const std::filesystem::path& path, const PictureOptions& options = {});
+
+/// The same with the ways of optimizers over the surface, each at the height of its losses: a trail
+/// that is faint where the surface hides it, and a ball where it is at `step`. A legend names them
+/// with their losses, and says who diverged or left the picture and at which step; trails end
+/// there. Each has a colour and a marker of its own, for the first 18 (Okabe and Ito 2008, then Tol
+/// 2021, muted) also a colour that no other has; after that the colours return with dashed trails.
+/// Throws std::invalid_argument for a track that check() refuses, too, and for a grid of one row or
+/// column if there are tracks.
+void draw(const Grid& grid, std::span<const Track> tracks, const std::filesystem::path& path,
+          const PictureOptions& options = {});
 
 /// The same as the bytes of a PNG file.
 std::string draw_png(const Grid& grid, const PictureOptions& options = {});
+std::string draw_png(const Grid& grid, std::span<const Track> tracks,
+                     const PictureOptions& options = {});
+
+struct LossPictureOptions {
+  int width = 0;                    ///< pixels, 200 to 4096; 0: 1200, in a .gif 900
+  int height = 0;                   ///< pixels, 200 to 4096; 0: 700, in a .gif 520
+  std::string title{};              ///< UTF-8
+  std::string caption{};            ///< UTF-8
+  std::string value_name = "loss";  ///< UTF-8, beside the axis
+  bool log = false;                 ///< a logarithmic axis; losses of 0 and less are not shown
+  /// The ends of the axis; NaN: from the data, but a few far losses do not flatten the rest, as in
+  /// draw(), nor does a racer that spreads over three times as much as the one in the middle of all.
+  /// Lines end at the border, markers stay on it, and the caption says so.
+  double lo = std::numeric_limits<double>::quiet_NaN();
+  double hi = std::numeric_limits<double>::quiet_NaN();
+  int64_t step = -1;  ///< the race up to this step; -1: all of it
+  std::function<bool(int64_t done, int64_t all)> on_frame{};  ///< as in PictureOptions
+};
+
+/// Writes a picture of the losses of a race over its steps, with the colours, markers and legend
+/// that draw() gives the same tracks. The extension decides: .png, .svg, or .gif, the race step by
+/// step. Throws std::invalid_argument if there are no tracks, one that check() refuses, none has a
+/// loss that can be shown, or options are out of range, and std::runtime_error if the file cannot
+/// be written.
+void draw_losses(std::span<const Track> tracks, const std::filesystem::path& path,
+                 const LossPictureOptions& options = {});
+
+/// An arrow from the origin.
+struct Arrow {
+  double x = 0, y = 0;        ///< of its tip, finite
+  std::string label{};        ///< UTF-8, beside the tip
+  uint32_t color = 0x6a6e76;  ///< 0xRRGGBB
+  double strength = 1;        ///< 0 (invisible) to 1: older ones may fade
+  std::string group{};  ///< UTF-8; each name is in the legend once, with its first arrow's colour
+};
+
+struct ArrowPictureOptions {
+  int width = 900;                         ///< pixels, 200 to 4096
+  int height = 900;                        ///< pixels, 200 to 4096
+  std::string title{};                     ///< UTF-8
+  std::string caption{};                   ///< UTF-8
+  std::string x_name = "x", y_name = "y";  ///< UTF-8
+};
+
+/// Writes a picture of arrows from the origin with axes of one scale, later arrows over earlier
+/// ones. The extension decides: .png or .svg. Throws std::invalid_argument if there are no arrows,
+/// one is not finite, a strength is outside of [0, 1], or options are out of range, and
+/// std::runtime_error if the file cannot be written.
+void draw_arrows(std::span<const Arrow> arrows, const std::filesystem::path& path,
+                 const ArrowPictureOptions& options = {});
 
 }  // namespace descent

@@ -22,6 +22,22 @@ float Field::sample(double x, double y) const {
   return in_cell(i, j, static_cast<float>(fx - j), static_cast<float>(fy - i));
 }
 
+Grid ascending(Grid grid) {
+  const auto rows = static_cast<std::ptrdiff_t>(grid.x.n);
+  if (grid.x.lo > grid.x.hi) {
+    std::swap(grid.x.lo, grid.x.hi);
+    for (auto row = grid.values.begin(); row != grid.values.end(); row += rows)
+      std::reverse(row, row + rows);
+  }
+  if (grid.y.lo > grid.y.hi) {
+    std::swap(grid.y.lo, grid.y.hi);
+    std::reverse(grid.values.begin(), grid.values.end());
+    for (auto row = grid.values.begin(); row != grid.values.end(); row += rows)
+      std::reverse(row, row + rows);
+  }
+  return grid;
+}
+
 Field field_of(const Grid& grid, const ValueScale& scale, int most) {
   Field field;
   field.columns = static_cast<int>(std::min<int64_t>(grid.x.n, most));

@@ -22,6 +22,9 @@ struct Field {
   float sample(double x, double y) const;
 };
 
+/// The same grid with lo <= hi on both axes.
+Grid ascending(Grid grid);
+
 /// The values of a grid with at least two points an axis. Axes of more than `most` points are
 /// thinned out.
 Field field_of(const Grid& grid, const ValueScale& scale, int most);

@@ -8,6 +8,22 @@ namespace {
 
 constexpr double kTick = 0.35, kGap = 0.35;  // in font sizes
 
+class ScalePart : public Part {
+ public:
+  ScalePart(const Rect& room, const Rect& bar, const Plot& plot)
+      : room_(room), bar_(bar), plot_(plot) {}
+
+  void draw_still(Canvas& canvas) const override {
+    const double margin = 0.12 * bar_.height();
+    draw_color_bar(canvas, {bar_.left, bar_.top + margin, bar_.right, bar_.bottom - margin}, plot_);
+    draw_minima_legend(canvas, room_, room_.top + 0.6 * plot_.font, plot_, false);
+  }
+
+ private:
+  Rect room_, bar_;
+  const Plot& plot_;
+};
+
 double fraction(const Axis& axis, double at) {
   return axis.lo < axis.hi ? (at / 2 - axis.lo / 2) / (axis.hi / 2 - axis.lo / 2) : 0.5;
 }
@@ -30,6 +46,14 @@ double Frame::left(const Ticks& y_ticks, double font) {
 }
 
 double Frame::below(double font) { return (kTick + kGap + 0.8 + kGap + 1.3) * font; }
+
+void Frame::draw_ruling(Canvas& canvas) const {
+  const Pen pen{rgb(0xe4e6ea)};
+  for (const Tick& tick : x_ticks.ticks)
+    canvas.line(place(tick.at, y.lo), place(tick.at, y.hi), pen);
+  for (const Tick& tick : y_ticks.ticks)
+    canvas.line(place(x.lo, tick.at), place(x.hi, tick.at), pen);
+}
 
 void Frame::draw(Canvas& canvas, double font) const {
   const Pen pen{kInk, std::max(1.0, font / 16), 1};
@@ -68,22 +92,15 @@ void draw_marker(Canvas& canvas, Point at, double font) {
   canvas.area(star(at, marker_radius(font) * 0.9), kMark);
 }
 
-void draw_legend(Canvas& canvas, const Rect& room, double y, const Plot& plot, bool has_holes) {
-  const auto& minimum = plot.minimum;
-  const auto place = [](const std::string& name, const Axis& axis, double at) {
-    return name + " = " + coordinate(at, axis.hi - axis.lo);
-  };
-  std::string text = "minimum " + short_number(minimum.value, plot.scale.hi() - plot.scale.lo());
-  if (plot.grid.x.n > 1 || plot.grid.y.n == 1)
-    text += " at " + place(plot.grid.x_name, plot.grid.x, minimum.x);
-  if (plot.grid.y.n > 1)
-    text += (plot.grid.x.n > 1 ? ", " : " at ") + place(plot.grid.y_name, plot.grid.y, minimum.y);
+void draw_minima_legend(Canvas& canvas, const Rect& room, double y, const Plot& plot,
+                        bool has_holes) {
+  const std::string& text = plot.minima_text;
   const std::string hole = "not finite";
   const double marker = 2.0, swatch = 3.4;  // widths in font sizes
   const double wanted =
       text_width(text, 1) + marker + (has_holes ? swatch + text_width(hole, 1) : 0);
   const double size = std::min(plot.font, room.width() / wanted);
-  draw_marker(canvas, {room.left + 0.9 * size, y}, size);
+  if (!plot.minima.empty()) draw_marker(canvas, {room.left + 0.9 * size, y}, size);
   canvas.text(text, {room.left + marker * size, y}, {.size = size});
   if (!has_holes) return;
   const double at = room.left + (marker + 1.5) * size + text_width(text, size);
@@ -144,6 +161,10 @@ void draw_color_bar(Canvas& canvas, const Rect& room, const Plot& plot) {
               {bar.right + (kTick + 2 * kGap) * font + widest(plot.ticks, font) + 0.15 * font,
                (bar.top + bar.bottom) / 2},
               {.size = size, .anchor_x = 0.5, .anchor_y = 1, .degrees = 90});
+}
+
+std::unique_ptr<Part> scale_part(const Rect& room, const Rect& bar, const Plot& plot) {
+  return std::make_unique<ScalePart>(room, bar, plot);
 }
 
 }  // namespace descent::pictures

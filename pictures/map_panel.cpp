@@ -49,7 +49,7 @@ struct LabelPlace {
 
 class LabelPlacer {
  public:
-  LabelPlacer(const Rect& area, const Rect& marker) : area_(area), taken_{marker} {}
+  LabelPlacer(const Rect& area, std::vector<Rect> taken) : area_(area), taken_(std::move(taken)) {}
 
   /// The straightest free piece of a line that is `width` long and text of `size` fits into;
   /// straightness 0 if there is none.
@@ -97,8 +97,12 @@ class LabelPlacer {
 
 void draw_contours(Canvas& canvas, const Frame& frame, const Field& field, const Plot& plot) {
   const Rect& area = frame.area;
-  const Point star = frame.place(plot.minimum.x, plot.minimum.y);
-  LabelPlacer placer(area, Rect{star.x, star.y, star.x, star.y}.grown(1.3 * plot.font));
+  std::vector<Rect> stars;
+  for (const Mark& mark : plot.minima) {
+    const Point star = frame.place(mark.x, mark.y);
+    stars.push_back(Rect{star.x, star.y, star.x, star.y}.grown(1.3 * plot.font));
+  }
+  LabelPlacer placer(area, std::move(stars));
   struct Number {
     LabelPlace place;
     const Level* level;
@@ -143,45 +147,98 @@ void draw_contours(Canvas& canvas, const Frame& frame, const Field& field, const
   }
 }
 
+class MapPart : public Part {
+ public:
+  MapPart(const Rect& room, const Plot& plot) : plot_(plot) {
+    const double font = plot.font, legend = 2.2 * font;
+    const auto& grid = plot.grid;
+    frame_.x = grid.x;
+    frame_.y = grid.y;
+    // The number of ticks depends on the size, the room for their labels on the ticks.
+    const double rough = std::min(room.width() * 0.75, room.height() - legend);
+    const int most = std::clamp(static_cast<int>(rough / (4.2 * font)), 2, 8);
+    frame_.x_ticks = nice_ticks(grid.x.lo, grid.x.hi, most);
+    frame_.y_ticks = nice_ticks(grid.y.lo, grid.y.hi, most);
+    frame_.x_title = axis_title(grid.x_name, frame_.x_ticks);
+    frame_.y_title = axis_title(grid.y_name, frame_.y_ticks);
+    const double left = Frame::left(frame_.y_ticks, font), right = gap() + color_bar_width(plot);
+    const double side = std::floor(std::max(
+        8.0, std::min(room.width() - left - right, room.height() - legend - Frame::below(font))));
+    // Pixels of the image lie on pixels of the canvas.
+    Rect& area = frame_.area;
+    area.left = std::round(room.left + (room.width() - left - side - right) / 2 + left);
+    area.top =
+        std::round(room.top + legend + (room.height() - legend - side - Frame::below(font)) / 2);
+    area.right = area.left + side;
+    area.bottom = area.top + side;
+  }
+
+  void draw_still(Canvas& canvas) const override {
+    const Rect& area = frame_.area;
+    const double font = plot_.font;
+    const Field field = field_of(plot_.grid, plot_.scale, 2000);
+    const bool has_holes =
+        std::any_of(field.t.begin(), field.t.end(), [](float t) { return std::isnan(t); });
+    if (has_holes) canvas.hatch(area);
+    const int side = static_cast<int>(area.width());
+    canvas.image(colors(field, side, side), static_cast<int>(area.left),
+                 static_cast<int>(area.top));
+    {
+      const Canvas::Clip clip(canvas, area);
+      draw_contours(canvas, frame_, refined(field, 200), plot_);
+    }
+    frame_.draw(canvas, font);
+    for (const Mark& mark : plot_.minima) draw_marker(canvas, frame_.place(mark.x, mark.y), font);
+    const double bar = area.right + gap();
+    draw_minima_legend(canvas, {area.left, 0, bar + color_bar_width(plot_), 0},
+                       area.top - 1.3 * font, plot_, has_holes);
+    draw_color_bar(canvas, {bar, area.top, bar, area.bottom}, plot_);
+  }
+
+  void draw_race(Canvas& canvas, int64_t step) override {
+    const Axis &x = plot_.grid.x, &y = plot_.grid.y;
+    for (const Racer& racer : plot_.racers) draw_trail(canvas, racer, step);
+    for (const Racer& racer : plot_.racers)
+      if (const auto ball = racer.ball(step, x, y))
+        canvas.marker(racer.style.outline, frame_.place(ball->x, ball->y), ball_radius(plot_.font),
+                      racer.marker_color(step), racer.marker_border(step));
+  }
+
+ private:
+  double gap() const { return 1.1 * plot_.font; }
+
+  void draw_trail(Canvas& canvas, const Racer& racer, int64_t step) const {
+    const Track& track = racer.track;
+    const double width = trail_width(plot_.font), dash = racer.style.dashed ? 3 * width : 0;
+    std::vector<std::vector<Point>> pieces(1);
+    std::vector<Point> dots;
+    for (size_t k = 1; k < racer.points(step); ++k) {
+      const Way way{{track.x[k - 1], track.y[k - 1]}, {track.x[k], track.y[k]}};
+      const auto part = inside(way, plot_.grid.x, plot_.grid.y);
+      if (!part) continue;
+      const descent::Point from = way.at(part->from), to = way.at(part->to);
+      const Point a = frame_.place(from.x, from.y), b = frame_.place(to.x, to.y);
+      if (part->from > 0) pieces.emplace_back();
+      if (pieces.back().empty()) pieces.back().push_back(a);
+      pieces.back().push_back(b);
+      if (part->to == 1 && length(b - a) > dotted_step(plot_.font)) dots.push_back(b);
+      if (part->to < 1) pieces.emplace_back();
+    }
+    for (const auto& [color, wider] :
+         {std::pair{racer.style.border, 0.9 * width}, {racer.style.color, 0.0}}) {
+      for (const auto& piece : pieces) canvas.polyline(piece, {color, width + wider, 1, dash});
+      for (const Point& dot : dots) canvas.line(dot, dot, {color, 1.6 * width + wider});
+    }
+  }
+
+  const Plot& plot_;
+  Frame frame_;
+};
+
 }  // namespace
 
-void draw_map(Canvas& canvas, const Rect& room, const Plot& plot) {
-  const double font = plot.font, gap = 1.1 * font, legend = 2.0 * font;
-  const auto& grid = plot.grid;
-  Frame frame{{}, grid.x, grid.y, {}, {}, "", ""};
-  // The number of ticks depends on the size, the room for their labels on the ticks.
-  const double rough = std::min(room.width() * 0.75, room.height() - legend);
-  const int most = std::clamp(static_cast<int>(rough / (4.2 * font)), 2, 8);
-  frame.x_ticks = nice_ticks(grid.x.lo, grid.x.hi, most);
-  frame.y_ticks = nice_ticks(grid.y.lo, grid.y.hi, most);
-  frame.x_title = axis_title(grid.x_name, frame.x_ticks);
-  frame.y_title = axis_title(grid.y_name, frame.y_ticks);
-  const double left = Frame::left(frame.y_ticks, font), right = gap + color_bar_width(plot);
-  const double side = std::floor(std::max(
-      8.0, std::min(room.width() - left - right, room.height() - legend - Frame::below(font))));
-  // Pixels of the image lie on pixels of the canvas.
-  frame.area.left = std::round(room.left + (room.width() - left - side - right) / 2 + left);
-  frame.area.top =
-      std::round(room.top + legend + (room.height() - legend - side - Frame::below(font)) / 2);
-  frame.area.right = frame.area.left + side;
-  frame.area.bottom = frame.area.top + side;
-
-  const Field field = field_of(grid, plot.scale, 2000);
-  const bool has_holes =
-      std::any_of(field.t.begin(), field.t.end(), [](float t) { return std::isnan(t); });
-  if (has_holes) canvas.hatch(frame.area);
-  canvas.image(colors(field, static_cast<int>(side), static_cast<int>(side)),
-               static_cast<int>(frame.area.left), static_cast<int>(frame.area.top));
-  {
-    const Canvas::Clip clip(canvas, frame.area);
-    draw_contours(canvas, frame, refined(field, 200), plot);
-  }
-  frame.draw(canvas, font);
-  draw_marker(canvas, frame.place(plot.minimum.x, plot.minimum.y), font);
-  const double bar = frame.area.right + gap;
-  draw_legend(canvas, {frame.area.left, 0, bar + color_bar_width(plot), 0},
-              frame.area.top - 1.1 * font, plot, has_holes);
-  draw_color_bar(canvas, {bar, frame.area.top, bar, frame.area.bottom}, plot);
+std::unique_ptr<Part> map_part(const Rect& room, const Plot& plot) {
+  return std::make_unique<MapPart>(room, plot);
 }
 
 }  // namespace descent::pictures

@@ -1,2 +1,3 @@
 #pragma once
 #include <descent/pictures/draw.h>
+#include <descent/pictures/page.h>

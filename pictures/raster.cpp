@@ -2,6 +2,16 @@
 
 namespace descent::pictures {
 
+bool contains(std::span<const Point> corners, Point p) {
+  bool odd = false;
+  for (size_t k = 0; k < corners.size(); ++k) {
+    const Point &a = corners[k], &b = corners[(k + 1) % corners.size()];
+    if ((a.y > p.y) != (b.y > p.y) && p.x < a.x + (p.y - a.y) / (b.y - a.y) * (b.x - a.x))
+      odd = !odd;
+  }
+  return odd;
+}
+
 Image Raster::image(int factor) const {
   Image image{width_ / factor, height_ / factor, {}};
   image.pixels.reserve(static_cast<size_t>(image.width) * static_cast<size_t>(image.height));

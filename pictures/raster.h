@@ -3,10 +3,12 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include <descent/pictures/color.h>
 #include <descent/pictures/image.h>
+#include <descent/pictures/point.h>
 
 namespace descent::pictures {
 
@@ -21,6 +23,9 @@ struct Slope {
   float base, dx, dy;
   float at(float x, float y) const { return base + dx * x + dy * y; }
 };
+
+/// Whether a polygon contains a point (even-odd rule).
+bool contains(std::span<const Point> corners, Point p);
 
 /// A picture with a depth for each sample: of what is drawn at the same place the nearest stays,
 /// whatever the order. It has more samples than the image will have pixels, for smooth edges.
@@ -52,18 +57,10 @@ class Raster {
   Image image(int factor) const;
 
  private:
-  static constexpr uint32_t kDrawn = 0xff000000;
-
   size_t index(int x, int y) const {
     return static_cast<size_t>(y) * static_cast<size_t>(width_) + static_cast<size_t>(x);
   }
-  static uint32_t packed(Color c) {
-    const auto byte = [](float part) {
-      return static_cast<uint32_t>(std::clamp(part, 0.0f, 1.0f) * 255 + 0.5f);
-    };
-    return kDrawn | byte(c.r) << 16 | byte(c.g) << 8 | byte(c.b);
-  }
-  static Color unpacked(uint32_t c) { return (c & kDrawn) != 0 ? rgb(c & 0xffffff) : kWhite; }
+  static Color unpacked(uint32_t c) { return c != 0 ? rgb(c & 0xffffff) : kWhite; }
 
   int width_, height_;
   std::vector<float> depth_;

@@ -123,6 +123,38 @@ std::string short_number(double number, double span) {
   return with_true_minus(shorter_exponent(digits(number, std::chars_format::general, precision)));
 }
 
+Ticks power_ticks(double lo, double hi, int most) {
+  Ticks result;
+  const auto first = static_cast<int>(std::ceil(lo - 1e-9));
+  const auto last = static_cast<int>(std::floor(hi + 1e-9));
+  if (last - first < 1) {
+    for (int exponent = first - 1; exponent <= last + 1; ++exponent)
+      for (const int leading : {1, 2, 5}) {
+        const double at = exponent + std::log10(leading);
+        if (at >= lo && at <= hi)
+          result.ticks.push_back({at, short_number(decimal(leading, exponent))});
+      }
+    return result;
+  }
+  const int step = (last - first + most) / most;
+  for (int exponent = first + ((-first % step) + step) % step; exponent <= last; exponent += step) {
+    static constexpr const char* kRaised[] = {
+        "\xe2\x81\xb0", "\xc2\xb9",     "\xc2\xb2",     "\xc2\xb3",     "\xe2\x81\xb4",
+        "\xe2\x81\xb5", "\xe2\x81\xb6", "\xe2\x81\xb7", "\xe2\x81\xb8", "\xe2\x81\xb9"};
+    std::string label = "10";
+    for (const char c : std::to_string(exponent))
+      label += c == '-' ? "\xe2\x81\xbb" : kRaised[c - '0'];
+    result.ticks.push_back({static_cast<double>(exponent), label});
+  }
+  return result;
+}
+
+std::string loss_number(double number) {
+  const double clipped = std::clamp(number, -999.99999, 999.99999);
+  const std::string text = digits(clipped, std::chars_format::fixed, 5);
+  return text == "-0.00000" ? "0.00000" : with_true_minus(text);
+}
+
 std::string coordinate(double number, double span) {
   if (number == 0) return "0";
   if (!(span > 0)) return short_number(number);

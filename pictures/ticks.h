@@ -24,9 +24,16 @@ struct Ticks {
 /// At most `most` + 1 ticks in [lo, hi]; both finite, lo <= hi.
 Ticks nice_ticks(double lo, double hi, int most);
 
+/// Ticks of a logarithmic axis over the exponents [lo, hi] of ten: its powers ("10" with a raised
+/// exponent), at most `most` + 1, and where there are fewer than two also 2, 5, ... times them.
+Ticks power_ticks(double lo, double hi, int most);
+
 /// A number for people, with a true minus sign (UTF-8): four significant digits, and as many more
 /// as it takes to tell numbers apart that spread over `span`.
 std::string short_number(double number, double span = 0);
+
+/// A number with five decimals, clipped to +-999.99999.
+std::string loss_number(double number);
 
 /// A place on an axis of length `span`: to about a 500th of it.
 std::string coordinate(double number, double span);

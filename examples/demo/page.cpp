@@ -1,4 +1,4 @@
-// Puts what sine_regression and loss_plane wrote, and the list of optimizers, on one page:
+// Puts what sine_regression, loss_plane and descent wrote, and the list of optimizers, on one page:
 // <folder>/index.html.
 //
 //   demo_page page.html out
@@ -18,6 +18,7 @@
 #include <torch/version.h>
 
 #include <descent/base/atomic_file.h>
+#include <descent/base/html.h>
 #include <descent/base/pass.h>
 #include <descent/optim/engine/registry.h>
 
@@ -44,22 +45,6 @@ std::string thousands(double x) {
   for (auto i = static_cast<std::ptrdiff_t>(text.size()) - 3; i > 0; i -= 3)
     text.insert(static_cast<size_t>(i), 1, ',');
   return text;
-}
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text)
-    if (c == '<')
-      result += "&lt;";
-    else if (c == '>')
-      result += "&gt;";
-    else if (c == '&')
-      result += "&amp;";
-    else if (c == '"')
-      result += "&quot;";
-    else
-      result += c;
-  return result;
 }
 
 struct Tick {
@@ -158,8 +143,27 @@ std::string plane_section(const std::filesystem::path& folder) {
   return text;
 }
 
+/// The ten optimizers on each surface that the gallery has them on, and the way to the rest.
+std::string races_section(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder / "gallery/index.html")) return "";
+  std::string text =
+      "<h2>Races</h2>\n<p>The optimizers that train networks, let loose on surfaces: ten of them "
+      "from one start. <a href=\"gallery/joint.html\">Turn and play the six search surfaces</a>, "
+      "<a href=\"gallery/tuned.html\">the usual test functions at fair rates</a>, or see <a "
+      "href=\"gallery/index.html\">the whole gallery</a>.</p>\n<div class=\"races\">\n";
+  for (const char* race : {"joint-f4", "joint-f1", "joint-f0", "joint-f5", "joint-f2", "joint-f3",
+                           "tuned-rosenbrock", "tuned-beale"}) {
+    const std::string file = std::string("gallery/") + race;
+    const std::string chapter(race, std::string_view(race).find('-'));
+    text += "<figure><a href=\"gallery/" + chapter + ".html\"><picture><source srcset=\"" + file +
+            ".png\" media=\"(prefers-reduced-motion: reduce)\"><img loading=\"lazy\" src=\"" +
+            file + ".gif\" alt=\"Ten optimizers racing over a surface\"></picture></a></figure>\n";
+  }
+  return text + "</div>\n";
+}
+
 std::string option_text(const std::string& name, const descent::OptionValue& value) {
-  return "<code>" + name + "=" + escaped(to_text(value)) + "</code> ";
+  return "<code>" + name + "=" + descent::escaped_html(to_text(value)) + "</code> ";
 }
 
 std::string options_text(const std::string& text) {
@@ -172,7 +176,7 @@ std::string optimizer_rows() {
   std::string rows;
   for (const auto* rule : descent::optimizers()) {
     rows += std::string("<tr><td>") + rule->about.name + "<br><code>" + rule->about.key +
-            "</code></td><td>" + escaped(rule->about.paper) + "</td><td>";
+            "</code></td><td>" + descent::escaped_html(rule->about.paper) + "</td><td>";
     for (const auto& option : rule->defaults) rows += option_text(option.name, option.value);
     rows += "</td></tr>\n";
   }
@@ -183,14 +187,17 @@ void write_page(const std::filesystem::path& layout, const std::filesystem::path
   const json sine = json::parse(descent::read_file(folder / "sine/summary.json"));
   const double steps = sine["steps"].get<double>(), seconds = sine["seconds"].get<double>();
   const double in_optimizer = sine["optimizer_seconds"].get<double>();
-  const std::string plane = plane_section(folder);
+  const std::string plane = plane_section(folder), races = races_section(folder);
   std::string commands = "build/release/bin/sine_regression --out out/sine\n";
   if (!plane.empty()) commands += "build/release/bin/loss_plane --out out/plane\n";
+  if (!races.empty())
+    commands += "build/release/bin/descent race --gallery --out out/gallery --force\n";
 
   const std::vector<std::pair<std::string, std::string>> contents{
       {"plane", plane},
+      {"races", races},
       {"samples", std::to_string(sine["samples"].get<int64_t>())},
-      {"optimizer", escaped(sine["optimizer"].get<std::string>())},
+      {"optimizer", descent::escaped_html(sine["optimizer"].get<std::string>())},
       {"options", options_text(sine["options"].get<std::string>())},
       {"loss", digits(sine["loss"].get<double>(), 3)},
       {"seconds", digits(seconds, 3)},
@@ -205,13 +212,7 @@ void write_page(const std::filesystem::path& layout, const std::filesystem::path
       {"pass", to_string(descent::current_pass())},
       {"torch", TORCH_VERSION},
   };
-  std::string page = descent::read_file(layout);
-  for (const auto& [name, text] : contents) {
-    const std::string place = "{{" + name + "}}";
-    const size_t at = page.find(place);
-    if (at == std::string::npos) throw std::runtime_error(layout.string() + " lacks " + place);
-    page.replace(at, place.size(), text);
-  }
+  const std::string page = descent::filled_html(descent::read_file(layout), contents);
   descent::write_atomically(folder / "index.html", page);
   std::cout << "open " << (folder / "index.html").string() << '\n';
 }

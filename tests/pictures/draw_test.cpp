@@ -1,101 +1,22 @@
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 #include <functional>
-#include <limits>
-#include <memory>
 
-#include <cairo.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <descent/base/atomic_file.h>
 #include <descent/pictures/color.h>
 #include <descent/pictures/draw.h>
-#include <descent/pictures/point.h>
+
+#include "pictures.h"
 
 namespace descent {
 namespace {
 
 namespace fs = std::filesystem;
-using pictures::Point;
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
-Grid table(Axis x, Axis y, const std::function<double(double, double)>& f) {
-  Grid grid{x, y};
-  for (int64_t i = 0; i < y.n; ++i)
-    for (int64_t j = 0; j < x.n; ++j) grid.values.push_back(f(x.at(j), y.at(i)));
-  return grid;
-}
-
-Grid bowl(double x0 = 0, double y0 = 0) {
-  return table({-1, 1, 21}, {-1, 1, 21},
-               [&](double x, double y) { return (x - x0) * (x - x0) + (y - y0) * (y - y0); });
-}
+using Pixel = pictures::Point;
 
 const PictureOptions kSmall{.width = 600, .height = 300};
-
-/// A PNG file taken apart again.
-struct Pixels {
-  static constexpr int kBelowLegend = 70;  // in pictures of kSmall
-  int width = 0, height = 0;
-  std::vector<uint32_t> rgb;
-
-  explicit Pixels(std::string_view png) {
-    const auto read = [](void* from, unsigned char* to, unsigned int n) {
-      auto& bytes = *static_cast<std::string_view*>(from);
-      if (bytes.size() < n) return CAIRO_STATUS_READ_ERROR;
-      std::memcpy(to, bytes.data(), n);
-      bytes.remove_prefix(n);
-      return CAIRO_STATUS_SUCCESS;
-    };
-    cairo_surface_t* surface = cairo_image_surface_create_from_png_stream(read, &png);
-    EXPECT_EQ(cairo_surface_status(surface), CAIRO_STATUS_SUCCESS);
-    width = cairo_image_surface_get_width(surface);
-    height = cairo_image_surface_get_height(surface);
-    for (int y = 0; y < height; ++y)
-      for (int x = 0; x < width; ++x) {
-        uint32_t pixel;
-        std::memcpy(&pixel,
-                    cairo_image_surface_get_data(surface) +
-                        y * cairo_image_surface_get_stride(surface) + 4 * x,
-                    4);
-        rgb.push_back(pixel & 0xffffff);
-      }
-    cairo_surface_destroy(surface);
-  }
-
-  uint32_t at(int x, int y) const { return rgb[static_cast<size_t>(y * width + x)]; }
-
-  /// The middle of the marker between columns `from` and `to`, below the legend, which has one,
-  /// too.
-  Point marker(int from, int to) const {
-    Point sum;
-    int n = 0;
-    for (int y = kBelowLegend; y < height; ++y)
-      for (int x = from; x < to; ++x)
-        if (at(x, y) == 0xff4b33) {
-          sum = sum + Point{x + 0.5, y + 0.5};
-          ++n;
-        }
-    EXPECT_GT(n, 10) << "no marker";
-    return sum * (1.0 / n);
-  }
-};
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "not refused";
-  return "";
-}
 
 TEST(Picture, HasTheSizeThatWasAskedFor) {
   const Pixels pixels(draw_png(bowl(), {.width = 640, .height = 360}));
@@ -115,8 +36,8 @@ TEST(Picture, MarksTheMinimumAtTheSamePlaceOfTheMapAsItsCoordinates) {
   options.hi = 5;
   const Pixels left(draw_png(bowl(-0.5, -0.5), options)), right(draw_png(bowl(0.5, -0.5), options));
   const Pixels up(draw_png(bowl(-0.5, 0.5), options)), middle(draw_png(bowl(0, 0), options));
-  const Point a = left.marker(300, 600), b = right.marker(300, 600);
-  const Point c = up.marker(300, 600), d = middle.marker(300, 600);
+  const Pixel a = left.marker(300, 600), b = right.marker(300, 600);
+  const Pixel c = up.marker(300, 600), d = middle.marker(300, 600);
   EXPECT_GT(b.x, a.x + 50);  // alpha to the right
   EXPECT_NEAR(b.y, a.y, 1);
   EXPECT_LT(c.y, a.y - 50);  // beta up
@@ -134,8 +55,8 @@ TEST(Picture, MarksTheMinimumOnTheSurface) {
   const Pixels left(draw_png(bowl(-0.5, -0.5), options));
   const Pixels right(draw_png(bowl(0.5, -0.5), options));
   const Pixels up(draw_png(bowl(-0.5, 0.5), options));
-  const Point a = left.marker(0, 300), b = right.marker(0, 300);
-  const Point c = up.marker(0, 300);
+  const Pixel a = left.marker(0, 300), b = right.marker(0, 300);
+  const Pixel c = up.marker(0, 300);
   EXPECT_GT(b.x, a.x + 30);
   EXPECT_NEAR(b.y, a.y, 1);
   EXPECT_LT(c.y, a.y - 30);
@@ -154,7 +75,7 @@ TEST(Picture, ColoursBothPanelsWhereTheirMarkersAre) {
   const Pixels pixels(draw_png(table({-1, 1, 21}, {-1, 1, 21}, slope), options));
   for (const auto& [from, to] : {std::pair{0, 300}, std::pair{300, 600}}) {
     const auto brightness_at = [&, from = from, to = to](double x, double y) {
-      const Point at = Pixels(draw_png(bowl(x, y), options)).marker(from, to);
+      const Pixel at = Pixels(draw_png(bowl(x, y), options)).marker(from, to);
       float sum = 0;  // of a block, because of contour lines
       for (int dy = -4; dy <= 4; ++dy)
         for (int dx = -4; dx <= 4; ++dx)
@@ -166,6 +87,22 @@ TEST(Picture, ColoursBothPanelsWhereTheirMarkersAre) {
     EXPECT_GT(brightness_at(0.5, -0.5), corner + 0.05f);
     EXPECT_LT(brightness_at(-0.5, 0.5), corner - 0.05f);
   }
+}
+
+TEST(Picture, MarksTheGivenMinimaThatLieOnIt) {
+  PictureOptions options = kSmall;
+  options.lo = 0;  // the same labels, so that the maps have the same place
+  options.hi = 5;
+  const Pixels found(draw_png(bowl(0.5, 0.5), options));
+  options.minima = {{0.5, 0.5}};
+  EXPECT_EQ(Pixels(draw_png(bowl(), options)).marker(300, 600).x, found.marker(300, 600).x);
+  const auto red = [&](const std::vector<descent::Point>& minima) {
+    options.minima = minima;
+    return Pixels(draw_png(bowl(), options)).count(0xff4b33, 300);
+  };
+  EXPECT_GT(red({{0.5, 0.5}, {-0.5, -0.5}}), red({{0.5, 0.5}}) + 20);
+  EXPECT_EQ(red({{0.5, 0.5}, {7, 7}}), red({{0.5, 0.5}}));
+  EXPECT_EQ(red({{7, 7}}), 0);
 }
 
 TEST(Picture, TurnsDescendingAxesAround) {
@@ -241,17 +178,6 @@ TEST(Picture, HoldsLongAndForeignTexts) {
                       .caption = std::string(200, 'a') + " \n " + std::string(99, 'b')}));
 }
 
-class PictureFile : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "descent-pictures-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  fs::path folder_;
-};
-
 TEST_F(PictureFile, IsWrittenWhole) {
   draw(bowl(), folder_ / "bowl.PNG", kSmall);
   EXPECT_EQ(read_file(folder_ / "bowl.PNG"), draw_png(bowl(), kSmall));
@@ -262,8 +188,8 @@ TEST_F(PictureFile, RefusalsNameTheValueAndWhatIsAllowedAndLeaveNoFile) {
     return refusal([&] { draw(grid, folder_ / "a.png", options); });
   };
   EXPECT_EQ(refusal([&] { draw(bowl(), "a.jpeg"); }),
-            "draw: a.jpeg: extension \".jpeg\", must be .png");
-  EXPECT_EQ(refused(bowl(), {.width = 0}), "draw: width = 0, must be in [200, 4096]");
+            "draw: a.jpeg: extension \".jpeg\", must be .png, .svg, .gif or .html");
+  EXPECT_EQ(refused(bowl(), {.width = 100}), "draw: width = 100, must be in [200, 4096]");
   EXPECT_EQ(refused(bowl(), {.height = -7}), "draw: height = -7, must be in [200, 4096]");
   EXPECT_EQ(refused(bowl(), {.width = 5000}), "draw: width = 5000, must be in [200, 4096]");
   EXPECT_EQ(refused(bowl(), {.azimuth_degrees = kNaN}),
@@ -273,6 +199,8 @@ TEST_F(PictureFile, RefusalsNameTheValueAndWhatIsAllowedAndLeaveNoFile) {
   EXPECT_NE(refused(bowl(), {.lo = 2, .hi = 1}).find("must be ascending"), std::string::npos);
   EXPECT_NE(refused(bowl(), {.hi = kInf}).find("hi = inf, must be finite or NaN"),
             std::string::npos);
+  EXPECT_NE(refused(bowl(), {.minima = {{kNaN, 0}}}).find("must be finite"), std::string::npos);
+  EXPECT_EQ(refused(bowl(), {.step = -2}), "draw: step = -2, must be -1 or more");
   EXPECT_EQ(refused(Grid{{0, 1, 0}, {0, 1, 2}}, {}), "draw: x axis: n = 0, must be >= 1");
   EXPECT_EQ(refused(Grid{{0, 1, 2}, {0, 1, 2}, {1, 2, 3}}, {}),
             "draw: values.size() = 3, must be y.n * x.n = 2 * 2");

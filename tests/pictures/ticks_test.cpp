@@ -66,6 +66,22 @@ TEST(Ticks, OfTheWholeRangeOfDoublesExist) {
               ElementsAre(kMinus + "1e308", "0", "1e308"));
 }
 
+TEST(PowerTicks, ArePowersOfTenOrTheirMultiplesWhereThereAreFew) {
+  EXPECT_THAT(labels(power_ticks(-2.2, 1.1, 5)),
+              ElementsAre("10\xe2\x81\xbb\xc2\xb2", "10\xe2\x81\xbb\xc2\xb9", "10\xe2\x81\xb0",
+                          "10\xc2\xb9"));
+  EXPECT_THAT(labels(power_ticks(0.2, 1.31, 5)), ElementsAre("2", "5", "10", "20"));
+  for (const Tick& tick : power_ticks(-300, 12, 6).ticks) EXPECT_EQ(tick.at, std::round(tick.at));
+  EXPECT_LE(power_ticks(-300, 12, 6).ticks.size(), 7u);
+}
+
+TEST(Losses, HaveFiveDecimalsAndAreClipped) {
+  EXPECT_EQ(loss_number(0.123456), "0.12346");
+  EXPECT_EQ(loss_number(-1e-9), "0.00000");
+  EXPECT_EQ(loss_number(1e30), "999.99999");
+  EXPECT_EQ(loss_number(-1e30), kMinus + "999.99999");
+}
+
 TEST(Numbers, HaveFourDigitsOrAsManyAsTheyShare) {
   EXPECT_EQ(short_number(-4.60517), kMinus + "4.605");
   EXPECT_EQ(short_number(1e-30), "1e" + kMinus + "30");

@@ -1,6 +1,6 @@
 """program.py README.md OUT.cpp: the README's C++ as one program.
 
-The first ```cpp block is a whole program; the lines of the second stand in a function after it, whose
+The first ```cpp block is a whole program; the lines of the others stand in a function after it, whose
 arguments are what they speak of.
 """
 
@@ -9,10 +9,12 @@ import sys
 
 readme, out = sys.argv[1:]
 with open(readme, encoding="ascii") as file:
-    program, lines = re.findall(r"```cpp\n(.*?)```", file.read(), re.DOTALL)[:2]
+    program, *blocks = re.findall(r"```cpp\n(.*?)```", file.read(), re.DOTALL)
+lines = "".join(blocks)
 with open(out, "w", encoding="ascii") as file:
     file.write(f"""#include <descent/landscape.h>
 #include <descent/pictures.h>
+#include <descent/surfaces.h>
 {program}
 void more(torch::nn::Sequential& net, torch::nn::Sequential& head, descent::AdamW& opt,
           const at::Tensor& x, const at::Tensor& y) {{

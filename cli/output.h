@@ -1,0 +1,28 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+namespace descent::cli {
+
+/// A folder of results that appears when all of them are there: files are made in a hidden folder
+/// beside it, and publish() moves them. Until then, and on any failure, the folder is as it was.
+class OutputFolder {
+ public:
+  /// Throws std::runtime_error if `folder` cannot be written, and std::invalid_argument if it is
+  /// no folder or holds something already and `replace` is false. With `replace`, files of the same
+  /// names are replaced and all others stay.
+  OutputFolder(std::filesystem::path folder, bool replace);
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+  /// Where a file of that name is to be made.
+  std::filesystem::path operator/(const std::string& name) const { return making_ / name; }
+  const std::filesystem::path& path() const { return folder_; }
+  void publish();
+
+ private:
+  std::filesystem::path folder_, making_;
+};
+
+}  // namespace descent::cli

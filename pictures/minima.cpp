@@ -1,0 +1,46 @@
+#include <cmath>
+
+#include <descent/pictures/minima.h>
+#include <descent/pictures/race.h>
+#include <descent/pictures/ticks.h>
+
+namespace descent::pictures {
+
+std::vector<Mark> minima_of(const Grid& grid, const std::vector<descent::Point>& given) {
+  if (given.empty()) {
+    const Grid::Minimum least = grid.minimum();
+    return {{least.x, least.y, least.value}};
+  }
+  std::vector<Mark> minima;
+  const auto nearest = [](const Axis& axis, double at) {
+    if (axis.n == 1) return int64_t{0};
+    return std::lround((at - axis.lo) / (axis.hi - axis.lo) * static_cast<double>(axis.n - 1));
+  };
+  for (const descent::Point& place : given)
+    if (inside({place, place}, grid.x, grid.y))
+      minima.push_back(
+          {place.x, place.y, grid.at(nearest(grid.y, place.y), nearest(grid.x, place.x))});
+  return minima;
+}
+
+std::string text_of(const std::vector<Mark>& minima, bool given, const Grid& grid,
+                    const ValueScale& scale) {
+  if (minima.empty()) return "";
+  const auto x = [&](const Mark& mark) { return coordinate(mark.x, grid.x.hi - grid.x.lo); };
+  const auto y = [&](const Mark& mark) { return coordinate(mark.y, grid.y.hi - grid.y.lo); };
+  if (minima.size() > 6) return std::to_string(minima.size()) + " minima";
+  if (minima.size() > 1) {
+    std::string text = "minima at";
+    for (const Mark& mark : minima)
+      text.append(" (").append(x(mark)).append(", ").append(y(mark)).append(")");
+    return text;
+  }
+  const Mark& mark = minima.front();
+  std::string text =
+      given ? "minimum" : "lowest value " + short_number(mark.value, scale.hi() - scale.lo());
+  if (grid.x.n > 1 || grid.y.n == 1) text += " at " + grid.x_name + " = " + x(mark);
+  if (grid.y.n > 1) text += (grid.x.n > 1 ? ", " : " at ") + grid.y_name + " = " + y(mark);
+  return text;
+}
+
+}  // namespace descent::pictures

@@ -1,0 +1,23 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include <descent/pictures/draw.h>
+#include <descent/pictures/value_scale.h>
+
+namespace descent::pictures {
+
+/// A minimum to be marked, with the value of the grid there.
+struct Mark {
+  double x, y, value;
+};
+
+/// The given minima that lie on the grid, whose axes must ascend; if none are given its smallest
+/// value.
+std::vector<Mark> minima_of(const Grid& grid, const std::vector<descent::Point>& given);
+
+/// "lowest value -4.605 at alpha = 0, beta = 0.1", or "minimum at ..." if the places were given.
+std::string text_of(const std::vector<Mark>& minima, bool given, const Grid& grid,
+                    const ValueScale& scale);
+
+}  // namespace descent::pictures

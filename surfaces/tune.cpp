@@ -1,0 +1,75 @@
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+#include <tuple>
+
+#include <descent/surfaces/tune.h>
+
+namespace descent {
+namespace {
+
+void check(const TuneOptions& options) {
+  const auto refuse = [](const std::string& what) { throw std::invalid_argument("tune: " + what); };
+  if (options.tries < 1) refuse("tries = " + std::to_string(options.tries) + ", must be >= 1");
+  if (!positive.holds(options.lo)) refuse(fields::out_of_range("lo", options.lo, positive.text));
+  if (!(options.lo < options.hi) || !std::isfinite(options.hi))
+    refuse(fields::out_of_range("hi", options.hi, "finite and > lo = " + to_text(options.lo)));
+}
+
+/// The same optimizer at another rate.
+Racer at_rate(RacerText text, double lr) {
+  std::erase_if(text.options, [](const auto& option) { return option.first == "lr"; });
+  text.options.insert(text.options.begin(), {"lr", lr});
+  return racer(text.name, text.options);
+}
+
+/// How good a way was: less is better.
+std::tuple<double, double> score(const Track& track) {
+  const auto& losses = track.smooth_losses;
+  if (track.diverged) return {kInfinity, kInfinity};
+  return {losses.back(),
+          std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size())};
+}
+
+/// A rate in [exp(low), exp(low + range)), to three digits.
+double drawn(std::mt19937_64& bits, double low, double range) {
+  const double uniform = static_cast<double>(bits() >> 11) * 0x1p-53;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2e", std::exp(low + uniform * range));
+  return std::strtod(text, nullptr);
+}
+
+}  // namespace
+
+TuneResult tune(const Surface& surface, std::string_view text, const TuneOptions& options) {
+  check(options);
+  const RacerText parsed = parse_racer(text);
+  std::mt19937_64 bits(options.seed);
+  const double low = std::log(options.lo), range = std::log(options.hi) - low;
+  TuneResult best;
+  std::tuple<double, double> best_score{kInfinity, kInfinity};
+  for (int64_t i = 0; i < options.tries; ++i) {
+    const double lr = drawn(bits, low, range);
+    Racer racer = at_rate(parsed, lr);
+    const Track track = race(surface, racer, options.race);
+    if (!(score(track) < best_score)) continue;
+    best_score = score(track);
+    best.racer = std::move(racer);
+    best.lr = lr;
+    best.loss = track.smooth_losses.back();
+  }
+  if (best.lr == 0)
+    throw std::runtime_error("tune: no lr in [" + to_text(options.lo) + ", " + to_text(options.hi) +
+                             "] leads " + std::string(text) + " to a finite loss on " +
+                             surface.name);
+  best.how = "of " + std::to_string(options.tries) + " log-uniform tries in [" +
+             to_text(options.lo) + ", " + to_text(options.hi) + "], seed " +
+             std::to_string(options.seed) + ", by the loss after " +
+             std::to_string(options.race.steps) + " steps";
+  return best;
+}
+
+}  // namespace descent

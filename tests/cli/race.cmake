@@ -1,0 +1,81 @@
+# What `descent race` writes, prints and refuses. DESCENT is the program, FOLDER is its own.
+include("${CMAKE_CURRENT_LIST_DIR}/descent.cmake")
+file(REMOVE_RECURSE "${FOLDER}")
+file(MAKE_DIRECTORY "${FOLDER}")
+
+function(race status stream expected)
+  descent(${status} ${stream} "${expected}" race ${ARGN})
+endfunction()
+
+# Nothing may be left of what was refused or stopped, hidden folders included.
+function(expect_empty folder)
+  file(GLOB left "${folder}/*" "${folder}/.*")
+  list(FILTER left EXCLUDE REGEX "/\\.\\.?$")
+  if(left)
+    message(FATAL_ERROR "left behind: ${left}")
+  endif()
+endfunction()
+
+set(refused "${FOLDER}/refused")
+file(MAKE_DIRECTORY "${refused}")
+set(out --out "${refused}/out")
+race(2 error "no surface is called rosenbrok, did you mean rosenbrock" --surface rosenbrok ${out})
+race(2 error "no optimizer is called lyon, did you mean lion" --optimizers lyon:lr=1 ${out})
+race(2 error "Lion: .*lrr.*did you mean lr" --optimizers lion:lrr=1 ${out})
+race(2 error "Lion: lr = -1, must be finite and >= 0" --optimizers lion:lr=-1 ${out})
+race(2 error "start = \\(11, 0\\), must be in \\[-10, 10\\] x \\[-10, 10\\]" --start 11,0 ${out})
+race(2 error "--start = 9, must be two numbers" --start 9 ${out})
+race(2 error "steps = 0, must be >= 1" --steps 0 ${out})
+race(2 error "Noise: scale = -1" --noise=-1 ${out})
+race(2 error "Rprop has no weight decay" --optimizers rprop --weight-decay 0.1 ${out})
+race(2 error "excludes" --gallery --surface f1 ${out})
+race(2 error "cannot be written" --out /proc/none/out)
+expect_empty("${refused}")
+
+# A file in the way, and a disk that is full after 32 KiB.
+file(WRITE "${FOLDER}/file" "")
+race(2 error "file is no folder" --out "${FOLDER}/file")
+find_program(bash bash)
+if(bash)
+  execute_process(COMMAND "${bash}" -c "ulimit -f 32; '${DESCENT}' race --out '${refused}/out'"
+                  RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+  if(NOT result EQUAL 2 OR NOT error MATCHES "^descent: [^\n]*\n$")
+    message(FATAL_ERROR "on a full disk: ${result}\n${out}${error}")
+  endif()
+  expect_empty("${refused}")
+  # Ctrl-C
+  execute_process(
+    COMMAND "${bash}" -c "timeout --preserve-status -s INT 1 '${DESCENT}' race --gallery --out '${refused}/out'"
+    RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+  if(NOT result EQUAL 130 OR NOT error STREQUAL "descent: interrupted, nothing was written\n")
+    message(FATAL_ERROR "after an interrupt: ${result}\n${out}${error}")
+  endif()
+  expect_empty("${refused}")
+endif()
+
+# A race is written whole, the same bytes each time, and kept unless asked.
+set(arguments --surface f1 --optimizers "sgd:lr=10,sgd:lr=50,momentum=0.9,lion:lr=1" --steps 30)
+race(0 out "optimizer +last loss +least loss.*lr=50.*diverged at step.*open .*race.html"
+     ${arguments} --out "${FOLDER}/first")
+race(0 out "open" ${arguments} --out "${FOLDER}/second")
+set(files losses.png losses_log.png race.gif race.html race.png race.svg tracks.csv tracks.json)
+foreach(file IN LISTS files)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -E compare_files "${FOLDER}/first/${file}"
+                  "${FOLDER}/second/${file}" RESULT_VARIABLE different)
+  if(different)
+    message(FATAL_ERROR "${file}: not the same bytes on each run")
+  endif()
+endforeach()
+file(GLOB written RELATIVE "${FOLDER}/first" "${FOLDER}/first/*")
+if(NOT written STREQUAL files)
+  message(FATAL_ERROR "written: ${written}")
+endif()
+file(WRITE "${FOLDER}/first/mine.txt" "mine")
+race(2 error "holds files already, which --force would replace" --out "${FOLDER}/first")
+race(0 out "open" --steps 5 --out "${FOLDER}/first" --force)
+file(READ "${FOLDER}/first/mine.txt" mine)
+file(READ "${FOLDER}/first/tracks.csv" tracks)
+if(NOT mine STREQUAL "mine" OR NOT tracks MATCHES "FTRL,5,")
+  message(FATAL_ERROR "--force did not replace its own files and keep the others")
+endif()
+race(0 out "Rates: SGD [0-9.e+-]+" --surface booth --optimizers sgd --tune --out "${FOLDER}/tuned")

@@ -12,8 +12,8 @@
 #include <descent/base/atomic_file.h>
 #include <descent/base/nearest.h>
 #include <descent/optim/engine/incoming.h>
-#include <descent/optim/engine/pickle.h>
 #include <descent/optim/engine/python.h>
+#include <descent/pickle/pickle.h>
 
 namespace descent {
 namespace {

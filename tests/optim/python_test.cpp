@@ -7,7 +7,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
-#include <descent/optim/engine/pickle.h>
+#include <descent/pickle/pickle.h>
 
 #include "checks.h"
 

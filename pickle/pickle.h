@@ -2,7 +2,7 @@
 // Files of Python's torch.save: a zip archive that holds one pickle and a record for each storage.
 // Reads and writes data, never code: a pickle is a program for a small stack machine, of which only
 // the part that builds numbers, texts, lists, dictionaries and tensors is understood; whatever else
-// a file names is refused by its name. Private to the engine.
+// a file names is refused by its name.
 #include <cstdint>
 #include <filesystem>
 #include <iosfwd>

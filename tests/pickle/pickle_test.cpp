@@ -8,7 +8,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
-#include <descent/optim/engine/pickle.h>
+#include <descent/pickle/pickle.h>
 
 namespace {
 

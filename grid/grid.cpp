@@ -9,6 +9,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/grid/formats.h>
 #include <descent/grid/grid.h>
+#include <descent/grid/mesh.h>
 
 namespace descent {
 namespace {
@@ -22,19 +23,33 @@ std::string text(double number) {
 struct Format {
   std::string_view extension;
   std::string (*to)(const Grid&);
-  Grid (*from)(std::string_view);
+  Grid (*from)(std::string_view);  ///< null: only written
 };
+
+template <std::string (*to)(const formats::Mesh&)>
+std::string mesh_to(const Grid& grid) {
+  return to(formats::mesh_of(grid));
+}
 
 constexpr std::array kFormats = {Format{".npy", formats::to_npy, formats::from_npy},
                                  Format{".csv", formats::to_csv, formats::from_csv},
-                                 Format{".json", formats::to_json, formats::from_json}};
+                                 Format{".json", formats::to_json, formats::from_json},
+                                 Format{".vtp", mesh_to<formats::to_vtp>, nullptr},
+                                 Format{".vtk", mesh_to<formats::to_vtk>, nullptr},
+                                 Format{".obj", mesh_to<formats::to_obj>, nullptr},
+                                 Format{".stl", mesh_to<formats::to_stl>, nullptr}};
 
-const Format& format_of(const std::filesystem::path& path) {
+const Format& format_of(const std::filesystem::path& path, bool to_read) {
   const std::string extension = formats::extension_of(path);
-  for (const Format& format : kFormats)
+  std::string names;
+  for (const Format& format : kFormats) {
+    if (to_read && format.from == nullptr) continue;
     if (format.extension == extension) return format;
+    names.append(names.empty() ? "" : ", ").append(format.extension);
+  }
   throw std::invalid_argument(path.string() + ": extension \"" + path.extension().string() +
-                              "\" of a grid file, must be .npy, .csv or .json");
+                              "\" of a grid file" + (to_read ? " to read" : "") +
+                              ", must be one of " + names);
 }
 
 }  // namespace
@@ -87,13 +102,13 @@ Grid::Minimum Grid::minimum() const {
 }
 
 void Grid::save(const std::filesystem::path& path) const {
-  const Format& format = format_of(path);
+  const Format& format = format_of(path, false);
   check(*this, "save " + path.string());
   write_atomically(path, format.to(*this));
 }
 
 Grid Grid::load(const std::filesystem::path& path) {
-  const Format& format = format_of(path);
+  const Format& format = format_of(path, true);
   const std::string bytes = read_file(path);
   try {
     Grid grid = format.from(bytes);

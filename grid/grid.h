@@ -57,9 +57,14 @@ struct Grid {
   ///   .csv   a line of the three names, then one line a point, "x,y,value", with the shortest
   ///          digits that read back exactly; notes are not kept, nor is `hi` of an axis with n = 1
   ///   .json  everything, laid out as grid/json.cpp says
+  ///   .vtp   for ParaView and VTK: a surface through the points (x, y, value), each with its value
+  ///          under value_name; a curve if there is one row or column. Values that are not finite
+  ///          are holes. Notes are not kept.
+  ///   .vtk   the same in VTK's legacy format
+  ///   .obj, .stl   the same surface for other programs, without names
   /// The file is complete or absent. std::invalid_argument: another extension, axes or values that
   /// check(Grid) refuses, a .csv of an axis with coinciding coordinates, names that are not UTF-8
-  /// (.json). std::runtime_error: the file cannot be written.
+  /// (.json, .vtp), a .stl without a cell. std::runtime_error: the file cannot be written.
   void save(const std::filesystem::path& path) const;
 
   /// Reads what save() wrote as .json or .csv, or any two-dimensional float64 or float32 .npy

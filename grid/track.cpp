@@ -5,6 +5,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/grid/formats.h>
 #include <descent/grid/json_text.h>
+#include <descent/grid/mesh.h>
 #include <descent/grid/track.h>
 
 // {
@@ -72,6 +73,23 @@ std::string to_json(std::span<const Track> tracks) {
     text += '}';
   }
   return text + "\n  ]\n}\n";
+}
+
+std::string to_vtp(std::span<const Track> tracks) {
+  formats::Mesh mesh{.point_columns = {{"loss", {}}, {"step", {}}}};
+  for (const Track& track : tracks) {
+    std::vector<size_t> line;
+    for (size_t k = 0; k < track.drawable(); ++k) {
+      line.push_back(mesh.points.size());
+      mesh.points.push_back({track.x[k], track.y[k], track.losses[k]});
+      mesh.point_columns[0].second.push_back(track.losses[k]);
+      mesh.point_columns[1].second.push_back(static_cast<double>(k));
+    }
+    if (line.size() < 2) continue;
+    mesh.lines.push_back(std::move(line));
+    mesh.line_labels.push_back(track.label);
+  }
+  return formats::to_vtp(mesh);
 }
 
 std::vector<Track> from_json(std::string_view bytes) {
@@ -142,11 +160,15 @@ void check(const Track& track, const std::string& what) {
 
 void save(std::span<const Track> tracks, const std::filesystem::path& path) {
   const std::string extension = formats::extension_of(path);
-  if (extension != ".csv" && extension != ".json")
+  const auto to = extension == ".csv"    ? to_csv
+                  : extension == ".json" ? to_json
+                  : extension == ".vtp"  ? to_vtp
+                                         : nullptr;
+  if (to == nullptr)
     throw std::invalid_argument(path.string() + ": extension \"" + path.extension().string() +
-                                "\" of a file of tracks, must be .csv or .json");
+                                "\" of a file of tracks, must be .csv, .json or .vtp");
   for (const Track& track : tracks) check(track, "save " + path.string() + ": " + track.label);
-  write_atomically(path, extension == ".csv" ? to_csv(tracks) : to_json(tracks));
+  write_atomically(path, to(tracks));
 }
 
 std::vector<Track> load_tracks(const std::filesystem::path& path) {

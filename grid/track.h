@@ -35,6 +35,8 @@ void check(const Track& track, const std::string& what);
 ///   .csv   "label,step,x,y,loss,smooth_loss,gradient_norm", one line a point with the shortest
 ///          digits that read back exactly; the norm of the last point is empty
 ///   .json  everything, laid out as grid/track.cpp says
+///   .vtp   for ParaView and VTK: a line a track through the points (x, y, loss), each with "loss"
+///          and "step", up to the first that is not finite
 /// The file is complete or absent. std::invalid_argument: another extension, a track that check()
 /// refuses, texts that are not UTF-8. std::runtime_error: the file cannot be written.
 void save(std::span<const Track> tracks, const std::filesystem::path& path);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include <descent/base/atomic_file.h>
 #include <descent/pictures/draw.h>
 #include <descent/pictures/field.h>
 #include <descent/pictures/page.h>
@@ -38,7 +39,9 @@ void check(const PictureOptions& options) {
 /// A picture of a grid, ready to be drawn.
 class GridPicture {
  public:
-  GridPicture(const Grid& grid, std::span<const Track> tracks, const PictureOptions& options)
+  /// `turning`: a frame of a turn around the vertical axis.
+  GridPicture(const Grid& grid, std::span<const Track> tracks, const PictureOptions& options,
+              bool turning = false)
       : grid_(pictures::ascending(grid)), plot_(plot_of(grid_, tracks, options)) {
     const int64_t last = pictures::steps_of(plot_.racers);
     step_ = options.step < 0 ? last : std::min(options.step, last);
@@ -71,14 +74,15 @@ class GridPicture {
       surface.top += 2 * font;
       beside = {surface.right + font, surface.top, room.right, surface.bottom};
     }
-    parts_.push_back(
-        pictures::surface_part(surface, plot_, options.azimuth_degrees, options.elevation_degrees));
+    parts_.push_back(pictures::surface_part(surface, plot_, options.azimuth_degrees,
+                                            options.elevation_degrees, turning));
     parts_.push_back(map ? pictures::map_part(beside, plot_)
                          : pictures::scale_part(room, beside, plot_));
   }
   GridPicture(const GridPicture&) = delete;  // its parts refer to it
   GridPicture& operator=(const GridPicture&) = delete;
 
+  pictures::Image image() const { return pictures::image_of(sheet_, parts_, step_); }
   std::string png() const { return pictures::png_of(sheet_, parts_, step_); }
   void write(const std::filesystem::path& path, Format format,
              const pictures::OnFrame& on_frame) const {
@@ -109,7 +113,7 @@ class GridPicture {
         std::min(map && !stacked ? width / 2 : width, stacked ? height / 2 : height);
     const ValueScale scale(grid.values, options.lo, options.hi);
     const Ticks ticks = nice_ticks(scale.lo(), scale.hi(), 7);
-    const auto minima = pictures::minima_of(grid, options.minima);
+    const auto minima = pictures::minima_of(grid, options);
     return {grid,
             scale,
             ticks,
@@ -126,6 +130,19 @@ class GridPicture {
   Parts parts_;
   int64_t step_;
 };
+
+/// A surface that turns once around, as a .gif; "" if on_frame stops it.
+std::string turn_of(const Grid& grid, std::span<const Track> tracks,
+                    const PictureOptions& options) {
+  const auto frame = [&](int64_t k) {
+    PictureOptions here = options;
+    here.azimuth_degrees += static_cast<double>(k) * 360 / pictures::kTurnFrames;
+    return GridPicture(grid, tracks, here, /*turning=*/true).image();
+  };
+  const std::array sides = {frame(0), frame(pictures::kTurnFrames / 2)};
+  constexpr int kDelay = 10;  // hundredths of a second
+  return pictures::gif_of(pictures::kTurnFrames, frame, sides, kDelay, kDelay, options.on_frame);
+}
 
 PictureOptions checked(const Grid& grid, std::span<const Track> tracks, PictureOptions options,
                        Format format) {
@@ -169,6 +186,13 @@ void draw(const Grid& grid, std::span<const Track> tracks, const std::filesystem
                       .tracks = {tracks.begin(), tracks.end()},
                       .picture = options};
     draw_page({&panel, 1}, path, {.title = options.title});
+    return;
+  }
+  const bool race = std::any_of(tracks.begin(), tracks.end(),
+                                [](const Track& track) { return track.x.size() > 1; });
+  if (format == Format::kGif && !race && grid.x.n > 1 && grid.y.n > 1) {
+    const std::string turn = turn_of(grid, tracks, complete);
+    if (!turn.empty()) write_atomically(path, turn);
     return;
   }
   GridPicture(grid, tracks, complete).write(path, format, options.on_frame);

@@ -25,6 +25,7 @@ struct PictureOptions {
   double lo = std::numeric_limits<double>::quiet_NaN();
   double hi = std::numeric_limits<double>::quiet_NaN();
   std::vector<Point> minima{};  ///< known ones, marked with stars; empty: the grid's smallest value
+  bool mark_minima = true;      ///< false: no stars, for values of which no one wants the smallest
   int64_t step = -1;            ///< the race up to this step; -1: all of it
   /// Called in the caller's thread after each drawn frame of a .gif with the number of frames that
   /// are done and that there will be; false stops, draw() returns and leaves everything as it was.
@@ -46,7 +47,7 @@ struct PictureOptions {
 ///   .png    pixels
 ///   .svg    lines and text as vectors, the shaded surface as an image
 ///   .gif    the race step by step (of more than 200 steps every second, third, ...), its end for
-///           two seconds, then again; at most 256 colours
+///           two seconds, then again; without a race the surface, turning; at most 256 colours
 ///   .html   an interactive page, see page.h; width, height and contour_map are not used
 /// Throws std::invalid_argument for another extension, a grid that check() refuses or without a
 /// finite value, and options out of range, and std::runtime_error if the file cannot be written.

@@ -6,8 +6,9 @@
 
 namespace descent::pictures {
 
-std::vector<Mark> minima_of(const Grid& grid, const std::vector<descent::Point>& given) {
-  if (given.empty()) {
+std::vector<Mark> minima_of(const Grid& grid, const PictureOptions& options) {
+  if (!options.mark_minima) return {};
+  if (options.minima.empty()) {
     const Grid::Minimum least = grid.minimum();
     return {{least.x, least.y, least.value}};
   }
@@ -16,7 +17,7 @@ std::vector<Mark> minima_of(const Grid& grid, const std::vector<descent::Point>&
     if (axis.n == 1) return int64_t{0};
     return std::lround((at - axis.lo) / (axis.hi - axis.lo) * static_cast<double>(axis.n - 1));
   };
-  for (const descent::Point& place : given)
+  for (const descent::Point& place : options.minima)
     if (inside({place, place}, grid.x, grid.y))
       minima.push_back(
           {place.x, place.y, grid.at(nearest(grid.y, place.y), nearest(grid.x, place.x))});

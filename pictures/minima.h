@@ -12,9 +12,9 @@ struct Mark {
   double x, y, value;
 };
 
-/// The given minima that lie on the grid, whose axes must ascend; if none are given its smallest
-/// value.
-std::vector<Mark> minima_of(const Grid& grid, const std::vector<descent::Point>& given);
+/// What is to be marked: the given minima that lie on the grid, whose axes must ascend; if none are
+/// given its smallest value; nothing where that is not wanted.
+std::vector<Mark> minima_of(const Grid& grid, const PictureOptions& options);
 
 /// "lowest value -4.605 at alpha = 0, beta = 0.1", or "minimum at ..." if the places were given.
 std::string text_of(const std::vector<Mark>& minima, bool given, const Grid& grid,

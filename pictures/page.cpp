@@ -164,7 +164,7 @@ std::string panel_json(const Panel& panel) {
                  {"azimuth", number_or_null(picture.azimuth_degrees)},
                  {"elevation", number_or_null(picture.elevation_degrees)},
                  {"log", boolean(panel.log)},
-                 {"marks", list(pictures::minima_of(grid, picture.minima), to_json)},
+                 {"marks", list(pictures::minima_of(grid, picture), to_json)},
                  {"tracks", list(panel.tracks, track_json)},
                  {"picture", "\"data:image/png;base64," + base64(png) + "\""}});
 }

@@ -40,9 +40,11 @@ struct Plot {
 };
 
 /// The grid as a lit surface, its contour map on the floor below, a box with three axes, trails.
-/// What the surface hides of minima and trails shines through.
+/// What the surface hides of minima and trails shines through. `turning`: at a size and a place that
+/// are the same from all sides, which come kTurnFrames to a turn.
 std::unique_ptr<Part> surface_part(const Rect& room, const Plot& plot, double azimuth_degrees,
-                                   double elevation_degrees);
+                                   double elevation_degrees, bool turning = false);
+constexpr int kTurnFrames = 36;
 
 /// The grid from above: colours, contour lines with numbers, the minima, a legend above and the
 /// colour bar to the right.

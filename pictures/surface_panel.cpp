@@ -53,21 +53,30 @@ class Box {
     y_ticks_ = nice_ticks(grid.y.lo, grid.y.hi, 6);
   }
 
-  /// Makes everything as large as the room allows.
-  void fit(const Rect& room) {
+  /// The largest scale at which it fits into the room, labels included; `centred`: also if the
+  /// middle of the box is that of the room.
+  double scale_for(const Rect& room, bool centred) {
     double scale = std::min(room.width(), room.height()) / 4;
     for (int round = 0; round < 4; ++round) {
       camera_.place(scale, {0, 0});
       lay_out();
       const Rect all = extent(), box = corners_extent();
-      const double labels_x = all.width() - box.width(), labels_y = all.height() - box.height();
+      const double left = box.left - all.left, right = all.right - box.right,
+                   above = box.top - all.top, below = all.bottom - box.bottom;
+      const double labels_x = centred ? 2 * std::max(left, right) : left + right,
+                   labels_y = centred ? 2 * std::max(above, below) : above + below;
       const double by = std::min((room.width() - labels_x) / box.width(),
                                  (room.height() - labels_y) / box.height());
       scale *= std::max(by, 0.1);
     }
+    return scale;
+  }
+
+  /// Puts everything, or the box alone, into the middle of the room.
+  void place(const Rect& room, double scale, bool centred) {
     camera_.place(scale, {0, 0});
     lay_out();
-    const Rect all = extent();
+    const Rect all = centred ? corners_extent() : extent();
     camera_.place(scale, {std::round((room.left + room.right - all.left - all.right) / 2),
                           std::round((room.top + room.bottom - all.top - all.bottom) / 2)});
     lay_out();
@@ -381,7 +390,8 @@ void mark(Raster& raster, const Camera& camera, Vec3 place, double font) {
 
 class SurfacePart : public Part {
  public:
-  SurfacePart(const Rect& room, const Plot& plot, double azimuth_degrees, double elevation_degrees)
+  SurfacePart(const Rect& room, const Plot& plot, double azimuth_degrees, double elevation_degrees,
+              bool turning)
       : plot_(plot),
         box_(plot, Camera(azimuth_degrees, elevation_degrees)),
         left_(static_cast<int>(std::floor(room.left))),
@@ -390,7 +400,12 @@ class SurfacePart : public Part {
                 kSamples * (static_cast<int>(std::ceil(room.bottom)) - top_)),
         field_(field_of(plot.grid, plot.scale, 1000)),
         camera_(box_.camera()) {
-    box_.fit(room);
+    double scale = box_.scale_for(room, turning);
+    for (int k = 1; turning && k < kTurnFrames; ++k) {
+      Box side(plot, Camera(azimuth_degrees + k * 360.0 / kTurnFrames, elevation_degrees));
+      scale = std::min(scale, side.scale_for(room, turning));
+    }
+    box_.place(room, scale, turning);
     camera_ = box_.camera();
     const Point origin = camera_.project({0, 0, 0});
     camera_.place(camera_.scale(), {origin.x - left_, origin.y - top_});
@@ -537,8 +552,8 @@ class SurfacePart : public Part {
 }  // namespace
 
 std::unique_ptr<Part> surface_part(const Rect& room, const Plot& plot, double azimuth_degrees,
-                                   double elevation_degrees) {
-  return std::make_unique<SurfacePart>(room, plot, azimuth_degrees, elevation_degrees);
+                                   double elevation_degrees, bool turning) {
+  return std::make_unique<SurfacePart>(room, plot, azimuth_degrees, elevation_degrees, turning);
 }
 
 }  // namespace descent::pictures

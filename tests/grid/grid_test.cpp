@@ -373,8 +373,9 @@ TEST_F(GridFile, SaveRefusesWhatLoadCouldNotRead) {
     EXPECT_FALSE(fs::exists(file(name)));
     return why;
   };
-  EXPECT_NE(refused(good, "g.txt").find("extension \".txt\" of a grid file, must be .npy, .csv or"),
-            std::string::npos);
+  EXPECT_NE(
+      refused(good, "g.txt").find("extension \".txt\" of a grid file, must be one of .npy, .csv"),
+      std::string::npos);
   Grid wrong = good;
   wrong.values.push_back(3);
   EXPECT_NE(refused(wrong, "g.npy").find("values.size() = 3, must be y.n * x.n = 1 * 2"),

@@ -94,6 +94,30 @@ TEST_F(TrackFile, IsOneLineAPointAsCsv) {
             "\xce\xb1,1,inf,-inf,nan,nan,\n");
 }
 
+TEST_F(TrackFile, IsALineUpToWhatIsNotFiniteAsVtp) {
+  auto tracks = two_tracks();
+  tracks[0].label = "A & b";
+  tracks[1] = tracks[0];  // of three points, the last one too far away to be drawn
+  tracks[1].x[2] = kInf;
+  tracks.push_back(two_tracks()[1]);  // a single point that can be drawn: no line
+  save(tracks, folder_ / "tracks.vtp");
+  const std::string text = read_file(folder_ / "tracks.vtp");
+  const auto array = [&](const std::string& name) {
+    const size_t at = text.find("Name=\"" + name + "\""), from = text.find('\n', at) + 1;
+    return text.substr(from, text.find("<", from) - from);
+  };
+  EXPECT_THAT(text, HasSubstr("NumberOfPoints=\"6\" NumberOfLines=\"2\" NumberOfPolys=\"0\""));
+  EXPECT_EQ(array("loss"), "4 0.1 -2.5 4 0.1 3\n");
+  EXPECT_EQ(array("step"), "0 1 2 0 1 0\n");
+  EXPECT_EQ(array("label"), "65 32 38 32 98 0\n65 32 38 32 98 0\n");
+  EXPECT_EQ(array("Points"),
+            "0.3333333333333333 1e+300 4\n-0 2 0.1\n5e-324 3 -2.5\n"
+            "0.3333333333333333 1e+300 4\n-0 2 0.1\n1 1 3\n");
+  EXPECT_EQ(array("connectivity"), "0 1 2\n3 4\n");
+  EXPECT_EQ(array("offsets"), "3 5\n");
+  EXPECT_THAT(what([&] { load_tracks(folder_ / "tracks.vtp"); }), HasSubstr("must be .json"));
+}
+
 TEST_F(TrackFile, IsRefusedWhenDamaged) {
   const fs::path file = folder_ / "tracks.json";
   const auto refusal = [&](const std::string& bytes) {
@@ -120,7 +144,7 @@ TEST_F(TrackFile, IsRefusedAndNotWrittenWhenWrong) {
   auto tracks = two_tracks();
   const fs::path csv = folder_ / "tracks.csv";
   EXPECT_THAT(what([&] { save(tracks, folder_ / "tracks.npy"); }),
-              HasSubstr("extension \".npy\" of a file of tracks, must be .csv or .json"));
+              HasSubstr("extension \".npy\" of a file of tracks, must be .csv, .json or .vtp"));
   EXPECT_THAT(what([&] { load_tracks(csv); }), HasSubstr("must be .json"));
   tracks[1].y.pop_back();
   EXPECT_THAT(what([&] { save(tracks, csv); }), HasSubstr("y.size() = 1, must be 2"));

@@ -184,8 +184,50 @@ TEST_F(RaceFile, GifOfALongRaceHasFewFrames) {
   EXPECT_EQ(GifFile(read_file(folder_ / "a.gif")).frames.size(), 151u);  // every third step
 }
 
-TEST_F(RaceFile, GifOfAGridIsOneFrame) {
-  draw(bowl(), folder_ / "a.gif", {.width = 200, .height = 200});
+TEST_F(RaceFile, GifOfAGridIsATurn) {
+  const Grid grid = bowl(0.3, 0.1);
+  PictureOptions options{.width = 400, .height = 240};
+  draw(grid, folder_ / "a.gif", options);
+  const std::string bytes = read_file(folder_ / "a.gif");
+  const GifFile gif(bytes);
+  ASSERT_EQ(gif.frames.size(), 36u);
+  for (size_t k = 1; k < 36; ++k) EXPECT_NE(gif.frames[k], gif.frames[k - 1]) << k;
+  EXPECT_EQ(std::count(gif.delays.begin(), gif.delays.end(), gif.delays[0]), 36);
+  // A place where nothing but a ball is: no race.
+  draw(grid, std::array{track("here", {{0.5, 0.5}}, [](double, double) { return 0.2; })},
+       folder_ / "b.gif", options);
+  EXPECT_EQ(GifFile(read_file(folder_ / "b.gif")).frames.size(), 36u);
+  options.on_frame = [](int64_t done, int64_t all) { return done < 3 && all == 36; };
+  write_atomically(folder_ / "a.gif", "old");
+  draw(grid, folder_ / "a.gif", options);
+  EXPECT_EQ(read_file(folder_ / "a.gif"), "old");
+}
+
+TEST_F(RaceFile, ATurnKeepsItsSizeAndItsPlace) {
+  draw(bowl(), folder_ / "a.gif", {.width = 300, .height = 300, .contour_map = false});
+  const GifFile gif(read_file(folder_ / "a.gif"));
+  // The star of the bowl's minimum stands on the axis of the turn.
+  const auto star = [&](const std::vector<uint32_t>& frame) {
+    pictures::Point sum;
+    int n = 0;
+    for (int y = 60; y < 300; ++y)
+      for (int x = 0; x < 300; ++x)
+        if (frame[static_cast<size_t>(y * 300 + x)] == 0xff4b33) {
+          sum = sum + pictures::Point{static_cast<double>(x), static_cast<double>(y)};
+          ++n;
+        }
+    EXPECT_GT(n, 5);
+    return sum * (1.0 / n);
+  };
+  const pictures::Point first = star(gif.frames[0]);
+  for (const auto& frame : gif.frames) {
+    EXPECT_NEAR(star(frame).x, first.x, 1.5);
+    EXPECT_NEAR(star(frame).y, first.y, 1.5);
+  }
+}
+
+TEST_F(RaceFile, GifOfACurveIsOneFrame) {
+  draw(Grid{{0, 1, 3}, {0, 0, 1}, {1, 0, 2}}, folder_ / "a.gif", {.width = 200, .height = 200});
   EXPECT_EQ(GifFile(read_file(folder_ / "a.gif")).frames.size(), 1u);
 }
 

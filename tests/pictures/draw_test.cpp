@@ -103,6 +103,9 @@ TEST(Picture, MarksTheGivenMinimaThatLieOnIt) {
   EXPECT_GT(red({{0.5, 0.5}, {-0.5, -0.5}}), red({{0.5, 0.5}}) + 20);
   EXPECT_EQ(red({{0.5, 0.5}, {7, 7}}), red({{0.5, 0.5}}));
   EXPECT_EQ(red({{7, 7}}), 0);
+  options.mark_minima = false;
+  EXPECT_EQ(red({}), 0);
+  EXPECT_EQ(red({{0.5, 0.5}}), 0);
 }
 
 TEST(Picture, TurnsDescendingAxesAround) {

@@ -9,6 +9,7 @@
 #include "surfaces.h"
 #ifdef HAS_PICTURES
 #include "gallery.h"
+#include "landscape.h"
 #include "progress.h"
 #include "race.h"
 #endif
@@ -35,6 +36,17 @@ void add_surfaces(CLI::App& app) {
   command->add_option("name", name, "only this one");
   command->callback([] { descent::cli::list_surfaces(std::cout, name); });
 }
+
+#ifndef HAS_PICTURES
+void needs_pictures(CLI::App* command) {
+  command->allow_extras();
+  command->callback([] {
+    throw std::runtime_error(
+        "this program was built without pictures, which it needs for that: install "
+        "cairo (Debian: libcairo2-dev) and build it again");
+  });
+}
+#endif
 
 void add_race(CLI::App& app) {
   auto* const command =
@@ -69,12 +81,59 @@ void add_race(CLI::App& app) {
       descent::cli::run_race(race, std::cout);
   });
 #else
-  command->allow_extras();
+  needs_pictures(command);
+#endif
+}
+
+void add_landscape(CLI::App& app) {
+  auto* const command = app.add_subcommand(
+      "landscape", "draws the loss of a TorchScript network over a plane through its weights");
+#ifdef HAS_PICTURES
+  static descent::cli::LandscapeSettings settings;
+  command->add_option("--model", settings.model, "TorchScript file")->required();
+  command
+      ->add_option("--data", settings.data,
+                   "file of torch.save: {\"input\": x, \"target\": y}, (x, y) or a list of these")
+      ->required();
+  command->add_option("--loss", settings.loss, "mse, cross_entropy or nll")->required();
+  command
+      ->add_option("--metrics", settings.metrics, "what is measured beside the loss: accuracy, ...")
+      ->delimiter(',');
+  command
+      ->add_option("--plane", settings.plane,
+                   "random, filter (random, filter-normalised), hessian, pca:FOLDER (of weights "
+                   "saved in training), line:OTHER.pt, between:B.pt,C.pt")
+      ->capture_default_str();
+  command->add_option("--norm", settings.norm,
+                      "of a random plane: none, filter, layer, weight, dfilter, dlayer");
+  command->add_option("--seed", settings.seed, "of what is drawn at random (default: 0)");
+  command->add_option("--axes", settings.axes,
+                      "from:to:points for both axes or for each, -1:1:51,-2:2:31; else what suits "
+                      "the plane");
+  auto* const log = command->add_flag("--log", settings.log, "heights and colours are logarithms");
+  command->add_flag("--linear", settings.linear, "they never are (default: if they spread far)")
+      ->excludes(log);
+  command
+      ->add_option("--batch-norm", settings.batch_norm,
+                   "by which statistics: keep, interpolate, recompute or batch")
+      ->capture_default_str();
+  command->add_option("--path", settings.path, "auto, loop, batched or fused")
+      ->capture_default_str();
+  command->add_option("--threads", settings.threads, "0: as many as LibTorch uses")
+      ->capture_default_str();
+  command->add_option("--memory", settings.memory, "for the networks in work")
+      ->capture_default_str();
+  command->add_flag("--curvature", settings.curvature,
+                    "also eigenvalues, trace and spectrum of the Hessian");
+  command->add_flag("--resume", settings.resume, "goes on with what an interrupted run computed");
+  command->add_option("--out", settings.out, "folder")->default_val("out/landscape");
+  command->add_flag("--force", settings.force, "replaces files of the same names in the folder");
   command->callback([] {
-    throw std::runtime_error(
-        "this program was built without pictures, which races need: install "
-        "cairo (Debian: libcairo2-dev) and build it again");
+    descent::cli::catch_interrupts();
+    descent::cli::run_landscape(settings, std::cout);
   });
+#else
+  needs_pictures(command);
 #endif
 }
 
@@ -94,6 +153,7 @@ int main(int argc, char** argv) {
   add_optimizers(app);
   add_surfaces(app);
   add_race(app);
+  add_landscape(app);
   try {
     app.parse(argc, argv);
     return 0;

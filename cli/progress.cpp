@@ -1,6 +1,8 @@
 #include "progress.h"
 
 #include <csignal>
+#include <cstdint>
+#include <cstdio>
 #include <iostream>
 
 #include <signal.h>  // sigaction
@@ -25,7 +27,7 @@ void catch_interrupts() {
 bool interrupted() { return stopped != 0; }
 
 Progress::Progress(size_t all)
-    : all_(all), terminal_(isatty(STDERR_FILENO) != 0), start_(std::chrono::steady_clock::now()) {}
+    : all_(all), terminal_(isatty(STDERR_FILENO) != 0), start_(Clock::now()) {}
 
 Progress::~Progress() {
   if (terminal_) std::cerr << "\r\033[K" << std::flush;
@@ -35,14 +37,35 @@ void Progress::step(const std::string& what) {
   if (interrupted()) throw Interrupted();
   const std::lock_guard lock(mutex_);
   ++done_;
+  show(static_cast<double>(done_) / static_cast<double>(all_), 0, start_,
+       std::to_string(done_) + "/" + std::to_string(all_), what);
+}
+
+void Progress::reach(double fraction, const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  const Clock::time_point now = Clock::now();
+  if (first_ < 0) {
+    first_ = fraction;
+    first_at_ = now;
+  }
+  if (fraction < 1 && now - shown_ < std::chrono::milliseconds(100)) return;
+  shown_ = now;
+  char percent[16];
+  std::snprintf(percent, sizeof percent, "%3.0f %%", 100 * fraction);
+  show(fraction, first_, first_at_, percent, what);
+}
+
+void Progress::show(double fraction, double first, Clock::time_point first_at,
+                    const std::string& count, const std::string& what) const {
   if (!terminal_) return;
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  const auto left = static_cast<int64_t>(
-      seconds / static_cast<double>(done_) * static_cast<double>(all_ - done_) + 0.5);
-  const size_t filled = kWidth * done_ / all_;
+  const double seconds = std::chrono::duration<double>(Clock::now() - first_at).count();
+  const auto filled = static_cast<size_t>(fraction * kWidth);
   std::cerr << "\r\033[K[" << std::string(filled, '#') << std::string(kWidth - filled, ' ') << "] "
-            << done_ << '/' << all_ << "  " << left << " s left  " << what << std::flush;
+            << count << "  ";
+  if (fraction > first)
+    std::cerr << static_cast<int64_t>(seconds / (fraction - first) * (1 - fraction) + 0.5)
+              << " s left  ";
+  std::cerr << what << std::flush;
 }
 
 }  // namespace descent::cli

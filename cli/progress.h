@@ -9,7 +9,8 @@ namespace descent::cli {
 
 /// Ctrl-C, or a request to terminate.
 struct Interrupted : std::runtime_error {
-  Interrupted() : std::runtime_error("interrupted, nothing was written") {}
+  explicit Interrupted(const std::string& what = "interrupted, nothing was written")
+      : std::runtime_error(what) {}
 };
 
 /// From now on Ctrl-C and SIGTERM only set what interrupted() returns.
@@ -20,7 +21,8 @@ bool interrupted();
 /// May be used by several threads.
 class Progress {
  public:
-  explicit Progress(size_t all);
+  /// Of so many things to do, or of one that tells how far it is.
+  explicit Progress(size_t all = 1);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -28,12 +30,23 @@ class Progress {
   /// One more is done, and what it was. Throws Interrupted where that is asked for.
   void step(const std::string& what);
 
+  /// So much is done, from 0 to 1, and what that is.
+  void reach(double fraction, const std::string& what);
+
  private:
+  using Clock = std::chrono::steady_clock;
+
+  /// A fraction that was `first` at the time `first_at`.
+  void show(double fraction, double first, Clock::time_point first_at, const std::string& count,
+            const std::string& what) const;
+
   const size_t all_;
   const bool terminal_;
-  const std::chrono::steady_clock::time_point start_;
+  const Clock::time_point start_;
   std::mutex mutex_;
   size_t done_ = 0;
+  double first_ = -1;  // what was reached when reach() was called first, maybe by an earlier run
+  Clock::time_point first_at_, shown_;
 };
 
 }  // namespace descent::cli

@@ -23,10 +23,10 @@ const M* exactly(const nn::Module& module) {
 
 class Reader {
  public:
-  Reader(const nn::Module& root, std::string* why_not) : why_not_(why_not) {
-    const Parameters model = parameters_of(root);
-    for (size_t k = 0; k < model.tensors.size(); ++k) {
-      slots_[model.tensors[k].unsafeGetTensorImpl()] = k;
+  Reader(const Model& model, std::string* why_not) : why_not_(why_not) {
+    const Parameters own = parameters_of(model);
+    for (size_t k = 0; k < own.tensors.size(); ++k) {
+      slots_[own.tensors[k].unsafeGetTensorImpl()] = k;
     }
   }
 
@@ -87,9 +87,13 @@ class Reader {
 
 }  // namespace
 
-std::optional<std::vector<ChainLayer>> chain_of(const nn::Module& module, std::string* why_not) {
-  Reader reader(module, why_not);
-  if (!reader.read(module)) return std::nullopt;
+std::optional<std::vector<ChainLayer>> chain_of(const Model& model, std::string* why_not) {
+  Reader reader(model, why_not);
+  if (!model.module()) {
+    reader.fail("the network is a " + model.type());
+    return std::nullopt;
+  }
+  if (!reader.read(*model.module())) return std::nullopt;
   if (reader.layers.empty()) {
     reader.fail("the module holds no Linear");
     return std::nullopt;

@@ -4,9 +4,8 @@
 #include <string>
 #include <vector>
 
-#include <torch/nn/module.h>
-
 #include <descent/landscape/activation.h>
+#include <descent/landscape/network.h>
 
 namespace descent::landscape {
 
@@ -19,10 +18,9 @@ struct ChainLayer {
   std::vector<Activation> activations;
 };
 
-/// Reads a module as a chain of Linear and activations: a Linear or a torch::nn::Sequential, nested
+/// Reads a network's module as a chain of Linear and activations: a Linear or a torch::nn::Sequential, nested
 /// or not. Identity and Dropout, which is the identity in eval mode, are passed over. Returns
-/// nothing, and in `why_not` which module is in the way, for everything else.
-std::optional<std::vector<ChainLayer>> chain_of(const torch::nn::Module& module,
-                                                std::string* why_not);
+/// nothing, and in `why_not` what is in the way, for everything else.
+std::optional<std::vector<ChainLayer>> chain_of(const Model& model, std::string* why_not);
 
 }  // namespace descent::landscape

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -9,23 +10,27 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/version.h>
 
+#include <descent/landscape/batched.h>
 #include <descent/landscape/evaluate.h>
+#include <descent/landscape/fingerprint.h>
 #include <descent/landscape/fused.h>
 #include <descent/landscape/loop.h>
+#include <descent/landscape/tiles.h>
 #include <descent/landscape/workers.h>
 
-namespace descent::landscape {
+namespace descent {
+namespace landscape {
 namespace {
 
 using torch::Tensor;
 
-// Points of a row that one worker computes in one go: long enough to pay for center + beta * v,
-// short enough to share a small grid between the workers and to report progress.
-constexpr int64_t kSegment = 32;
-
 constexpr int kCheckedPoints = 3;
+
+/// Tiles of a job, if its chunks are not longer.
+constexpr int64_t kTiles = 256;
 
 template <class... Parts>
 [[noreturn]] void refuse(const Parts&... parts) {
@@ -36,174 +41,458 @@ template <class... Parts>
 }
 
 void check_tensor(const char* field, const std::string& name, const Tensor& tensor,
-                  const Tensor& parameter) {
+                  const Tensor& own) {
   if (!tensor.defined()) {
-    refuse("the plane's ", field, " has no tensor for parameter '", name, "'");
+    refuse("the plane's ", field, " has no tensor for '", name, "'");
   }
-  if (tensor.sizes() != parameter.sizes() || tensor.scalar_type() != parameter.scalar_type() ||
-      tensor.device() != parameter.device()) {
-    refuse("the plane does not fit the module: parameter '", name, "' is ", parameter.scalar_type(),
-           parameter.sizes(), " on ", parameter.device(), ", the plane's ", field, " is ",
-           tensor.scalar_type(), tensor.sizes(), " on ", tensor.device());
+  if (tensor.sizes() != own.sizes() || tensor.scalar_type() != own.scalar_type() ||
+      tensor.device() != own.device()) {
+    refuse("the plane does not fit the network: '", name, "' is ", own.scalar_type(), own.sizes(),
+           " on ", own.device(), ", the plane's ", field, " is ", tensor.scalar_type(),
+           tensor.sizes(), " on ", tensor.device());
   }
   if (!at::isfinite(tensor).all().item<bool>()) {
-    refuse("the plane's ", field, " of parameter '", name, "' has values that are not finite");
+    refuse("the plane's ", field, " of '", name, "' has values that are not finite");
   }
 }
 
-void check_plane(const torch::nn::Module& module, const Plane& plane) {
-  const Parameters model = parameters_of(module);
-  const size_t count = model.tensors.size();
-  if (count == 0) refuse("the module of type ", module.name(), " has no parameters");
-  for (const auto* list : {&plane.center, &plane.u, &plane.v}) {
+void check_lists(const char* what, const Parameters& own, const std::vector<Tensor>& center,
+                 const std::vector<Tensor>& u, const std::vector<Tensor>& v, bool line) {
+  const size_t count = own.tensors.size();
+  const std::pair<const char*, const std::vector<Tensor>*> lists[] = {
+      {"center", &center}, {"u", &u}, {"v", &v}};
+  for (const auto& [field, list] : lists) {
+    if (list == &v && line) continue;
     if (list->size() != count) {
-      refuse("the plane does not fit the module: it has ", list->size(), " tensors in ",
-             list == &plane.center ? "center" : (list == &plane.u ? "u" : "v"), ", the module has ",
-             count, " parameters");
+      refuse("the plane does not fit the network: it has ", list->size(), " ", what, " in ", field,
+             ", the network has ", count);
     }
-  }
-  for (size_t k = 0; k < count; ++k) {
-    check_tensor("center", model.names[k], plane.center[k], model.tensors[k]);
-    check_tensor("u", model.names[k], plane.u[k], model.tensors[k]);
-    check_tensor("v", model.names[k], plane.v[k], model.tensors[k]);
+    for (size_t k = 0; k < count; ++k)
+      check_tensor(field, own.names[k], (*list)[k], own.tensors[k]);
   }
 }
 
-void check_data(const Data& data) {
-  if (!data.input.defined() || data.input.numel() == 0) refuse("data.input is empty");
-  if (!data.target.defined() || data.target.numel() == 0) refuse("data.target is empty");
+void check_plane(const Model& model, const Plane& plane, BatchNorm batch_norm) {
+  const Parameters own = parameters_of(model);
+  if (own.tensors.empty()) refuse("the network of type ", model.type(), " has no parameters");
+  check_lists("parameters", own, plane.center, plane.u, plane.v, plane.is_line());
+  if (batch_norm != BatchNorm::Interpolate) return;
+  if (plane.buffers.names.empty()) {
+    refuse(
+        "options.batch_norm is Interpolate, but the plane has no directions for buffers; planes "
+        "between networks have, and random ones with buffers = true");
+  }
+  check_lists("buffers", floating_buffers_of(model), plane.buffers.center, plane.buffers.u,
+              plane.buffers.v, plane.is_line());
 }
 
-void check_prediction(const Problem& problem, const Tensor& prediction) {
-  if (!prediction.defined()) refuse("forward() of the module returned an undefined tensor");
-  if (problem.loss_is_mse && prediction.sizes() != problem.data.target.sizes()) {
-    refuse("data.target has shape ", problem.data.target.sizes(),
-           ", but the module's predictions have shape ", prediction.sizes(),
-           "; mse needs equal shapes");
+void check_data(const Batches& data) {
+  if (data.size() == 0) refuse("the data has no batches");
+  for (const Data& batch : data) {
+    if (!batch.input.defined() || batch.input.numel() == 0) refuse("data.input is empty");
+    if (!batch.target.defined() || batch.target.numel() == 0) refuse("data.target is empty");
   }
 }
 
-/// Whether two values of one loss differ by rounding only, on the scale of what was predicted. The
-/// root of the loss is compared, because near a minimum the loss itself amplifies rounding without
-/// bound.
-bool agree(double a, double b, double target_scale, double tolerance, double* difference) {
-  if (!std::isfinite(a) || !std::isfinite(b)) return a == b || (std::isnan(a) && std::isnan(b));
-  const double gap = std::abs(std::sqrt(a) - std::sqrt(b));
-  const double scale = std::sqrt(b) + target_scale;
-  *difference = std::max(*difference, scale > 0 ? gap / scale : gap);
-  return gap <= tolerance * scale;
-}
-
-/// Compares both paths on three fixed but arbitrary points of the grid. Returns "" and describes
-/// the check, or the reason to distrust the fused path.
-std::string self_check(const Problem& problem, const Axis& x, const Axis& y, Evaluator& fused,
-                       Evaluator& loop, std::string* description) {
-  const Tensor target = problem.data.target.to(at::kDouble);
-  const double scale = std::sqrt(target.square().mean().item<double>());
-  const double tolerance = problem.plane.center[0].scalar_type() == at::kDouble ? 1e-12 : 1e-5;
-  std::mt19937_64 generator(2018);
-  double difference = 0;
-  for (int k = 0; k < kCheckedPoints; ++k) {
-    const double alpha = x.at(static_cast<int64_t>(generator() % static_cast<uint64_t>(x.n)));
-    const double beta = y.at(static_cast<int64_t>(generator() % static_cast<uint64_t>(y.n)));
-    double fast = 0, sure = 0;
-    fused.segment(0, beta, {alpha}, &fast);
-    loop.segment(0, beta, {alpha}, &sure);
-    if (!agree(fast, sure, scale, tolerance, &difference)) {
-      std::ostringstream text;
-      text.precision(17);
-      text << "the fused path failed its self-check at alpha = " << alpha << ", beta = " << beta
-           << ": " << fast << " instead of " << sure;
-      return text.str();
-    }
-  }
-  char text[80];
-  std::snprintf(text, sizeof text, "%d points equal the loop within %.1e", kCheckedPoints,
-                difference);
-  *description = text;
-  return "";
-}
-
-bool fill(Grid& grid, Evaluator& evaluator, int threads,
-          const std::function<bool(double)>& progress) {
-  const int64_t segments = (grid.x.n + kSegment - 1) / kSegment;
-  const auto first = [&](int64_t segment) { return segment * grid.x.n / segments; };
-  evaluator.prepare(threads);
-  return for_each_item(
-      threads, grid.y.n * segments,
-      [&](int worker, int64_t item) {
-        const int64_t row = item / segments, segment = item % segments;
-        std::vector<double> alphas;
-        for (int64_t j = first(segment); j < first(segment + 1); ++j) {
-          alphas.push_back(grid.x.at(j));
-        }
-        evaluator.segment(worker, grid.y.at(row), alphas,
-                          grid.values.data() + row * grid.x.n + first(segment));
-      },
-      progress);
-}
-
-std::string hexadecimal(uint64_t number) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
-  return text;
-}
-
-}  // namespace
-
-Grid evaluate(const Problem& problem, const Axis& x, const Axis& y,
-              const EvaluateOptions& options) {
+void check_options(const Plane& plane, const std::vector<Metric>& metrics, const Axis& x,
+                   const Axis& y, const EvaluateOptions& options) {
   check(x, "evaluate: axis x");
   check(y, "evaluate: axis y");
+  if (plane.is_line() && (y.n != 1 || y.lo != 0)) {
+    refuse("axis y has ", y.n, " points from ", y.lo, ", but the plane is a line: it has no v");
+  }
+  if (metrics.empty()) refuse("there are no metrics");
   if (options.threads < 0) {
     refuse("options.threads is ", options.threads,
            "; allowed are 1, 2, ... and 0 for all of LibTorch's");
   }
-  const at::NoGradGuard no_grad;
-  check_plane(problem.module, problem.plane);
-  check_data(problem.data);
+  if (options.memory < 1) refuse("options.memory is ", options.memory, "; allowed is 1 and more");
+}
 
-  Loop loop(problem);
-  const Tensor prediction = loop.center_prediction();
-  check_prediction(problem, prediction);
-  loss_value(problem, prediction);  // a loss that is not scalar is refused here, before the work
+/// Compares two ways to compute a metric up to rounding.
+class Comparison {
+ public:
+  Comparison(const Problem& problem, double tolerance) : tolerance_(tolerance) {
+    double squares = 0, count = 0;
+    for (const Data& batch : problem.data) {
+      samples_ += static_cast<double>(samples_of(batch));
+      if (!batch.target.is_floating_point()) continue;
+      squares += batch.target.to(at::kDouble).square().sum().item<double>();
+      count += static_cast<double>(batch.target.numel());
+    }
+    if (count > 0) target_scale_ = std::sqrt(squares / count);
+  }
 
-  Grid grid;
-  grid.x = x;
-  grid.y = y;
-  grid.values.assign(static_cast<size_t>(x.n * y.n), std::numeric_limits<double>::quiet_NaN());
-  auto& notes = grid.notes;
-  notes["plane"] = problem.plane.how;
-  if (problem.plane.seed) notes["seed"] = std::to_string(*problem.plane.seed);
-  notes["directions"] = hexadecimal(problem.plane.hash());
-  notes["torch"] = TORCH_VERSION;
+  bool agree(Metric::Kind kind, double a, double b) {
+    if (!std::isfinite(a) || !std::isfinite(b)) return a == b || (std::isnan(a) && std::isnan(b));
+    if (kind == Metric::Kind::Accuracy) {  // rounding may turn a sample in a hundred, or one
+      return std::abs(a - b) * samples_ <= std::max(1.5, 0.01 * samples_);
+    }
+    // Near a minimum the mean of squares amplifies rounding without bound, its root does not.
+    const bool squared = kind == Metric::Kind::Mse;
+    const double gap = squared ? std::abs(std::sqrt(a) - std::sqrt(b)) : std::abs(a - b);
+    const double scale = squared ? std::sqrt(b) + target_scale_ : std::abs(b) + 1;
+    difference = std::max(difference, scale > 0 ? gap / scale : gap);
+    return gap <= tolerance_ * scale;
+  }
 
-  std::unique_ptr<Fused> fused;
-  std::string why_not = "asked for";
-  if (options.path != Path::Loop) {
-    fused = Fused::of(problem, prediction, x, y, &why_not);
-    if (fused) {
-      fused->prepare(1);
-      why_not = self_check(problem, x, y, *fused, loop, &notes["self_check"]);
-      if (!why_not.empty()) {
-        fused.reset();
-        notes.erase("self_check");
+  double difference = 0;  ///< the largest, on the scale of the values
+
+ private:
+  double tolerance_, samples_ = 0, target_scale_ = 0;
+};
+
+/// Compares an evaluator with the loop on three fixed but arbitrary points of the grid. Returns ""
+/// and describes the check, or the reason to distrust it.
+std::string self_check(const Problem& problem, const Axis& x, const Axis& y, const char* path,
+                       Evaluator& fast, Loop& loop, std::string* description) {
+  Comparison comparison(problem,
+                        problem.plane.center[0].scalar_type() == at::kDouble ? 1e-12 : 1e-5);
+  std::mt19937_64 generator(2018);
+  std::vector<Point> points;
+  for (int k = 0; k < kCheckedPoints; ++k) {
+    const auto j = static_cast<int64_t>(generator() % static_cast<uint64_t>(x.n));
+    const auto i = static_cast<int64_t>(generator() % static_cast<uint64_t>(y.n));
+    points.push_back({x.at(j), y.at(i)});
+  }
+  const size_t metrics = problem.metrics.size();
+  std::vector<double> quick(points.size() * metrics), sure(quick.size());
+  try {
+    for (size_t k = 0; k < points.size();) {
+      const size_t count =
+          std::min(points.size() - k, static_cast<size_t>(std::max<int64_t>(fast.chunk(), 1)));
+      fast.measure(0, std::span(points).subspan(k, count), quick.data() + k * metrics);
+      k += count;
+    }
+  } catch (const c10::Error& error) {
+    return std::string("the ") + path + " path failed: " + error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    return std::string("the ") + path + " path failed: " + error.what();
+  }
+  loop.measure(0, points, sure.data());
+  for (size_t k = 0; k < quick.size(); ++k) {
+    const Metric& metric = problem.metrics[k % metrics];
+    if (comparison.agree(metric.kind, quick[k], sure[k])) continue;
+    const Point& point = points[k / metrics];
+    std::ostringstream text;
+    text.precision(17);
+    text << "the " << path << " path failed its self-check at alpha = " << point.x
+         << ", beta = " << point.y << ": " << quick[k] << " instead of " << sure[k];
+    return text.str();
+  }
+  char text[80];
+  std::snprintf(text, sizeof text, "%d points equal the loop within %.1e", kCheckedPoints,
+                comparison.difference);
+  *description = text;
+  return "";
+}
+
+/// A path that was chosen, and what the grid says about it.
+struct Choice {
+  std::unique_ptr<Evaluator> fast;  // null: the loop
+  std::string path = "loop", reason = "asked for", kernel, check;
+};
+
+Choice choose(const Problem& problem, const std::vector<Tensor>& predictions, const Axis& x,
+              const Axis& y, const EvaluateOptions& options, Loop& loop) {
+  Choice choice;
+  if (options.path == Path::Loop) return choice;
+  std::string reasons;
+  const auto try_path = [&](const char* name, std::unique_ptr<Evaluator> fast,
+                            std::string why_not) {
+    if (fast) {
+      fast->prepare(1);
+      why_not = self_check(problem, x, y, name, *fast, loop, &choice.check);
+      if (why_not.empty()) {
+        choice.fast = std::move(fast);
+        choice.path = name;
+        return true;
       }
     }
-    if (!fused && options.path == Path::Fused) refuse("path is Fused, but ", why_not);
+    if (options.path != Path::Auto) refuse("path is ", name, ", but ", why_not);
+    reasons += (reasons.empty() ? "" : "; ") + std::string("not ") + name + ": " + why_not;
+    return false;
+  };
+  if (options.path == Path::Auto || options.path == Path::Fused) {
+    std::string why_not;
+    auto fused = Fused::of(problem, predictions, x, y, &why_not);
+    const std::string description = fused ? fused->description() : "";
+    const std::string kernel = fused ? fused->kernel() : "";
+    if (try_path("fused", std::move(fused), why_not)) {
+      choice.reason = description;
+      choice.kernel = kernel;
+      return choice;
+    }
   }
-  notes["path"] = fused ? "fused" : "loop";
-  notes["reason"] = fused ? fused->description() : why_not;
-  if (fused) notes["kernel"] = fused->kernel();
+  if (options.path == Path::Auto || options.path == Path::Batched) {
+    std::string why_not;
+    auto batched = Batched::of(problem, loop.activation_bytes(), options.memory, &why_not);
+    if (try_path("batched", std::move(batched), why_not)) {
+      choice.reason = reasons.empty() ? "asked for" : reasons;
+      return choice;
+    }
+  }
+  choice.reason = reasons;
+  return choice;
+}
 
-  const bool parallel = problem.plane.center[0].is_cpu() && !at::in_parallel_region();
-  const int threads = options.threads > 0 ? options.threads : at::get_num_threads();
-  Evaluator& evaluator = fused ? static_cast<Evaluator&>(*fused) : loop;
-  const int team = parallel ? static_cast<int>(std::min<int64_t>(threads, x.n * y.n)) : 1;
-  if (!fill(grid, evaluator, team, options.on_progress)) {
+/// The line as a plane that does not move along beta.
+Plane widened(const Plane& line) {
+  const auto zeros = [](const std::vector<Tensor>& like) {
+    std::vector<Tensor> result;
+    for (const Tensor& tensor : like) result.push_back(at::zeros_like(tensor));
+    return result;
+  };
+  Plane plane = line;
+  plane.v = zeros(line.u);
+  plane.buffers.v = zeros(line.buffers.u);
+  return plane;
+}
+
+uint64_t fingerprint(const Problem& problem, const Choice& choice, const Evaluator& evaluator,
+                     const Axis& x, const Axis& y) {
+  Fingerprint job;
+  job.add(std::string_view(TORCH_VERSION));
+  const Plane& plane = problem.plane;
+  for (const auto* list : {&plane.center, &plane.u, &plane.v, &plane.buffers.center,
+                           &plane.buffers.u, &plane.buffers.v}) {
+    for (const Tensor& tensor : *list) job.add(tensor);
+  }
+  for (const auto& [name, buffer] : problem.model.buffers()) job.add(buffer);
+  for (const Data& batch : problem.data) {
+    job.add(batch.input);
+    job.add(batch.target);
+  }
+  for (const Metric& metric : problem.metrics) {
+    job.add(metric.name);
+    job.add(static_cast<int64_t>(metric.kind));
+  }
+  for (const Axis* axis : {&x, &y}) {
+    job.add(axis->lo);
+    job.add(axis->hi);
+    job.add(axis->n);
+  }
+  job.add(static_cast<int64_t>(problem.batch_norm));
+  job.add(choice.path);
+  job.add(choice.kernel);
+  job.add(evaluator.chunk());
+  return job.value();
+}
+
+/// The points of two axes, row by row, in chunks; chunks in tiles.
+class Filling {
+ public:
+  Filling(const Axis& x, const Axis& y, size_t metrics, Evaluator& evaluator)
+      : x_(x), y_(y), metrics_(metrics), evaluator_(evaluator), points_(x.n * y.n) {
+    chunk_ = std::max<int64_t>(evaluator.chunk(), 1);
+    chunks_ = (points_ + chunk_ - 1) / chunk_;
+    values_.assign(static_cast<size_t>(points_) * metrics,
+                   std::numeric_limits<double>::quiet_NaN());
+  }
+
+  /// Whether everything is there now.
+  bool run(int threads, const Tiles* tiles, const std::function<bool(double)>& progress) {
+    const int64_t a_tile = tiles ? (chunks_ + kTiles - 1) / kTiles : chunks_;
+    const int64_t count = (chunks_ + a_tile - 1) / a_tile;
+    std::vector<std::atomic<int64_t>> missing(static_cast<size_t>(count));
+    std::vector<int64_t> left;
+    for (int64_t tile = 0; tile < count; ++tile) {
+      const int64_t end = std::min(chunks_, (tile + 1) * a_tile);
+      if (tiles && tiles->read(tile * a_tile * chunk_, values(tile * a_tile, end))) continue;
+      missing[static_cast<size_t>(tile)] = end - tile * a_tile;
+      for (int64_t chunk = tile * a_tile; chunk < end; ++chunk) left.push_back(chunk);
+    }
+    const double before = 1 - static_cast<double>(left.size()) / static_cast<double>(chunks_);
+    const auto scaled = [&](double fraction) { return progress(before + (1 - before) * fraction); };
+    return for_each_item(
+        threads, static_cast<int64_t>(left.size()),
+        [&](int worker, int64_t item) {
+          const int64_t chunk = left[static_cast<size_t>(item)], tile = chunk / a_tile;
+          measure(worker, chunk);
+          if (--missing[static_cast<size_t>(tile)] == 0 && tiles) {
+            const int64_t end = std::min(chunks_, (tile + 1) * a_tile);
+            tiles->write(tile * a_tile * chunk_, values(tile * a_tile, end));
+          }
+        },
+        progress ? std::function<bool(double)>(scaled) : nullptr);
+  }
+
+  /// The values of one metric.
+  std::vector<double> metric(size_t m) const {
+    std::vector<double> result;
+    for (size_t k = m; k < values_.size(); k += metrics_) result.push_back(values_[k]);
+    return result;
+  }
+
+ private:
+  std::span<double> values(int64_t first_chunk, int64_t end_chunk) {
+    const int64_t begin = first_chunk * chunk_, end = std::min(points_, end_chunk * chunk_);
+    return std::span(values_).subspan(static_cast<size_t>(begin) * metrics_,
+                                      static_cast<size_t>(end - begin) * metrics_);
+  }
+
+  void measure(int worker, int64_t chunk) {
+    std::vector<Point> points;
+    for (int64_t k = chunk * chunk_; k < std::min(points_, (chunk + 1) * chunk_); ++k) {
+      points.push_back({x_.at(k % x_.n), y_.at(k / x_.n)});
+    }
+    evaluator_.measure(worker, points, values(chunk, chunk + 1).data());
+  }
+
+  const Axis &x_, &y_;
+  size_t metrics_;
+  Evaluator& evaluator_;
+  int64_t points_, chunk_, chunks_;
+  std::vector<double> values_;
+};
+
+/// Threads that may work, and that the budget allows.
+int workers_for(const Problem& problem, const Evaluator& evaluator, int64_t items,
+                const EvaluateOptions& options) {
+  if (!problem.plane.center[0].is_cpu() || at::in_parallel_region()) return 1;
+  const int64_t threads = options.threads > 0 ? options.threads : at::get_num_threads();
+  const int64_t affordable = options.memory / std::max<int64_t>(evaluator.bytes(), 1);
+  return static_cast<int>(std::max<int64_t>(1, std::min({threads, affordable, items})));
+}
+
+void check_budget(const Loop& loop, const EvaluateOptions& options) {
+  if (loop.bytes() > options.memory) {
+    refuse("options.memory is ", options.memory, " bytes, but one network on this data needs ",
+           loop.bytes(), "; allow more, or use smaller batches");
+  }
+}
+
+}  // namespace
+}  // namespace landscape
+
+std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& metrics,
+                           const Batches& data, const Plane& plane, const Axis& x, const Axis& y,
+                           const EvaluateOptions& options) {
+  using namespace landscape;
+  check_options(plane, metrics, x, y, options);
+  const at::NoGradGuard no_grad;
+  check_plane(network.model(), plane, options.batch_norm);
+  check_data(data);
+
+  const Plane with_v = plane.is_line() ? widened(plane) : plane;
+  const Problem problem{network.model(), metrics, data, with_v, options.batch_norm};
+  Loop loop(problem);
+  const auto predictions = loop.try_center();
+  check_budget(loop, options);
+  Choice choice = choose(problem, predictions, x, y, options, loop);
+  Evaluator& evaluator = choice.fast ? *choice.fast : loop;
+
+  std::optional<Tiles> tiles;
+  if (!options.tiles.empty()) {
+    tiles.emplace(options.tiles, fingerprint(problem, choice, evaluator, x, y));
+  }
+  Filling filling(x, y, metrics.size(), evaluator);
+  const int workers = workers_for(problem, evaluator, x.n * y.n, options);
+  evaluator.prepare(workers);
+  const bool whole = filling.run(workers, tiles ? &*tiles : nullptr, options.on_progress);
+
+  std::map<std::string, std::string> notes{{"plane", plane.how},
+                                           {"directions", hexadecimal(plane.hash())},
+                                           {"torch", TORCH_VERSION},
+                                           {"path", choice.path},
+                                           {"reason", choice.reason}};
+  if (plane.seed) notes["seed"] = std::to_string(*plane.seed);
+  if (!choice.kernel.empty()) notes["kernel"] = choice.kernel;
+  if (choice.fast) notes["self_check"] = choice.check;
+  if (!whole) {
     notes["stopped"] = "on_progress returned false; points that were not reached are NaN";
   }
+  std::vector<Grid> grids;
+  for (size_t m = 0; m < metrics.size(); ++m) {
+    Grid grid{x, y, filling.metric(m)};
+    grid.value_name = metrics[m].name;
+    grid.notes = notes;
+    grids.push_back(std::move(grid));
+  }
+  return grids;
+}
+
+std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& metrics,
+                           const Batches& data, const Plane& plane, const Axis& x,
+                           const EvaluateOptions& options) {
+  return evaluate(network, metrics, data, plane, x, Axis{0, 0, 1}, options);
+}
+
+Grid evaluate(const Network& network, const Metric& metric, const Batches& data, const Plane& plane,
+              const Axis& x, const Axis& y, const EvaluateOptions& options) {
+  Grid grid =
+      std::move(evaluate(network, std::vector<Metric>{metric}, data, plane, x, y, options).front());
+  if (metric.kind != Metric::Kind::Accuracy) grid.value_name = "loss";
   return grid;
 }
 
-}  // namespace descent::landscape
+Grid evaluate(const Network& network, const Metric& metric, const Batches& data, const Plane& plane,
+              const Axis& x, const EvaluateOptions& options) {
+  return evaluate(network, metric, data, plane, x, Axis{0, 0, 1}, options);
+}
+
+std::vector<double> losses_at(const Network& network, const Metric& metric, const Batches& data,
+                              const std::vector<std::vector<torch::Tensor>>& weights,
+                              const EvaluateOptions& options) {
+  using namespace landscape;
+  if (options.batch_norm == BatchNorm::Interpolate) {
+    refuse(
+        "losses_at() takes weights, not points of a plane: options.batch_norm = Interpolate has "
+        "nothing to interpolate");
+  }
+  if (weights.empty()) return {};
+  const at::NoGradGuard no_grad;
+  const Parameters own = parameters_of(network.model());
+  for (const auto& list : weights) check_lists("weights", own, list, list, list, /*line=*/false);
+  check_data(data);
+  const std::vector<Metric> metrics{metric};
+  Plane plane;
+  plane.names = own.names;
+  plane.center = plane.u = plane.v = weights.front();
+  check_options(plane, metrics, Axis{0, 0, 1}, Axis{0, 0, 1}, options);
+  const Problem problem{network.model(), metrics, data, plane, options.batch_norm};
+  Loop loop(problem);
+  loop.try_center();
+  check_budget(loop, options);
+  std::vector<double> values(weights.size(), std::numeric_limits<double>::quiet_NaN());
+  const auto count = static_cast<int64_t>(weights.size());
+  const int workers = workers_for(problem, loop, count, options);
+  loop.prepare(workers);
+  for_each_item(
+      workers, count,
+      [&](int worker, int64_t k) {
+        loop.measure_weights(worker, weights[static_cast<size_t>(k)],
+                             &values[static_cast<size_t>(k)]);
+      },
+      options.on_progress);
+  return values;
+}
+
+Grid squared_norm(const Plane& plane, const Axis& x, const Axis& y) {
+  check(x, "squared_norm: axis x");
+  check(y, "squared_norm: axis y");
+  const auto product = [](const std::vector<torch::Tensor>& a,
+                          const std::vector<torch::Tensor>& b) {
+    double sum = 0;
+    for (size_t k = 0; k < std::min(a.size(), b.size()); ++k) {
+      sum += (a[k].to(at::kDouble) * b[k].to(at::kDouble)).sum().item<double>();
+    }
+    return sum;
+  };
+  const double cc = product(plane.center, plane.center), cu = product(plane.center, plane.u),
+               cv = product(plane.center, plane.v), uu = product(plane.u, plane.u),
+               uv = product(plane.u, plane.v), vv = product(plane.v, plane.v);
+  Grid grid{x, y};
+  for (int64_t i = 0; i < y.n; ++i) {
+    for (int64_t j = 0; j < x.n; ++j) {
+      const double a = x.at(j), b = y.at(i);
+      grid.values.push_back(cc + 2 * a * cu + 2 * b * cv + a * a * uu + 2 * a * b * uv +
+                            b * b * vv);
+    }
+  }
+  grid.value_name = "squared norm";
+  grid.notes["plane"] = plane.how;
+  return grid;
+}
+
+}  // namespace descent

@@ -1,15 +1,35 @@
 #pragma once
 #include <cstdint>
+#include <span>
+#include <string>
 #include <vector>
 
+#include <descent/grid/grid.h>
 #include <descent/landscape/evaluate.h>
 
 namespace descent::landscape {
 
-/// The loss of one prediction, under mse computed in double.
-double loss_value(const Problem& problem, const torch::Tensor& prediction);
+/// What is to be computed: the arguments of evaluate(), checked. The plane has a v also where it is
+/// a line: zeros.
+struct Problem {
+  const Model& model;
+  const std::vector<Metric>& metrics;
+  const Batches& data;
+  const Plane& plane;
+  BatchNorm batch_norm = BatchNorm::Keep;
+};
 
-/// One way to compute losses. Calls for different workers may run at the same time.
+/// The value of a metric of one batch, in double where the metric is a known one. The result has
+/// one element; under vmap it is one for each network.
+torch::Tensor metric_value(const Metric& metric, const torch::Tensor& prediction,
+                           const torch::Tensor& target);
+
+/// The weight of a batch: its samples.
+inline int64_t samples_of(const Data& batch) {
+  return batch.input.dim() > 0 ? batch.input.size(0) : 1;
+}
+
+/// One way to compute the metrics. Calls for different workers may run at the same time.
 class Evaluator {
  public:
   virtual ~Evaluator() = default;
@@ -17,9 +37,15 @@ class Evaluator {
   /// Sets up the private memory of workers 0 .. workers-1.
   virtual void prepare(int workers) = 0;
 
-  /// losses[j] = loss(center + alphas[j] * u + beta * v), with the private memory of `worker`.
-  virtual void segment(int worker, double beta, const std::vector<double>& alphas,
-                       double* losses) = 0;
+  /// values[k * metrics + m] = metric m at center + points[k].x * u + points[k].y * v, with the
+  /// private memory of `worker`. At most chunk() points.
+  virtual void measure(int worker, std::span<const Point> points, double* values) = 0;
+
+  /// Points that are best taken in one call: consecutive ones, row by row.
+  virtual int64_t chunk() const = 0;
+
+  /// Bytes that one worker needs.
+  virtual int64_t bytes() const = 0;
 };
 
 }  // namespace descent::landscape

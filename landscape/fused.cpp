@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include <ATen/ops/linear.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/matmul.h>
 
 #include <descent/base/pass.h>
@@ -129,12 +129,28 @@ class FusedOf : public Fused {
  public:
   FusedOf(const Problem& problem, const Axis& x, const Axis& y, std::vector<ChainLayer> chain,
           const Kernels<T>& kernels)
-      : kernels_(kernels), chain_(std::move(chain)) {
+      : kernels_(kernels), chain_(std::move(chain)), metrics_(problem.metrics) {
     const Plane& plane = problem.plane;
-    const Tensor input = problem.data.input.detach().reshape({-1, chain_.front().in}).contiguous();
-    const Tensor target =
-        problem.data.target.detach().reshape({-1, chain_.back().out}).contiguous();
-    target_ = in_blocks<T>(target);
+    std::vector<Tensor> inputs, targets;
+    for (const Data& batch : problem.data) {
+      inputs.push_back(batch.input.detach().reshape({-1, chain_.front().in}));
+      targets.push_back(batch.target.detach());
+      if (batch.target.is_floating_point()) {
+        targets.back() = targets.back().reshape({-1, chain_.back().out});
+      }
+    }
+    const Tensor input = at::cat(inputs).contiguous(), target = at::cat(targets).contiguous();
+    if (target.is_floating_point()) {
+      target_ = in_blocks<T>(target);
+      multiplied_.target = target_.data();
+    } else {
+      const auto* classes = target.const_data_ptr<int64_t>();
+      classes_.assign(classes, classes + target.numel());
+      multiplied_.classes = classes_.data();
+      for (const Metric& metric : metrics_) {
+        multiplied_.count_right |= metric.kind == Metric::Kind::Accuracy;
+      }
+    }
 
     Layout layout(kRow<T>);
     KernelJob<T>& job = multiplied_;
@@ -150,7 +166,6 @@ class FusedOf : public Fused {
     parameters_ = std::make_unique<Packed<T>>(layout, plane);
     job.parameters = layout.size();
     job.u = parameters_->u.data();
-    job.target = target_.data();
     first_size_ = rounded_up(job.samples, kBlock<T>) * chain_.front().out;
     if (job.inputs > 1 && first_size_ * static_cast<int64_t>(sizeof(T)) <= kMostBytesInAdvance) {
       multiply_first_layer(input, plane);
@@ -159,14 +174,15 @@ class FusedOf : public Fused {
       input_ = in_blocks<T>(input);
       job.input = input_.data();
     }
-    if (first_two_by_pieces(input) && weights_stay_finite<T>(plane, x, y)) {
+    if (!job.classes && first_two_by_pieces(input) && weights_stay_finite<T>(plane, x, y)) {
       prepare_pieces(input, target, plane);
     }
   }
 
   std::string description() const override {
     std::ostringstream text;
-    text << "a chain of " << chain_.size() << " Linear under mse";
+    text << "a chain of " << chain_.size() << " Linear under "
+         << (multiplied_.classes ? "cross_entropy" : "mse");
     if (piecewise_.pieces.hidden > 0) text << ", the first two by pieces of the scalar input";
     if (multiplied_.first_u) text << ", the first affine in alpha and beta";
     return text.str();
@@ -180,33 +196,33 @@ class FusedOf : public Fused {
     }
   }
 
-  void segment(int worker_index, double beta, const std::vector<double>& alphas,
-               double* losses) override {
+  // Enough to pay for center + beta * v, few enough to share a small grid between the workers.
+  int64_t chunk() const override { return 32; }
+
+  int64_t bytes() const override {
+    const KernelJob<T>& job = multiplied_;
+    const Pieces& pieces = piecewise_.pieces;
+    const int64_t numbers = 2 * job.parameters + first_size_ + 2 * job.widest * kBlock<T> +
+                            2 * piecewise_.parameters + pieces.hidden + left_size() +
+                            2 * pieces.width + rows_size() + partial_size();
+    return numbers * static_cast<int64_t>(sizeof(T)) + 8 * pieces.hidden +
+           8 * (piecewise_.samples + 1) + 16 * (piecewise_.samples / kChunk + 1);
+  }
+
+  void measure(int worker_index, std::span<const Point> points, double* values) override {
     Worker& worker = *workers_[static_cast<size_t>(worker_index)];
-    const T b = static_cast<T>(beta);
-    bool based = false;
-    const auto multiply = [&](T alpha) {
-      if (!based) {
-        kernels_.combine(worker.base.data(), parameters_->center.data(), parameters_->v.data(), b,
-                         parameters_->size);
-        kernels_.combine(worker.first_base.data(), first_center_.data(), first_v_.data(), b,
-                         first_size_);
-      }
-      based = true;
-      return kernels_.multiply(multiplied_, worker.multiplied, alpha);
-    };
-    if (piecewise_.pieces.hidden > 0) {
-      kernels_.combine(worker.piece_base.data(), piece_parameters_->center.data(),
-                       piece_parameters_->v.data(), b, piece_parameters_->size);
-    }
-    for (const double alpha_in_double : alphas) {
-      const T alpha = static_cast<T>(alpha_in_double);
-      double loss = std::numeric_limits<double>::quiet_NaN();
+    for (size_t k = 0; k < points.size(); ++k) {
+      const T alpha = static_cast<T>(points[k].x), beta = static_cast<T>(points[k].y);
+      if (k == 0 || points[k].y != points[k - 1].y) worker.has_base = worker.has_piece_base = false;
+      KernelValues value{std::numeric_limits<double>::quiet_NaN(), 0};
       if (piecewise_.pieces.hidden > 0) {
-        loss = kernels_.by_pieces(piecewise_, worker.piecewise, alpha);
+        value.loss = by_pieces(worker, alpha, beta);
       }
       // A sum over units may overflow where each unit does not.
-      *losses++ = std::isfinite(loss) ? loss : multiply(alpha);
+      if (!std::isfinite(value.loss)) value = multiply(worker, alpha, beta);
+      for (const Metric& metric : metrics_) {
+        *values++ = metric.kind == Metric::Kind::Accuracy ? value.right : value.loss;
+      }
     }
   }
 
@@ -223,9 +239,14 @@ class FusedOf : public Fused {
           kink(fused.piecewise_.pieces.hidden),
           cell(fused.piecewise_.pieces.hidden),
           next(fused.piecewise_.pieces.hidden),
-          first(fused.piecewise_.pieces.hidden > 0 ? 2 * kChunk : 0),
-          rows(kChunk * fused.piecewise_.pieces.width),
-          partial(fused.piecewise_.pieces.folded ? kMaxFolded * kChunk * kRow<T> : 0) {
+          first{Aligned<int32_t>(fused.piecewise_.samples + 1),
+                Aligned<int32_t>(fused.piecewise_.samples + 1)},
+          kinks{Aligned<uint64_t>(fused.piecewise_.samples / kChunk + 1),
+                Aligned<uint64_t>(fused.piecewise_.samples / kChunk + 1)},
+          left(fused.left_size()),
+          right(2 * fused.piecewise_.pieces.width),
+          rows(fused.rows_size()),
+          partial(fused.partial_size()) {
       multiplied.base = base.data();
       multiplied.theta = theta.data();
       multiplied.first_base = first_base.data();
@@ -237,15 +258,55 @@ class FusedOf : public Fused {
       piecewise.kink = kink.data();
       piecewise.cell = cell.data();
       piecewise.next = next.data();
-      piecewise.first = first.data();
+      for (const int side : {kRight, kLeft}) {
+        piecewise.side[side] = {kinks[side].data(), first[side].data()};
+      }
+      piecewise.left = left.data();
+      piecewise.right = right.data();
       piecewise.rows = rows.data();
       piecewise.partial = partial.data();
     }
     Aligned<T> base, theta, first_base, panel0, panel1, piece_base, piece_theta, kink;
-    Aligned<int32_t> cell, next, first;
-    Aligned<T> rows, partial;
+    Aligned<int32_t> cell, next, first[2];
+    Aligned<uint64_t> kinks[2];
+    Aligned<T> left, right, rows, partial;
     KernelScratch<T> multiplied{}, piecewise{};
+    bool has_base = false, has_piece_base = false;  // of the present beta
   };
+
+  int64_t left_size() const { return (piecewise_.pieces.hidden + 1) * 2 * 4 * kRow<T>; }
+  int64_t rows_size() const {
+    return piecewise_.pieces.folded ? 0 : kPart * piecewise_.pieces.width;
+  }
+  int64_t partial_size() const {
+    return piecewise_.pieces.folded ? piecewise_.outputs * kPart * kRow<T> : 0;
+  }
+
+  KernelValues multiply(Worker& worker, T alpha, T beta) const {
+    if (!worker.has_base) {
+      // The first layer's weights are not needed where its pre-activations are at hand.
+      const bool affine = multiplied_.first_u && multiplied_.layers.size() > 1;
+      const int64_t from = affine ? multiplied_.layers[1].weight : 0;
+      along_v(worker.base.data() + from, parameters_->center.data() + from,
+              parameters_->v.data() + from, beta, parameters_->size - from);
+      along_v(worker.first_base.data(), first_center_.data(), first_v_.data(), beta, first_size_);
+      worker.has_base = true;
+    }
+    return kernels_.multiply(multiplied_, worker.multiplied, alpha);
+  }
+
+  double by_pieces(Worker& worker, T alpha, T beta) const {
+    if (!worker.has_piece_base) {
+      along_v(worker.piece_base.data(), piece_parameters_->center.data(),
+              piece_parameters_->v.data(), beta, piece_parameters_->size);
+      worker.has_piece_base = true;
+    }
+    return kernels_.by_pieces(piecewise_, worker.piecewise, alpha);
+  }
+
+  void along_v(T* out, const T* center, const T* v, T beta, int64_t count) const {
+    kernels_.combine(out, center, v, beta, count);
+  }
 
   void multiply_first_layer(const Tensor& input, const Plane& plane) {
     const ChainLayer& layer = chain_.front();
@@ -322,7 +383,8 @@ class FusedOf : public Fused {
     job.sorted_target = sorted_target_.data();
 
     const T lowest = job.sorted_input[0], highest = job.sorted_input[job.samples - 1];
-    job.cells = std::min(8 * job.samples, kMostCells);
+    // Many to a sample: a kink in a cell without a sample needs no search.
+    job.cells = std::min(32 * job.samples, kMostCells);
     job.cell_origin = lowest;
     job.cells_per_unit = static_cast<T>(job.cells) / (highest - lowest);
     if (!std::isfinite(job.cells_per_unit)) {
@@ -344,10 +406,12 @@ class FusedOf : public Fused {
 
   const Kernels<T>& kernels_;
   std::vector<ChainLayer> chain_;
+  std::vector<Metric> metrics_;
   KernelJob<T> multiplied_{}, piecewise_{};
   std::unique_ptr<Packed<T>> parameters_, piece_parameters_;
   int64_t first_size_ = 0;
   Aligned<T> input_, target_, first_center_, first_u_, first_v_, sorted_input_, sorted_target_;
+  std::vector<int64_t> classes_;
   std::vector<int32_t> first_in_cell_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
@@ -380,16 +444,23 @@ std::unique_ptr<Fused> fused_of(const Problem& problem, const Axis& x, const Axi
 
 }  // namespace
 
-std::unique_ptr<Fused> Fused::of(const Problem& problem, const Tensor& prediction, const Axis& x,
-                                 const Axis& y, std::string* why_not) {
+std::unique_ptr<Fused> Fused::of(const Problem& problem, const std::vector<Tensor>& predictions,
+                                 const Axis& x, const Axis& y, std::string* why_not) {
   const auto refused = [&](const auto&... parts) {
     std::ostringstream text;
     (text << ... << parts);
     *why_not = text.str();
     return nullptr;
   };
-  if (!problem.loss_is_mse) return refused("the loss is not descent::mse");
-  auto chain = chain_of(problem.module, why_not);
+  using Kind = Metric::Kind;
+  const Kind kind = problem.metrics.front().kind;
+  const bool squares = kind == Kind::Mse;
+  for (const Metric& metric : problem.metrics) {
+    const bool known = squares ? metric.kind == Kind::Mse
+                               : metric.kind == Kind::CrossEntropy || metric.kind == Kind::Accuracy;
+    if (!known) return refused("the metric '", metric.name, "' is not computed there");
+  }
+  auto chain = chain_of(problem.model, why_not);
   if (!chain) return nullptr;
   const at::ScalarType type = problem.plane.center[0].scalar_type();
   if (type != at::kFloat && type != at::kDouble) return refused("the parameters are ", type);
@@ -397,15 +468,29 @@ std::unique_ptr<Fused> Fused::of(const Problem& problem, const Tensor& predictio
     if (tensor.scalar_type() != type) return refused("the parameters have several types");
     if (!tensor.is_cpu()) return refused("the parameters are on ", tensor.device());
   }
-  for (const auto* tensor : {&problem.data.input, &problem.data.target, &prediction}) {
-    const char* name = tensor == &problem.data.input    ? "data.input"
-                       : tensor == &problem.data.target ? "data.target"
-                                                        : "the prediction";
-    if (tensor->scalar_type() != type) {
-      return refused(name, " is ", tensor->scalar_type(), ", the parameters are ", type);
+  for (size_t k = 0; k < problem.data.size(); ++k) {
+    const Data& batch = problem.data[k];
+    for (const auto* tensor : {&batch.input, &batch.target, &predictions[k]}) {
+      const char* name = tensor == &batch.input    ? "data.input"
+                         : tensor == &batch.target ? "data.target"
+                                                   : "the prediction";
+      const auto expected = tensor == &batch.target && !squares ? at::kLong : type;
+      if (tensor->scalar_type() != expected) {
+        return refused(name, " is ", tensor->scalar_type(), ", the parameters are ", type);
+      }
+      if (!tensor->is_cpu() || tensor->layout() != at::kStrided) {
+        return refused(name, " is not a dense tensor on the CPU");
+      }
     }
-    if (!tensor->is_cpu() || tensor->layout() != at::kStrided) {
-      return refused(name, " is not a dense tensor on the CPU");
+    if (batch.input.dim() != problem.data[0].input.dim() ||
+        batch.input.sizes().slice(1) != problem.data[0].input.sizes().slice(1)) {
+      return refused("the batches have samples of different shapes");
+    }
+    if (squares) continue;
+    const int64_t classes = predictions[k].size(1);
+    if (predictions[k].dim() != 2) return refused("the predictions are not (n, classes)");
+    if (batch.target.min().item<int64_t>() < 0 || batch.target.max().item<int64_t>() >= classes) {
+      return refused("data.target holds classes outside of 0 .. ", classes - 1);
     }
   }
   if (type == at::kFloat) return fused_of<float>(problem, x, y, std::move(*chain), why_not);

@@ -1,13 +1,15 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <descent/grid/grid.h>
 #include <descent/landscape/evaluator.h>
 
 namespace descent::landscape {
 
-/// Chains of Linear and activations under mse, on the CPU, in float32 or float64, without tensors:
+/// Chains of Linear and activations under mse, or under cross_entropy of class indices, alone or
+/// with accuracy, on the CPU, in float32 or float64, without tensors:
 /// the weights of a network are formed in the cache, its layers run in register tiles, the loss is
 /// added up as predictions appear, and nothing is allocated. Exact shortcuts, each used where it
 /// applies:
@@ -19,8 +21,9 @@ class Fused : public Evaluator {
  public:
   /// The fused form of a problem on these axes, or nullptr with the reason in `why_not`. Throws
   /// std::invalid_argument if DESCENT_PASS holds something unknown or not supported by this CPU.
-  static std::unique_ptr<Fused> of(const Problem& problem, const torch::Tensor& prediction,
-                                   const Axis& x, const Axis& y, std::string* why_not);
+  static std::unique_ptr<Fused> of(const Problem& problem,
+                                   const std::vector<torch::Tensor>& predictions, const Axis& x,
+                                   const Axis& y, std::string* why_not);
 
   /// What was recognised and which shortcuts are used.
   virtual std::string description() const = 0;

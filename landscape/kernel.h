@@ -20,8 +20,11 @@ constexpr int64_t kBlock = 256 / static_cast<int64_t>(sizeof(T));
 template <class T>
 constexpr int64_t kRow = 64 / static_cast<int64_t>(sizeof(T));
 
-/// The piecewise kernel takes the sorted samples in chunks of this many.
-constexpr int64_t kChunk = 512;
+/// The piecewise kernel takes the sorted samples in chunks of this many, one bit each of a word.
+constexpr int64_t kChunk = 64;
+
+/// Where its outputs do not fit into registers at once, it goes through them for so many samples.
+constexpr int64_t kPart = 512;
 
 /// The piecewise kernel folds a last layer of at most this many outputs into its sweep.
 constexpr int64_t kMaxFolded = 4;
@@ -57,6 +60,10 @@ struct KernelJob {
   // repeating their last sample.
   const T* input;
   const T* target;
+  // The class of each sample, for the cross entropy of outputs that are logits; nullptr: the mean
+  // squared error against `target`.
+  const int64_t* classes;
+  bool count_right;  // with classes: also the share of samples whose largest output is their class
   // The first layer's pre-activations along u, or nullptr: the first layer is then multiplied out.
   const T* first_u;
 
@@ -70,6 +77,16 @@ struct KernelJob {
   T cell_origin, cells_per_unit;
 };
 
+/// The side of their kink on which units are on.
+enum Side { kRight, kLeft };
+
+/// Where the units of one side switch. Bit n % kChunk of
+/// kinks[n / kChunk]: some do so before sample n, and first[n] is the first of their list.
+struct Switches {
+  uint64_t* kinks;  // [samples / kChunk + 1]
+  int32_t* first;   // [samples + 1]
+};
+
 /// Private memory of one worker.
 template <class T>
 struct KernelScratch {
@@ -78,13 +95,20 @@ struct KernelScratch {
   T* first_base;  // the first layer's pre-activations at center + beta * v, or nullptr
   T* panel[2];    // [widest][kBlock]
   // Piecewise kernel:
-  T* kink;        // [hidden padded to rows] where the units switch
-  int32_t* cell;  // the same, cell of the kink
-  int32_t* next;  // [hidden] lists of the units that switch at one sample
-  int32_t*
-      first;   // [2][kChunk] their heads, for units on to the right and to the left of their kink
-  T* rows;     // [kChunk][width]: pre-activations of the second layer, sample by sample
-  T* partial;  // [kMaxFolded][kChunk][kRow]: sums of the folded layer, one a lane
+  T* kink;           // [hidden padded to rows] where the units switch
+  int32_t* cell;     // the same, cell of the kink
+  int32_t* next;     // [hidden] lists of the units that switch at one sample, -1 after the last
+  Switches side[2];  // kRight, kLeft
+  T* left;     // [hidden + 1][2][4 * kRow] slopes and levels of the units on to the left, by piece
+  T* right;    // [2][width] the same of the units on to the right, up to the end of a chunk
+  T* rows;     // [kPart][width]: pre-activations of the second layer, sample by sample
+  T* partial;  // [outputs][kPart][kRow]: sums of the folded layer, one a lane
+};
+
+/// Means over the samples.
+struct KernelValues {
+  double loss;
+  double right;  // 0 unless asked for
 };
 
 template <class T>
@@ -92,9 +116,10 @@ struct Kernels {
   const char* name;
   /// out = a + s * b
   void (*combine)(T* out, const T* a, const T* b, T s, int64_t n);
-  /// Mean squared error at base + alpha * u, every layer multiplied out.
-  double (*multiply)(const KernelJob<T>& job, const KernelScratch<T>& scratch, T alpha);
-  /// The same, the first two layers by pieces; needs job.pieces. NaN where numbers overflow.
+  /// The loss at base + alpha * u, every layer multiplied out.
+  KernelValues (*multiply)(const KernelJob<T>& job, const KernelScratch<T>& scratch, T alpha);
+  /// The mean squared error, the first two layers by pieces; needs job.pieces. NaN where numbers
+  /// overflow.
   double (*by_pieces)(const KernelJob<T>& job, const KernelScratch<T>& scratch, T alpha);
 };
 

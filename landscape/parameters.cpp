@@ -9,6 +9,36 @@
 namespace descent::landscape {
 namespace {
 
+using torch::Tensor;
+
+template <class Taken>
+Parameters distinct(const Named& tensors, const Taken& taken) {
+  Parameters result;
+  std::unordered_map<const c10::TensorImpl*, size_t> seen;
+  for (const auto& [name, tensor] : tensors) {
+    if (!taken(name, tensor)) {
+      result.slot.push_back(kNoSlot);
+      continue;
+    }
+    const auto [known, is_new] = seen.emplace(tensor.unsafeGetTensorImpl(), result.names.size());
+    if (is_new) {
+      result.names.push_back(name);
+      result.tensors.push_back(tensor);
+    }
+    result.slot.push_back(known->second);
+  }
+  return result;
+}
+
+/// Which tensor each of the module's parameters is.
+std::vector<const c10::TensorImpl*> identities(const torch::nn::Module& module) {
+  std::vector<const c10::TensorImpl*> result;
+  for (const auto& item : module.named_parameters()) {
+    result.push_back(item.value().unsafeGetTensorImpl());
+  }
+  return result;
+}
+
 /// LibTorch leaves a null submodule where the clone of one is of another type.
 bool is_complete(const torch::nn::Module& module) {
   const auto parts = module.children();
@@ -18,26 +48,22 @@ bool is_complete(const torch::nn::Module& module) {
 
 }  // namespace
 
-Parameters parameters_of(const torch::nn::Module& module) {
-  Parameters result;
-  std::unordered_map<const c10::TensorImpl*, size_t> seen;
-  for (const auto& item : module.named_parameters()) {
-    const auto [known, is_new] =
-        seen.emplace(item.value().unsafeGetTensorImpl(), result.names.size());
-    if (is_new) {
-      result.names.push_back(item.key());
-      result.tensors.push_back(item.value());
-    }
-    result.slot.push_back(known->second);
-  }
-  return result;
+Parameters parameters_of(const Model& model) {
+  return distinct(model.parameters(), [](const auto&, const Tensor&) { return true; });
+}
+
+Parameters floating_buffers_of(const Model& model) {
+  return distinct(model.buffers(), [](const std::string& name, const Tensor& t) {
+    // A module that was moved to a floating type counts batches in that type.
+    return t.is_floating_point() && !name.ends_with("num_batches_tracked");
+  });
 }
 
 std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, const char* who) {
   const std::string subject = std::string(who) + ": the module of type " + module.name();
   // clone() runs reset() of every module, which draws from the global generator.
   const KeptGenerator keep;
-  const Parameters before = parameters_of(module);
+  const auto before = identities(module);
   std::shared_ptr<torch::nn::Module> copy;
   try {
     copy = module.clone();
@@ -55,21 +81,15 @@ std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, con
   }
   // A reset() that registers a submodule built elsewhere, instead of a new one, makes the copy
   // share it, and Cloneable::clone() then swaps the tensors inside the shared submodule.
-  std::unordered_set<const c10::TensorImpl*> originals;
-  for (const auto& tensor : before.tensors) originals.insert(tensor.unsafeGetTensorImpl());
-  bool shared = parameters_of(module).slot != before.slot;
-  for (const auto& item : module.named_parameters()) {
-    shared |= originals.count(item.value().unsafeGetTensorImpl()) == 0;
-  }
-  const auto copies = copy->named_parameters();
-  for (const auto& item : copies)
-    shared |= originals.count(item.value().unsafeGetTensorImpl()) != 0;
+  bool shared = identities(module) != before;
+  const std::unordered_set<const c10::TensorImpl*> originals(before.begin(), before.end());
+  for (const auto* copied : identities(*copy)) shared |= originals.count(copied) != 0;
   if (shared) {
     throw std::invalid_argument(subject +
                                 " shares submodules with its clone: reset() must create its "
                                 "submodules anew, not register existing ones");
   }
-  const auto own = module.named_parameters();
+  const auto own = module.named_parameters(), copies = copy->named_parameters();
   bool same = own.size() == copies.size();
   for (size_t k = 0; same && k < own.size(); ++k) {
     same = own[k].value().sizes() == copies[k].value().sizes();

@@ -1,24 +1,29 @@
 #pragma once
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include <torch/nn/module.h>
+#include <descent/landscape/network.h>
 
 namespace descent::landscape {
 
-/// The parameters of a model, those that are registered several times (tied weights) counted once.
+/// The parameters of a network, those that are registered several times (tied weights) counted
+/// once.
 struct Parameters {
   std::vector<std::string> names;      ///< of the distinct parameters, by first registration
   std::vector<torch::Tensor> tensors;  ///< the distinct parameters
-  std::vector<size_t> slot;  ///< for each entry of named_parameters(): its distinct parameter
+  std::vector<size_t> slot;  ///< for each entry of Model::parameters(): its distinct parameter
 };
 
-Parameters parameters_of(const torch::nn::Module& module);
+Parameters parameters_of(const Model& model);
 
-/// A deep copy of the model, in the model's mode. `who` opens the message of std::invalid_argument,
-/// which is thrown if the model cannot be cloned or its clone shares parameters with it.
+/// The same of its buffers of floating types, counters of batches aside; the others have no slot
+/// (kNoSlot).
+Parameters floating_buffers_of(const Model& model);
+inline constexpr size_t kNoSlot = static_cast<size_t>(-1);
+
+/// A deep copy of a module, in its mode. `who` opens the message of std::invalid_argument, which is
+/// thrown if the module cannot be cloned or its clone shares parameters with it.
 std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, const char* who);
 
 }  // namespace descent::landscape

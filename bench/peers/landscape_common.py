@@ -1,20 +1,21 @@
-"""What the Python peers of bench_landscape share: options, timing, lines of JSON.
+"""What the Python peers of bench_landscape share: options, data, timing, lines of JSON.
 
-The job: 10,000 networks 1-H-H-1 with ReLU at the points center + alpha * u + beta * v, alpha and beta each
-100 numbers from -5 to 5, mean squared error over N samples of the sine, one thread.
+The job: networks of Linear and ReLU at the points center + alpha * u + beta * v, alpha and beta each
+`--points` numbers from -5 to 5, and their mean squared error (one output) or cross entropy over N samples,
+on one thread. One input: the sine.
 """
 import argparse
 import json
 import os
 import time
 
-NETWORKS = 10000
-
 
 def options(description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--hidden", type=int, default=64)
+    parser.add_argument("--widths", type=lambda text: [int(w) for w in text.split(",")],
+                        default=[1, 64, 64, 1], help="1,64,64,1")
+    parser.add_argument("--points", type=int, default=100)
     parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()
@@ -28,15 +29,27 @@ def pin(threads):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
-def weights(numpy, hidden, seed):
-    """Six arrays, a fresh draw of Linear's initialiser: uniform within 1 / sqrt(inputs)."""
+def weights(numpy, widths, seed):
+    """(weight, bias) of each layer, a fresh draw of Linear's initialiser: uniform within 1 / sqrt(inputs)."""
     generator = numpy.random.default_rng(seed)
     result = []
-    for inputs, outputs in ((1, hidden), (hidden, hidden), (hidden, 1)):
+    for inputs, outputs in zip(widths, widths[1:]):
         bound = 1 / inputs**0.5
         for shape in ((outputs, inputs), (outputs,)):
             result.append(generator.uniform(-bound, bound, shape).astype("float32"))
     return result
+
+
+def data(numpy, opts):
+    """Inputs (N, in) and targets: (N, 1), or classes (N,) where there are several outputs."""
+    if opts.widths[0] == 1:
+        inputs = numpy.linspace(-numpy.pi, numpy.pi, opts.samples, dtype="float32")[:, None]
+        return inputs, numpy.sin(inputs)
+    generator = numpy.random.default_rng(9)
+    inputs = generator.standard_normal((opts.samples, opts.widths[0])).astype("float32")
+    if opts.widths[-1] == 1:
+        return inputs, numpy.sin(inputs.sum(1, keepdims=True))
+    return inputs, generator.integers(0, opts.widths[-1], opts.samples)
 
 
 def report(ways, opts):
@@ -50,6 +63,6 @@ def report(ways, opts):
             seconds = time.perf_counter() - begin
             best[name] = seconds if first else min(best[name], seconds)
     for name, seconds in best.items():
-        print(json.dumps({"who": name, "H": opts.hidden, "N": opts.samples, "path": "python",
-                          "s": round(seconds, 6), "networks": NETWORKS, "threads": opts.threads}),
+        print(json.dumps({"who": name, "widths": opts.widths, "N": opts.samples, "path": "python",
+                          "s": round(seconds, 6), "networks": opts.points**2, "threads": opts.threads}),
               flush=True)

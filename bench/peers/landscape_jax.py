@@ -14,10 +14,9 @@ except ImportError as missing:
     print(f"landscape_jax: skipped, {missing.name} is missing (pip install jax)")
     sys.exit(0)
 
-x = jnp.linspace(-jnp.pi, jnp.pi, opts.samples)[:, None]
-y = jnp.sin(x)
-center, u, v = (list(map(jnp.asarray, common.weights(np, opts.hidden, seed))) for seed in range(3))
-axis = jnp.linspace(-5, 5, 100)
+x, y = map(jnp.asarray, common.data(np, opts))
+center, u, v = (list(map(jnp.asarray, common.weights(np, opts.widths, seed))) for seed in range(3))
+axis = jnp.linspace(-5, 5, opts.points)
 alphas, betas = (grid.ravel() for grid in jnp.meshgrid(axis, axis))
 
 
@@ -26,19 +25,25 @@ def place(alpha, beta):
 
 
 def network(parameters, inputs):
-    w1, b1, w2, b2, w3, b3 = parameters
-    hidden = jax.nn.relu(inputs @ w1.T + b1)
-    return jax.nn.relu(hidden @ w2.T + b2) @ w3.T + b3
+    for weight, bias in zip(parameters[:-2:2], parameters[1:-2:2]):
+        inputs = jax.nn.relu(inputs @ weight.T + bias)
+    return inputs @ parameters[-2].T + parameters[-1]
+
+
+def measured(predictions):
+    if opts.widths[-1] == 1:
+        return jnp.mean((predictions - y) ** 2)
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(predictions), y[:, None], 1))
 
 
 def loss(alpha, beta):
-    return jnp.log(jnp.mean((network(place(alpha, beta), x) - y) ** 2))
+    return jnp.log(measured(network(place(alpha, beta), x)))
 
 
 def eager():
     parameters = jax.vmap(place)(alphas, betas)
     predictions = jax.vmap(network, in_axes=(0, None))(parameters, x)
-    return np.log(((predictions - y) ** 2).mean((1, 2)))
+    return jnp.log(jax.vmap(measured)(predictions)).block_until_ready()
 
 
 whole = jax.jit(jax.vmap(loss))

@@ -14,18 +14,22 @@ except ImportError as missing:
     sys.exit(0)
 
 torch.set_num_threads(opts.threads)
-x = torch.linspace(-torch.pi, torch.pi, opts.samples)[:, None]
-y = torch.sin(x)
-center, u, v = ([torch.from_numpy(w) for w in common.weights(np, opts.hidden, seed)]
+x, y = map(torch.from_numpy, common.data(np, opts))
+center, u, v = ([torch.from_numpy(w) for w in common.weights(np, opts.widths, seed)]
                 for seed in range(3))
-axis = torch.linspace(-5, 5, 100)
+axis = torch.linspace(-5, 5, opts.points)
 alphas, betas = (grid.reshape(-1) for grid in torch.meshgrid(axis, axis, indexing="xy"))
 
 
 def loss(alpha, beta):
-    w1, b1, w2, b2, w3, b3 = (c + alpha * a + beta * b for c, a, b in zip(center, u, v))
-    hidden = torch.relu(x @ w1.T + b1)
-    return torch.log(torch.mean((torch.relu(hidden @ w2.T + b2) @ w3.T + b3 - y) ** 2))
+    parameters = [c + alpha * a + beta * b for c, a, b in zip(center, u, v)]
+    out = x
+    for weight, bias in zip(parameters[:-2:2], parameters[1:-2:2]):
+        out = torch.relu(out @ weight.T + bias)
+    out = out @ parameters[-2].T + parameters[-1]
+    if opts.widths[-1] == 1:
+        return torch.log(torch.mean((out - y) ** 2))
+    return torch.log(torch.nn.functional.cross_entropy(out, y))
 
 
 def in_chunks(size):

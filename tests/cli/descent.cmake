@@ -7,3 +7,32 @@ function(descent status stream expected)
                         "${result}\nout: ${out}\nerror: ${error}")
   endif()
 endfunction()
+
+# Nothing may be left of what was refused or stopped, hidden folders included.
+function(expect_empty folder)
+  file(GLOB left "${folder}/*" "${folder}/.*")
+  list(FILTER left EXCLUDE REGEX "/\\.\\.?$")
+  if(left)
+    message(FATAL_ERROR "left behind: ${left}")
+  endif()
+endfunction()
+
+# A folder holds exactly these files, sorted by name.
+function(expect_files folder)
+  file(GLOB written RELATIVE "${folder}" "${folder}/*" "${folder}/.*")
+  list(FILTER written EXCLUDE REGEX "^\\.\\.?$")
+  if(NOT written STREQUAL ARGN)
+    message(FATAL_ERROR "${folder}: ${written}, must be ${ARGN}")
+  endif()
+endfunction()
+
+# Two folders hold the same bytes in these files.
+function(expect_same first second)
+  foreach(file IN LISTS ARGN)
+    execute_process(COMMAND "${CMAKE_COMMAND}" -E compare_files "${first}/${file}" "${second}/${file}"
+                    RESULT_VARIABLE different)
+    if(different)
+      message(FATAL_ERROR "${first}/${file} and ${second}/${file}: not the same bytes")
+    endif()
+  endforeach()
+endfunction()

@@ -182,13 +182,52 @@ TEST(FusedByPieces, EqualsTheLoopInDeeperChainsAndWithOtherActivations) {
 
 TEST(FusedByPieces, TakesEveryNumberOfSamplesAlsoOverSeveralChunks) {
   torch::manual_seed(32);
-  for (const int64_t samples : {1, 2, 3, 15, 16, 17, 63, 65, 128, 511, 512, 513, 1500}) {
+  for (const int64_t samples : {1, 2, 3, 15, 16, 17, 63, 64, 65, 128, 511, 512, 513, 1500}) {
     expect_fused_equals_loop(scalar_net(16, 16, 1), noise(samples, 1, 1),
                              std::to_string(samples) + " samples", "by pieces");
   }
   nn::Sequential deep(nn::Linear(1, 20), nn::ReLU(), nn::Linear(20, 30), nn::Tanh(),
                       nn::Linear(30, 1));
   expect_fused_equals_loop(deep, noise(1100, 1, 1), "deep over chunks", "by pieces");
+}
+
+TEST(FusedByPieces, TakesMoreOutputsThanFitIntoRegistersOverManySamples) {
+  torch::manual_seed(36);
+  expect_fused_equals_loop(scalar_net(30, 150, 2), noise(1100, 1, 2), "wide", "by pieces");
+  nn::Sequential deep(nn::Linear(1, 30), nn::ReLU(), nn::Linear(30, 150), nn::SiLU(),
+                      nn::Linear(150, 1));
+  expect_fused_equals_loop(deep, noise(1100, 1, 1), "wide and deep", "by pieces");
+}
+
+TEST(FusedByPieces, TakesKinksAtSamples) {
+  torch::manual_seed(37);
+  auto net = scalar_net(40, 16, 1);
+  std::vector<torch::Tensor> u;
+  for (const auto& parameter : net->parameters()) u.push_back(torch::randn_like(parameter));
+  {
+    const torch::NoGradGuard no_grad;
+    auto* first = net->ptr<nn::LinearImpl>(0).get();
+    first->weight.slice(0, 0, 20).fill_(1);
+    first->weight.slice(0, 20, 40).fill_(-1);
+    // On to the right and to the left of 0, 4, 8 .. 76, the first 17 of which are samples.
+    first->bias.slice(0, 0, 20).copy_(-4 * torch::arange(20));
+    first->bias.slice(0, 20, 40).copy_(4 * torch::arange(20));
+  }
+  u[0].zero_();
+  u[1].zero_();
+  const Plane plane = given_plane(*net, u, u);
+  const Axis axis{-1, 1, 5};
+  for (const int64_t samples : {64, 65}) {
+    const Data data{torch::arange(samples).to(torch::kFloat32).unsqueeze(1),
+                    torch::randn({samples, 1})};
+    const Grid loop = evaluate(*net, mse, data, plane, axis, axis, {.path = Path::Loop});
+    for (const auto& pass : passes()) {
+      const PassOf chosen(pass);
+      const Grid fused = evaluate(*net, mse, data, plane, axis, axis, {.path = Path::Fused});
+      EXPECT_NE(fused.notes.at("reason").find("by pieces"), std::string::npos);
+      EXPECT_LE(difference(fused, loop, torch::kFloat32), 1) << samples << " samples, " << pass;
+    }
+  }
 }
 
 TEST(FusedByPieces, TakesUnsortedRepeatedAndClusteredInputs) {
@@ -247,9 +286,13 @@ TEST(Fused, GivesTheSameBitsOnV3AndV4) {
   torch::manual_seed(35);
   nn::Sequential smooth(nn::Linear(3, 20), nn::GELU(), nn::Linear(20, 13), nn::Tanh(),
                         nn::Linear(13, 2));
-  auto pieces = scalar_net(40, 50, 2);
-  for (const auto& [net, in] : {std::pair{smooth, 3}, std::pair{pieces, 1}}) {
-    const Data data = noise(99, in, 2);
+  struct Case {
+    nn::Sequential net;
+    int64_t in, samples;
+  };
+  for (const auto& [net, in, samples] : {Case{smooth, 3, 99}, Case{scalar_net(40, 50, 2), 1, 99},
+                                         Case{scalar_net(40, 50, 2), 1, 1100}}) {
+    const Data data = noise(samples, in, 2);
     const Plane plane = random_plane(*net);
     const auto values = [&](const char* pass) {
       const PassOf chosen(pass);

@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 
 #include <gmock/gmock.h>
@@ -179,6 +180,268 @@ TEST(GivenPlane, NamesTheParameterThatDoesNotFit) {
           "direction v of parameter 'weight' is Double[3, 2]");
   refused({good[0], torch::Tensor()}, "'bias' is an undefined tensor");
   refused({good[0], torch::full({3}, INFINITY)}, "'bias' has values that are not finite");
+}
+
+/// A convolution, a normalisation layer, a linear layer and a scalar, in double.
+struct ManyImpl : nn::Cloneable<ManyImpl> {
+  ManyImpl() { reset(); }
+  void reset() override {
+    convolution = register_module("convolution", nn::Conv2d(2, 3, 2));
+    norm = register_module("norm", nn::BatchNorm2d(3));
+    linear = register_module("linear", nn::Linear(5, 4));
+    scale = register_parameter("scale", torch::full({}, 1.5));
+  }
+  nn::Conv2d convolution{nullptr};
+  nn::BatchNorm2d norm{nullptr};
+  nn::Linear linear{nullptr};
+  torch::Tensor scale;
+};
+TORCH_MODULE(Many);
+
+Many many() {
+  torch::manual_seed(2);
+  Many net;
+  net->to(torch::kFloat64);
+  const torch::NoGradGuard no_grad;
+  net->convolution->weight[1].zero_();  // a dead filter
+  return net;
+}
+
+double length_of(const std::vector<double>& numbers) {
+  double sum = 0;
+  for (const double x : numbers) sum += x * x;
+  return std::sqrt(sum);
+}
+
+std::vector<double> numbers_of(const torch::Tensor& tensor) {
+  const auto flat = tensor.contiguous().view(-1);
+  const auto* first = flat.const_data_ptr<double>();
+  return std::vector<double>(first, first + flat.numel());
+}
+
+/// The definitions of Li et al., written out number by number.
+std::vector<double> by_definition(const torch::Tensor& direction, const torch::Tensor& weights,
+                                  Norm norm, bool ignore_bias_bn) {
+  std::vector<double> d = numbers_of(direction), w = numbers_of(weights);
+  if (weights.dim() <= 1) {
+    if (ignore_bias_bn) std::fill(w.begin(), w.end(), 0.0);
+    return w;
+  }
+  const bool filters = norm == Norm::Filter || norm == Norm::DFilter;
+  const size_t slice = filters ? d.size() / static_cast<size_t>(weights.size(0)) : d.size();
+  std::vector<double> result(d.size());
+  for (size_t begin = 0; begin < d.size(); begin += slice) {
+    const auto part = [&](const std::vector<double>& x) {
+      return std::vector<double>(x.begin() + static_cast<std::ptrdiff_t>(begin),
+                                 x.begin() + static_cast<std::ptrdiff_t>(begin + slice));
+    };
+    for (size_t k = begin; k < begin + slice; ++k) {
+      switch (norm) {
+        case Norm::Filter:
+          result[k] = d[k] * length_of(part(w)) / (length_of(part(d)) + 1e-10);
+          break;
+        case Norm::Layer:
+          result[k] = d[k] * length_of(w) / length_of(d);
+          break;
+        case Norm::Weight:
+          result[k] = d[k] * w[k];
+          break;
+        case Norm::DFilter:
+          result[k] = d[k] / (length_of(part(d)) + 1e-10);
+          break;
+        case Norm::DLayer:
+          result[k] = d[k] / length_of(d);
+          break;
+        case Norm::None:
+          result[k] = d[k];
+      }
+    }
+  }
+  return result;
+}
+
+constexpr std::array kNorms{Norm::Filter, Norm::Layer, Norm::Weight, Norm::DFilter, Norm::DLayer};
+
+TEST(Normalised, IsWhatTheDefinitionsSay) {
+  const Many net = many();
+  const Plane raw = random_plane(*net, {.seed = 3, .draw = Draw::Gaussian});
+  for (const Norm norm : kNorms) {
+    for (const bool ignore : {true, false}) {
+      const Plane plane = random_plane(
+          *net, {.seed = 3, .draw = Draw::Gaussian, .norm = norm, .ignore_bias_bn = ignore});
+      for (size_t k = 0; k < raw.u.size(); ++k) {
+        const auto expected = by_definition(raw.u[k], raw.center[k], norm, ignore);
+        const auto is = numbers_of(plane.u[k]);
+        ASSERT_EQ(is.size(), expected.size());
+        for (size_t n = 0; n < is.size(); ++n) {
+          EXPECT_NEAR(is[n], expected[n], 1e-14 * (1 + std::abs(expected[n])))
+              << static_cast<int>(norm) << ' ' << plane.names[k];
+        }
+      }
+    }
+  }
+}
+
+TEST(Normalised, GivesADeadFilterAZeroDirection) {
+  const Plane plane = random_plane(*many(), {.norm = Norm::Filter});
+  ASSERT_EQ(plane.names[1], "convolution.weight");
+  EXPECT_EQ(plane.u[1][1].abs().max().item<double>(), 0);
+  EXPECT_GT(plane.u[1][0].abs().max().item<double>(), 0);
+}
+
+TEST(Normalised, LeavesADirectionOfZerosAtZero) {
+  const std::vector<torch::Tensor> zero{torch::zeros({2, 3})}, weights{torch::ones({2, 3})};
+  for (const Norm norm : kNorms) {
+    EXPECT_EQ(normalised(zero, weights, norm)[0].abs().max().item<double>(), 0);
+  }
+  EXPECT_THAT(
+      [&] {
+        normalised(zero, {torch::ones({3, 2})}, Norm::Layer);
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("tensor 0 of the direction is")));
+}
+
+TEST(RandomPlane, SaysHowItWasMade) {
+  const Many net = many();
+  EXPECT_EQ(random_plane(*net, {.draw = Draw::Gaussian, .norm = Norm::Filter}).how,
+            "two Gaussian draws, filter-normalised, biases and normalisation layers fixed");
+  EXPECT_EQ(random_plane(*net, {.norm = Norm::Weight, .ignore_bias_bn = false}).how,
+            "two draws of the model's initialiser, times the weights, biases and normalisation "
+            "layers along themselves");
+}
+
+TEST(RandomPlane, MovesBuffersIfAsked) {
+  const Many net = many();
+  EXPECT_TRUE(random_plane(*net).buffers.names.empty());
+  const Plane plane = random_plane(*net, {.draw = Draw::Gaussian, .buffers = true});
+  EXPECT_EQ(plane.buffers.names,
+            (std::vector<std::string>{"norm.running_mean", "norm.running_var"}));
+  EXPECT_GT(plane.buffers.v[1].abs().min().item<double>(), 0);
+  EXPECT_TRUE(plane.u[0].equal(random_plane(*net, {.draw = Draw::Gaussian}).u[0]));
+  const Plane fixed = random_plane(*net, {.norm = Norm::Filter, .buffers = true});
+  EXPECT_EQ(fixed.buffers.u[0].abs().max().item<double>(), 0);
+}
+
+TEST(RandomPlane, RefusesADirectionThatDoesNotMove) {
+  nn::LayerNorm net(nn::LayerNormOptions({4}));
+  EXPECT_NO_THROW(random_plane(*net, {.draw = Draw::Gaussian}));
+  EXPECT_THAT([&] { random_plane(*net, {.draw = Draw::Gaussian, .norm = Norm::Filter}); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("direction u is zero: ")));
+}
+
+TEST(FilterNormalisation, DoesNotSeeTheScaleOfReLULayers) {
+  torch::manual_seed(6);
+  const auto build = [] {
+    using O = nn::LinearOptions;
+    return nn::Sequential(nn::Linear(O(3, 8).bias(false)), nn::ReLU(),
+                          nn::Linear(O(8, 6).bias(false)), nn::ReLU(),
+                          nn::Linear(O(6, 1).bias(false)));
+  };
+  auto net = build();
+  net->to(torch::kFloat64);
+  const Data data{torch::randn({20, 3}, torch::kFloat64), torch::randn({20, 1}, torch::kFloat64)};
+  const PlaneOptions options{.seed = 4, .draw = Draw::Gaussian, .norm = Norm::Filter};
+  const Axis axis{-1, 1, 5};
+  const Grid before = evaluate(*net, mse, data, random_plane(*net, options), axis, axis);
+  const Grid raw = evaluate(*net, mse, data,
+                            random_plane(*net, {.seed = 4, .draw = Draw::Gaussian}), axis, axis);
+  {
+    const torch::NoGradGuard no_grad;
+    net->parameters()[0].mul_(7);
+    net->parameters()[1].div_(7);
+  }
+  const Grid after = evaluate(*net, mse, data, random_plane(*net, options), axis, axis);
+  const Grid raw_after = evaluate(
+      *net, mse, data, random_plane(*net, {.seed = 4, .draw = Draw::Gaussian}), axis, axis);
+  for (size_t k = 0; k < before.values.size(); ++k) {
+    EXPECT_NEAR(after.values[k], before.values[k], 1e-9 * before.values[k]);
+  }
+  EXPECT_GT(std::abs(raw_after.values[0] - raw.values[0]), 0.01 * raw.values[0]);
+}
+
+TEST(LineBetween, EndsInTheTwoNetworks) {
+  auto a = sine_net(), b = sine_net();
+  {
+    const torch::NoGradGuard no_grad;
+    torch::manual_seed(11);
+    for (auto& parameter : b->parameters()) parameter.add_(torch::randn_like(parameter));
+  }
+  const Plane line = line_between(*a, *b);
+  EXPECT_TRUE(line.is_line());
+  EXPECT_EQ(line.marks.size(), 2u);
+  const Data data = sine_data();
+  const Grid grid = evaluate(*a, mse, data, line, {0, 1, 3});
+  for (const auto& [net, j] : {std::pair{a, 0}, std::pair{b, 2}}) {
+    auto same = net;
+    const double loss = mse(same->forward(data.input), data.target).item<double>();
+    EXPECT_NEAR(grid.at(0, j), loss, 1e-5 * loss);
+  }
+  EXPECT_THAT([&] { line_between(*a, *a); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("the two networks are equal")));
+  EXPECT_THAT([&] { line_between(*a, *sine_net(8)); },
+              ThrowsMessage<std::invalid_argument>(
+                  HasSubstr("parameter '0.weight' of the first network is Float[16, 1] on cpu")));
+}
+
+TEST(LineBetween, TakesBuffersAlong) {
+  nn::BatchNorm1d a(2), b(2);
+  b->running_mean.fill_(3);
+  {
+    const torch::NoGradGuard no_grad;
+    b->weight.fill_(2);
+  }
+  const Plane line = line_between(*a, *b);
+  EXPECT_EQ(line.buffers.names, (std::vector<std::string>{"running_mean", "running_var"}));
+  EXPECT_TRUE(line.buffers.u[0].equal(torch::full({2}, 3.f)));
+  EXPECT_TRUE(line.buffers.u[1].equal(torch::zeros({2})));
+  EXPECT_TRUE(line.buffers.v.empty());
+}
+
+TEST(PlaneBetween, HoldsTheThreeNetworksInDistancesBetweenWeights) {
+  std::array<nn::Sequential, 3> nets{sine_net(), sine_net(), sine_net()};
+  torch::manual_seed(12);
+  for (auto& net : nets) {
+    net->to(torch::kFloat64);
+    const torch::NoGradGuard no_grad;
+    for (auto& parameter : net->parameters()) parameter.add_(torch::randn_like(parameter));
+  }
+  const Plane plane = plane_between(*nets[0], *nets[1], *nets[2]);
+  EXPECT_NEAR(plane.cosine(), 0, 1e-12);
+  double u = 0, v = 0;
+  for (const auto& tensor : plane.u) u += tensor.square().sum().item<double>();
+  for (const auto& tensor : plane.v) v += tensor.square().sum().item<double>();
+  EXPECT_NEAR(u, 1, 1e-12);
+  EXPECT_NEAR(v, 1, 1e-12);
+  ASSERT_EQ(plane.marks.size(), 3u);
+  for (size_t n = 0; n < 3; ++n) {
+    const auto& mark = plane.marks[n];
+    const auto parameters = nets[n]->parameters();
+    for (size_t k = 0; k < parameters.size(); ++k) {
+      const auto there = plane.center[k] + mark.alpha * plane.u[k] + mark.beta * plane.v[k];
+      EXPECT_LT((there - parameters[k]).abs().max().item<double>(), 1e-13);
+    }
+  }
+  const Plane line = plane.line();
+  ASSERT_EQ(line.marks.size(), 2u);
+  EXPECT_EQ(line.marks[1].label, "second");
+  EXPECT_NE(line.hash(), plane.hash());
+  EXPECT_THAT([&] { plane_between(*nets[0], *nets[1], *nets[1]); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("lie on one line")));
+  EXPECT_THAT([&] { plane_between(*nets[0], *nets[0], *nets[1]); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("lie on one line")));
+}
+
+TEST(GivenPlane, IsALineWithoutV) {
+  nn::Linear net(2, 3);
+  const std::vector<torch::Tensor> u{torch::ones({3, 2}), torch::ones({3})};
+  EXPECT_TRUE(given_plane(*net, u).is_line());
+  EXPECT_EQ(given_plane(*net, u).how, "a given direction");
+  EXPECT_DOUBLE_EQ(given_plane(*net, u, u).cosine(), 1);
+  EXPECT_THAT(
+      [&] {
+        given_plane(*net, {torch::zeros({3, 2}), torch::zeros({3})});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("direction u is zero")));
 }
 
 }  // namespace

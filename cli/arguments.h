@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <descent/grid/grid.h>
+
+/// Options whose values are more than a number or a name. Throws std::invalid_argument that names
+/// the option, what it was given and what is allowed.
+namespace descent::cli {
+
+/// "-5:5:100" for both axes, "-5:5:100,-2:2:50" for each. `second` tells whether it was given.
+struct Axes {
+  Axis x, y;
+  bool second = false;
+};
+Axes axes_of(const std::string& text);
+
+/// "256MiB", "1.5GiB", "500MB", "1000000".
+int64_t bytes_of(const std::string& text);
+
+/// Throws that `option` is `text`, and must be one of the names.
+[[noreturn]] void refuse_name(const std::string& option, const std::string& text,
+                              const std::vector<std::string>& names);
+
+/// The value that is called `text`.
+template <class T>
+T named(const std::string& option, const std::string& text,
+        const std::vector<std::pair<std::string, T>>& values) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values) {
+    if (name == text) return value;
+    names.push_back(name);
+  }
+  refuse_name(option, text, names);
+}
+
+}  // namespace descent::cli

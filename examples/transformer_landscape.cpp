@@ -1,0 +1,115 @@
+// Teaches a small transformer to say which digit of a sequence comes up most often, and draws its
+// loss over the plane of the two steepest directions at the trained weights: the top eigenvectors of
+// the Hessian.
+//
+//   transformer_landscape out/transformer     steps of training and points along an axis may follow
+//
+// The folder gets loss.png, loss.html, spectrum.png and curvature.json.
+#include <iostream>
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/one_hot.h>
+#include <ATen/ops/randint.h>
+#include <torch/nn/cloneable.h>
+#include <torch/nn/modules/embedding.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/transformercoder.h>
+#include <torch/nn/modules/transformerlayer.h>
+
+#include <descent/landscape.h>
+#include <descent/optim/adam.h>
+#include <descent/optim/engine/optimizer.h>
+#include <descent/pictures.h>
+
+namespace {
+
+namespace nn = torch::nn;
+constexpr int64_t kDigits = 4, kLength = 9, kWidth = 16;
+
+class CounterImpl : public nn::Cloneable<CounterImpl> {
+ public:
+  CounterImpl() { reset(); }
+  void reset() override {
+    digits_ = register_module("digits", nn::Embedding(kDigits, kWidth));
+    const auto layer = nn::TransformerEncoderLayerOptions(kWidth, 2).dim_feedforward(32);
+    encoder_ = register_module("encoder", nn::TransformerEncoder(nn::TransformerEncoderOptions(
+                                              nn::TransformerEncoderLayer(layer), 2)));
+    answer_ = register_module("answer", nn::Linear(kWidth, kDigits));
+  }
+  /// (n, kLength) digits to (n, kDigits) logits.
+  at::Tensor forward(const at::Tensor& sequences) {
+    return answer_(encoder_(digits_(sequences.t())).mean(0));
+  }
+
+ private:
+  nn::Embedding digits_{nullptr};
+  nn::TransformerEncoder encoder_{nullptr};
+  nn::Linear answer_{nullptr};
+};
+TORCH_MODULE(Counter);
+
+descent::Data sequences(int64_t n) {
+  const at::Tensor digits = at::randint(kDigits, {n, kLength}, at::kLong);
+  return {digits, at::one_hot(digits, kDigits).sum(1).argmax(1)};
+}
+
+Counter trained(const descent::Data& data, int steps) {
+  Counter net;
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);  // more only get in each other's way on a network this small
+  descent::AdamW opt(net->parameters(), {.lr = 3e-3});
+  for (int step = 0; step < steps; ++step) {
+    opt.zero_grad();
+    descent::cross_entropy(net->forward(data.input), data.target).backward();
+    opt.step();
+  }
+  at::set_num_threads(threads);
+  net->eval();
+  return net;
+}
+
+void run(const std::filesystem::path& folder, int steps, int64_t points) {
+  at::manual_seed(1);
+  const descent::Data data = sequences(128);
+  auto net = trained(data, steps);
+
+  const descent::CurvatureOptions options{
+      .eigenvalues = 2, .trace_probes = 16, .density_probes = 2};
+  const auto report = descent::curvature(*net, descent::cross_entropy, data, options);
+  std::cout << "loss " << report.loss << ", largest eigenvalues of the Hessian "
+            << report.eigen.values[0] << " and " << report.eigen.values[1] << ", smallest at most "
+            << report.eigen.lowest << ", trace " << report.trace.value << " +- "
+            << report.trace.error << ", sharpness " << report.sharpness << '\n';
+
+  const auto plane = descent::hessian_plane(*net, descent::cross_entropy, data);
+  const descent::Axis axis{-0.5, 0.5, points};
+  const auto grid = descent::evaluate(*net, descent::cross_entropy, data, plane, axis, axis);
+  for (const auto& [name, note] : grid.notes) std::cout << "  " << name << ": " << note << '\n';
+
+  std::filesystem::create_directories(folder);
+  for (const char* const name : {"loss.png", "loss.html"}) {
+    descent::draw(
+        grid.log(), folder / name,
+        {.title = "Loss of a transformer along its steepest directions", .caption = plane.how});
+  }
+  descent::draw(report.density.grid().log(), folder / "spectrum.png",
+                {.title = "Eigenvalues of the transformer's Hessian",
+                 .caption = std::to_string(report.density.parameters) + " parameters",
+                 .minima = {{1e9, 0}}});  // off the curve: the least density deserves no star
+  report.save(folder / "curvature.json");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run(argc > 1 ? argv[1] : "transformer_landscape", argc > 2 ? std::stoi(argv[2]) : 150,
+        argc > 3 ? std::stoi(argv[3]) : 51);
+    return 0;
+  } catch (const c10::Error& error) {
+    std::cerr << "transformer_landscape: " << error.what_without_backtrace() << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << "transformer_landscape: " << error.what() << '\n';
+  }
+  return 1;
+}

@@ -1,0 +1,36 @@
+"""Writes a network with batch normalisation as Python's users do: export.py FOLDER."""
+import pathlib
+import sys
+
+import torch
+from torch import nn
+
+folder = pathlib.Path(sys.argv[1])
+(folder / "snapshots").mkdir(parents=True)
+torch.manual_seed(0)
+x = torch.randn(96, 1, 6, 6)
+y = (x[:, 0, :3].sum((1, 2)) > x[:, 0, 3:].sum((1, 2))).long()
+batches = [{"input": x[k:k + 32], "target": y[k:k + 32]} for k in range(0, 96, 32)]
+torch.save(batches, folder / "data.pt")
+
+
+def network():
+    return nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(),
+                         nn.Linear(64, 2))
+
+
+def train(net, steps):
+    opt = torch.optim.Adam(net.parameters(), 0.01)
+    for step in range(steps):
+        if steps > 20:
+            torch.save(net.state_dict(), folder / "snapshots" / f"{step:08}.pt")
+        for batch in batches:
+            opt.zero_grad()
+            nn.functional.cross_entropy(net(batch["input"]), batch["target"]).backward()
+            opt.step()
+
+
+for name, steps in [("net", 25), ("b", 10), ("c", 10)]:
+    net = network()
+    train(net, steps)
+    torch.jit.script(net.eval()).save(folder / f"{name}.pt")

@@ -1,0 +1,174 @@
+# What `descent landscape` writes, prints, refuses and resumes. DESCENT is the program, NETWORK_FILE the
+# example that writes a network for it, FOLDER is its own.
+include("${CMAKE_CURRENT_LIST_DIR}/descent.cmake")
+file(REMOVE_RECURSE "${FOLDER}")
+file(MAKE_DIRECTORY "${FOLDER}")
+
+set(net "${FOLDER}/net")
+execute_process(COMMAND "${NETWORK_FILE}" --steps 150 --out "${net}" RESULT_VARIABLE failed
+                OUTPUT_QUIET)
+if(failed)
+  message(FATAL_ERROR "${NETWORK_FILE}: ${failed}")
+endif()
+set(job --model "${net}/net.pt" --data "${net}/data.pt" --loss cross_entropy)
+
+function(landscape status stream expected)
+  descent(${status} ${stream} "${expected}" landscape ${ARGN})
+endfunction()
+
+# What is refused leaves nothing, neither folders nor hidden ones.
+set(refused "${FOLDER}/refused")
+file(MAKE_DIRECTORY "${refused}")
+set(out --out "${refused}/out")
+landscape(2 error "--model is required" --data "${net}/data.pt" --loss mse ${out})
+landscape(2 error "none.pt" --model none.pt --data "${net}/data.pt" --loss mse ${out})
+landscape(2 error "net.pt: .*TorchScript" --model "${net}/net.pt" --data "${net}/net.pt" --loss mse ${out})
+landscape(2 error "cross_entrpy.*did you mean cross_entropy" --model "${net}/net.pt"
+          --data "${net}/data.pt" --loss cross_entrpy ${out})
+landscape(2 error "--loss = accuracy, must be mse" --model "${net}/net.pt" --data "${net}/data.pt"
+          --loss accuracy ${out})
+landscape(2 error "shape \\[300, 2\\]; mse needs equal shapes" --model "${net}/net.pt" --data "${net}/data.pt" --loss mse ${out})
+landscape(2 error "--metrics: accuracy stands twice" ${job} --metrics accuracy,accuracy ${out})
+landscape(2 error "accurary.*did you mean accuracy" ${job} --metrics accurary ${out})
+landscape(2 error "--plane = fliter, must be random, filter.*did you mean filter" ${job}
+          --plane fliter ${out})
+landscape(2 error "--plane = pca, must be pca:FOLDER" ${job} --plane pca ${out})
+landscape(2 error "--plane = filter:x, must be filter\n" ${job} --plane filter:x ${out})
+landscape(2 error "between:x, must be between:B.pt,C.pt" ${job} --plane between:x ${out})
+landscape(2 error "no_folder" ${job} --plane "pca:${net}/no_folder" ${out})
+landscape(2 error "--norm = layer with --plane filter" ${job} --norm layer ${out})
+landscape(2 error "--norm = lyer, must be none, .*did you mean layer" ${job} --plane random
+          --norm lyer ${out})
+landscape(2 error "--seed = 3 with --plane line:.*nothing is drawn" ${job}
+          --plane "line:${net}/start.pt" --seed 3 ${out})
+landscape(2 error "--axes = 1:2, must be from:to:points" ${job} --axes 1:2 ${out})
+landscape(2 error "--axes = 1:2:3x, must be" ${job} --axes 1:2:3x ${out})
+landscape(2 error "--axes = -1:1:0: n = 0, must be >= 1" ${job} --axes -1:1:0 ${out})
+landscape(2 error "--axes = 1:1:5: several points at one place" ${job} --axes 1:1:5 ${out})
+landscape(2 error "at most 10000" ${job} --axes 0:1:5,0:1:10001 ${out})
+landscape(2 error "two axes, but the plane is a line" ${job} --plane "line:${net}/start.pt"
+          --axes 0:1:5,0:1:5 ${out})
+landscape(2 error "--log excludes --linear" ${job} --log --linear ${out})
+landscape(2 error "--batch-norm = kep, must be keep" ${job} --batch-norm kep ${out})
+landscape(2 error "--batch-norm = recompute, must be keep or batch for curvature" ${job}
+          --batch-norm recompute --curvature ${out})
+landscape(2 error "--batch-norm = interpolate with --plane pca" ${job}
+          --plane "pca:${net}/snapshots" --batch-norm interpolate ${out})
+landscape(2 error "--path = fast, must be auto, loop, batched or fused" ${job} --path fast ${out})
+landscape(2 error "--memory = lots, must be a size like 256MiB" ${job} --memory lots ${out})
+landscape(2 error "memory is 10 bytes" ${job} --memory 10B ${out})
+landscape(2 error "threads is -1" ${job} --threads -1 ${out})
+landscape(2 error "path is fused, but" ${job} --path fused ${out})
+landscape(2 error "/proc/none" ${job} --out /proc/none/out)
+expect_empty("${refused}")
+file(WRITE "${FOLDER}/file" "")
+landscape(2 error "file is no folder" ${job} --out "${FOLDER}/file")
+
+# A landscape is written whole, the same bytes each time, and kept unless asked.
+set(arguments ${job} --metrics accuracy --seed 1 --axes -1:1:25,-2:2:20 --curvature)
+landscape(0 out "plane .*filter.*path .*cross_entropy: .* at the network; least .*accuracy: .*curvature: .*500 networks in .*open .*landscape.html"
+          ${arguments} --out "${FOLDER}/first")
+landscape(0 out "open" ${arguments} --threads 1 --out "${FOLDER}/second")
+set(files curvature.json landscape.csv landscape.gif landscape.html landscape.json landscape.npy landscape.png
+    landscape.svg landscape.vtp landscape_accuracy.csv landscape_accuracy.gif
+    landscape_accuracy.json landscape_accuracy.npy landscape_accuracy.png landscape_accuracy.svg
+    landscape_accuracy.vtp spectrum.png)
+expect_files("${FOLDER}/first" ${files})
+expect_same("${FOLDER}/first" "${FOLDER}/second" ${files})
+file(READ "${FOLDER}/first/landscape.json" numbers)
+string(JSON n GET "${numbers}" x n)
+string(JSON data GET "${numbers}" notes data)
+if(NOT n EQUAL 25 OR NOT data STREQUAL "data.pt")
+  message(FATAL_ERROR "landscape.json: ${n} points, data ${data}")
+endif()
+landscape(2 error "holds files already, which --force would replace" ${job} --out "${FOLDER}/first")
+landscape(0 out "open" ${job} --axes 0:1:3 --out "${FOLDER}/first" --force)
+file(READ "${FOLDER}/first/landscape.csv" numbers)
+if(numbers MATCHES "\n-1," OR NOT EXISTS "${FOLDER}/first/spectrum.png")
+  message(FATAL_ERROR "--force did not replace its own files and keep the others")
+endif()
+
+# The other planes.
+landscape(0 out "least .*open .*landscape.html" ${job} --plane "pca:${net}/snapshots"
+          --out "${FOLDER}/pca")
+expect_files("${FOLDER}/pca" landscape.csv landscape.gif landscape.html landscape.json landscape.npy
+             landscape.png landscape.svg landscape.vtp trajectory.csv trajectory.json trajectory.png
+             trajectory.vtp)
+landscape(0 out "open .*landscape.png" ${job} --plane "line:${net}/start.pt" --out "${FOLDER}/line")
+expect_files("${FOLDER}/line" landscape.csv landscape.json landscape.npy landscape.png landscape.svg
+             landscape.vtp)
+landscape(0 out "eigenvalue.*open" ${job} --plane hessian --axes -1:1:9 --out "${FOLDER}/hessian")
+landscape(0 out "open" ${job} --plane random --norm layer --axes -1:1:9,0:0:1 --linear
+          --out "${FOLDER}/curve")
+
+# An interrupted run keeps what it computed, and goes on to the same bytes.
+find_program(bash bash)
+if(bash)
+  set(long ${job} --path loop --threads 1 --axes -1:1:80)
+  landscape(0 out "open" ${long} --out "${FOLDER}/whole")
+  # interrupt(signal): sends it as soon as something is kept.
+  function(interrupt signal expected)
+    string(REPLACE ";" "' '" words "${long}")
+    execute_process(COMMAND "${bash}" -c "
+        '${DESCENT}' landscape '${words}' --out '${FOLDER}/part' --resume & pid=$!
+        before=$(ls '${FOLDER}/part/.tiles' 2>/dev/null | wc -l)
+        until test $(ls '${FOLDER}/part/.tiles' 2>/dev/null | wc -l) -gt $((before + 20)); do
+          kill -0 $pid || exit 99; sleep 0.01; done
+        kill -${signal} $pid; wait $pid"
+      RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+    if(NOT result EQUAL expected OR EXISTS "${FOLDER}/part/landscape.json")
+      message(FATAL_ERROR "after ${signal}: ${result}\n${out}${error}")
+    endif()
+    set(error "${error}" PARENT_SCOPE)
+  endfunction()
+  interrupt(KILL 137)
+  interrupt(INT 130)
+  if(NOT error MATCHES "^descent: interrupted; what was computed is kept in [^\n]*, and --resume goes on from there\n$")
+    message(FATAL_ERROR "after an interrupt: ${error}")
+  endif()
+  landscape(2 error "holds what an interrupted run has computed: --resume goes on" ${long}
+            --out "${FOLDER}/part")
+  file(GLOB tiles "${FOLDER}/part/.tiles/*")
+  list(GET tiles 3 tile)
+  file(WRITE "${tile}" "damaged")
+  landscape(0 out "open" ${long} --out "${FOLDER}/part" --resume)
+  set(files landscape.csv landscape.gif landscape.html landscape.json landscape.npy landscape.png
+      landscape.svg landscape.vtp)
+  expect_files("${FOLDER}/part" ${files})
+  expect_same("${FOLDER}/whole" "${FOLDER}/part" ${files})
+
+  # A disk that is full after 64 KiB: what was computed is kept.
+  string(REPLACE ";" "' '" words "${long}")
+  execute_process(COMMAND "${bash}" -c "ulimit -f 64; '${DESCENT}' landscape '${words}' --out '${FOLDER}/full'"
+                  RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+  if(NOT result EQUAL 2 OR NOT EXISTS "${FOLDER}/full/.tiles" OR
+     NOT error MATCHES "^descent: [^\n]*cannot write[^\n]*--resume goes on from there\n$")
+    message(FATAL_ERROR "on a full disk: ${result}\n${out}${error}")
+  endif()
+  landscape(0 out "open" ${long} --out "${FOLDER}/full" --resume)
+  expect_same("${FOLDER}/whole" "${FOLDER}/full" ${files})
+endif()
+
+# What Python exports.
+if(PYTHON)
+  execute_process(
+    COMMAND "${CMAKE_COMMAND}" -E env "PYTHONPATH=${PYTHONPATH}" "${PYTHON}"
+            "${CMAKE_CURRENT_LIST_DIR}/export.py" "${FOLDER}/python"
+    RESULT_VARIABLE failed ERROR_VARIABLE error)
+  if(failed)
+    message(FATAL_ERROR "export.py: ${error}")
+  endif()
+  set(python --model "${FOLDER}/python/net.pt" --data "${FOLDER}/python/data.pt" --axes -1:1:7
+      --loss cross_entropy)
+  foreach(batch_norm IN ITEMS keep interpolate recompute batch)
+    landscape(0 out "open" ${python} --batch-norm ${batch_norm} --out "${FOLDER}/python-${batch_norm}")
+  endforeach()
+  landscape(0 out "open" ${python} --plane "pca:${FOLDER}/python/snapshots"
+            --out "${FOLDER}/python-pca")
+  landscape(0 out "open" ${python}
+            --plane "between:${FOLDER}/python/b.pt,${FOLDER}/python/c.pt"
+            --out "${FOLDER}/python-between")
+  landscape(2 error "state_dict" --model "${FOLDER}/python/snapshots/00000000.pt"
+            --data "${FOLDER}/python/data.pt" --loss mse --out "${refused}/out")
+  expect_empty("${refused}")
+endif()

@@ -1,0 +1,141 @@
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <descent/landscape/data_file.h>
+#include <descent/pickle/pickle.h>
+
+namespace descent {
+namespace {
+
+using testing::HasSubstr;
+
+const at::Tensor kX = at::arange(6, at::kFloat).view({3, 2}), kY = at::arange(3);
+
+/// A file of Python's torch.save, gone at the end.
+class DataFile : public testing::Test {
+ protected:
+  void TearDown() override { std::filesystem::remove(path_); }
+
+  void write(const std::function<void(pickle::Writer&)>& fill) const {
+    pickle::Writer writer;
+    fill(writer);
+    std::ofstream out(path_, std::ios::binary);
+    writer.write(out);
+  }
+
+  std::string refusal() const {
+    try {
+      load_data(path_);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    ADD_FAILURE() << "not refused";
+    return "";
+  }
+  std::string refusal(const std::function<void(pickle::Writer&)>& fill) const {
+    write(fill);
+    return refusal();
+  }
+
+  std::filesystem::path path_ = std::filesystem::temp_directory_path() /
+                                ("descent_data_file_test." + std::to_string(::getpid()));
+};
+
+void pair(pickle::Writer& w) {
+  w.begin_tuple();
+  w.tensor(kX);
+  w.tensor(kY);
+  w.end_tuple();
+}
+
+void dict(pickle::Writer& w) {
+  w.begin_dict();
+  w.text("target");
+  w.tensor(kY);
+  w.text("input");
+  w.tensor(kX);
+  w.text("origin");
+  w.text("made up");
+  w.end_dict();
+}
+
+void expect_batches(const Batches& data, size_t n) {
+  ASSERT_EQ(data.size(), n);
+  for (const Data& batch : data) {
+    EXPECT_TRUE(at::equal(batch.input, kX));
+    EXPECT_TRUE(at::equal(batch.target, kY));
+  }
+}
+
+TEST_F(DataFile, HoldsOneBatchAsAPairOrByNames) {
+  write(pair);
+  expect_batches(load_data(path_), 1);
+  write(dict);
+  expect_batches(load_data(path_), 1);
+  write([](pickle::Writer& w) {
+    w.begin_list();
+    w.tensor(kX);
+    w.tensor(kY);
+    w.end_list();
+  });
+  expect_batches(load_data(path_), 1);
+}
+
+TEST_F(DataFile, HoldsAListOfBatches) {
+  write([](pickle::Writer& w) {
+    w.begin_list();
+    pair(w);
+    dict(w);
+    pair(w);
+    w.end_list();
+  });
+  expect_batches(load_data(path_), 3);
+}
+
+TEST_F(DataFile, IsWhatTorchPickleSaveWritesToo) {
+  const auto bytes = torch::pickle_save(c10::ivalue::Tuple::create({kX, kY}));
+  std::ofstream(path_, std::ios::binary)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  expect_batches(load_data(path_), 1);
+}
+
+TEST_F(DataFile, IsRefusedWithItsNameAndTheReason) {
+  EXPECT_THAT(refusal(), HasSubstr(path_.string() + ": "));  // there is none
+  std::ofstream(path_) << "not a zip";
+  EXPECT_THAT(refusal(), HasSubstr(path_.string() + ": cannot be read as a file of Python's"));
+  EXPECT_THAT(refusal([](auto& w) { w.tensor(kX); }),
+              HasSubstr(": is a tensor, must be {\"input\": x, \"target\": y}, (x, y) or a list"));
+  EXPECT_THAT(refusal([](auto& w) { w.begin_list(), w.end_list(); }),
+              HasSubstr(": an empty list, must hold at least one batch"));
+  EXPECT_THAT(refusal([](auto& w) {
+                w.begin_list();
+                pair(w);
+                w.begin_tuple();
+                for (int k = 0; k < 3; ++k) w.tensor(kX);
+                w.end_tuple();
+                w.end_list();
+              }),
+              HasSubstr(": batch 1: holds 3 values, must hold 2: input and target"));
+  EXPECT_THAT(refusal([](auto& w) {
+                w.begin_dict();
+                w.text("input");
+                w.tensor(kX);
+                w.end_dict();
+              }),
+              HasSubstr(": has no \"target\", must have \"input\" and \"target\""));
+  EXPECT_THAT(refusal([](auto& w) {
+                w.begin_tuple();
+                w.tensor(kX);
+                w.integer(7);
+                w.end_tuple();
+              }),
+              HasSubstr(": target is 7, must be a tensor"));
+}
+
+}  // namespace
+}  // namespace descent

@@ -55,7 +55,7 @@ export class Legend {
       const item = element('li', {}, button, flag);
       return { label, item, button, swatch: mark, loss, flag };
     });
-    this.element = element('section', { class: 'legend', 'aria-label': 'Racers' }, element('header', {}, element('h3', {}, 'Racers'), this.heading, this.sort), this.list);
+    this.element = element('section', { class: 'legend', 'aria-label': 'Tracks' }, element('header', {}, element('h3', {}, 'Tracks'), this.heading, this.sort), this.list);
   }
 
   update(state: State, dark: boolean): void {

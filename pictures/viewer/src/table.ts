@@ -50,7 +50,7 @@ export class Tables {
     }
     const tables = [table('Surfaces as drawn', ['surface', 'x', 'y', 'least value', 'largest value', 'marks'], surfaces)];
     if (page.racers.length > 0)
-      tables.unshift(table('Racers', ['surface', 'racer', 'what ran', 'loss at this step', 'last loss', 'least loss', 'state'], this.racers));
+      tables.unshift(table('Tracks', ['surface', 'track', 'what ran', 'loss at this step', 'last loss', 'least loss', 'state'], this.racers));
     this.element = element('details', {}, element('summary', {}, 'The numbers as a table'), ...tables.map((t) => element('div', { class: 'scroll' }, t)));
     this.element.addEventListener('toggle', () => this.update(state()));
   }

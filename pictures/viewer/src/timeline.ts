@@ -7,9 +7,9 @@ import { type State, type Store } from './state';
 /** Steps a second at speed 1: a race takes about ten seconds, short ones run at 8 steps a second. */
 export const pace = (steps: number): number => Math.max(8, steps / 10);
 
-/** The state `seconds` later while playing. */
+/** The state `seconds` later while playing; a frame may be stamped before the click that it follows. */
 export function advanced(state: State, steps: number, seconds: number): Partial<State> {
-  const step = state.step + seconds * pace(steps) * state.speed;
+  const step = state.step + Math.max(0, seconds) * pace(steps) * state.speed;
   if (step < steps) return { step };
   return state.loop ? { step: 0 } : { step: steps, playing: false };
 }

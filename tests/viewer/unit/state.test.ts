@@ -80,6 +80,7 @@ describe('time', () => {
     expect(pace(1000)).toBe(100);
     expect(pace(10)).toBe(8);
     expect(advanced(at(10), 1000, 0.5)).toEqual({ step: 60 });
+    expect(advanced(at(0), 100, -0.2)).toEqual({ step: 0 });
     expect(advanced(at(10, { speed: 2 }), 1000, 0.5)).toEqual({ step: 110 });
   });
   test('ends at the end or starts again', () => {

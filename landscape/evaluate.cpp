@@ -351,7 +351,8 @@ int workers_for(const Problem& problem, const Evaluator& evaluator, int64_t item
                 const EvaluateOptions& options) {
   if (!problem.plane.center[0].is_cpu() || at::in_parallel_region()) return 1;
   const int64_t threads = options.threads > 0 ? options.threads : at::get_num_threads();
-  const int64_t affordable = options.memory / std::max<int64_t>(evaluator.bytes(), 1);
+  const int64_t affordable =
+      (options.memory - evaluator.shared_bytes()) / std::max<int64_t>(evaluator.bytes(), 1);
   return static_cast<int>(std::max<int64_t>(1, std::min({threads, affordable, items})));
 }
 
@@ -375,7 +376,7 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
   check_data(data);
 
   const Plane with_v = plane.is_line() ? widened(plane) : plane;
-  const Problem problem{network.model(), metrics, data, with_v, options.batch_norm};
+  const Problem problem{network.model(), metrics, data, with_v, options.batch_norm, options.memory};
   Loop loop(problem);
   const auto predictions = loop.try_center();
   check_budget(loop, options);
@@ -450,7 +451,7 @@ std::vector<double> losses_at(const Network& network, const Metric& metric, cons
   plane.names = own.names;
   plane.center = plane.u = plane.v = weights.front();
   check_options(plane, metrics, Axis{0, 0, 1}, Axis{0, 0, 1}, options);
-  const Problem problem{network.model(), metrics, data, plane, options.batch_norm};
+  const Problem problem{network.model(), metrics, data, plane, options.batch_norm, options.memory};
   Loop loop(problem);
   loop.try_center();
   check_budget(loop, options);

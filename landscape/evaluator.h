@@ -17,6 +17,7 @@ struct Problem {
   const Batches& data;
   const Plane& plane;
   BatchNorm batch_norm = BatchNorm::Keep;
+  int64_t memory = int64_t{256} << 20;  // EvaluateOptions::memory
 };
 
 /// The value of a metric of one batch, in double where the metric is a known one. The result has
@@ -44,8 +45,9 @@ class Evaluator {
   /// Points that are best taken in one call: consecutive ones, row by row.
   virtual int64_t chunk() const = 0;
 
-  /// Bytes that one worker needs.
+  /// Bytes that one worker needs, and that all of them share beside the data and the plane.
   virtual int64_t bytes() const = 0;
+  virtual int64_t shared_bytes() const { return 0; }
 };
 
 }  // namespace descent::landscape

@@ -20,9 +20,9 @@ namespace {
 
 using torch::Tensor;
 
-/// First layers are multiplied out in advance up to this size of each of the four arrays (three
-/// shared, one a worker).
-constexpr int64_t kMostBytesInAdvance = int64_t{64} << 20;
+/// First layers are multiplied out in advance where each of the four arrays (three shared, one a
+/// worker) takes at most this share of the budget.
+constexpr int64_t kShareInAdvance = 8;
 
 /// Below these widths the piecewise kernel does not pay.
 constexpr int64_t kLeastPiecewise = 8;
@@ -167,7 +167,8 @@ class FusedOf : public Fused {
     job.parameters = layout.size();
     job.u = parameters_->u.data();
     first_size_ = rounded_up(job.samples, kBlock<T>) * chain_.front().out;
-    if (job.inputs > 1 && first_size_ * static_cast<int64_t>(sizeof(T)) <= kMostBytesInAdvance) {
+    if (job.inputs > 1 &&
+        first_size_ * static_cast<int64_t>(sizeof(T)) <= problem.memory / kShareInAdvance) {
       multiply_first_layer(input, plane);
     } else {
       first_size_ = 0;
@@ -207,6 +208,12 @@ class FusedOf : public Fused {
                             2 * pieces.width + rows_size() + partial_size();
     return numbers * static_cast<int64_t>(sizeof(T)) + 8 * pieces.hidden +
            8 * (piecewise_.samples + 1) + 16 * (piecewise_.samples / kChunk + 1);
+  }
+
+  int64_t shared_bytes() const override {
+    const int64_t numbers =
+        3 * (parameters_->size + first_size_ + (piece_parameters_ ? piece_parameters_->size : 0));
+    return numbers * static_cast<int64_t>(sizeof(T));
   }
 
   void measure(int worker_index, std::span<const Point> points, double* values) override {

@@ -302,6 +302,21 @@ TEST(Fused, GivesTheSameBitsOnV3AndV4) {
   }
 }
 
+TEST(Fused, MultipliesTheFirstLayerInAdvanceWithinTheBudget) {
+  torch::manual_seed(5);
+  nn::Sequential net(nn::Linear(3, 64), nn::ReLU(), nn::Linear(64, 1));
+  const Data data = noise(2000, 3, 1);
+  const Plane plane = random_plane(*net);
+  const Axis axis{-1, 1, 3};
+  const auto run = [&](int64_t memory) {
+    return evaluate(*net, mse, data, plane, axis, axis, {.path = Path::Fused, .memory = memory});
+  };
+  const Grid wide = run(int64_t{8} << 20), tight = run(int64_t{3} << 20);
+  EXPECT_NE(wide.notes.at("reason").find("affine"), std::string::npos);
+  EXPECT_EQ(tight.notes.at("reason").find("affine"), std::string::npos);
+  EXPECT_LE(difference(wide, tight, torch::kFloat32), 1);
+}
+
 TEST(Fused, IsWhatAutoChoosesForTheSineNet) {
   auto net = sine_net(64);
   const Grid grid =

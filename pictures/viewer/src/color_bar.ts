@@ -71,9 +71,12 @@ export class ClipHandles {
         const top = parent.getBoundingClientRect().top + this.place.top;
         this.move(end, 1 - (event.clientY - top) / this.place.height);
       });
-      handle.addEventListener('dblclick', () => this.set(0, 1));
+      handle.addEventListener('dblclick', (event) => {
+        event.stopPropagation();
+        this.set(0, 1);
+      });
       handle.addEventListener('keydown', (event) => {
-        const by = { ArrowUp: 0.02, ArrowDown: -0.02, PageUp: 0.1, PageDown: -0.1 }[event.key];
+        const by = { ArrowUp: 0.02, ArrowRight: 0.02, ArrowDown: -0.02, ArrowLeft: -0.02, PageUp: 0.1, PageDown: -0.1 }[event.key];
         if (by === undefined) return;
         event.preventDefault();
         event.stopPropagation();

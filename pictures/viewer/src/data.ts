@@ -11,6 +11,7 @@ export interface Mark {
   x: number;
   y: number;
   value: number;
+  height: number; // the value of the surface where the mark is drawn
   label: string;
 }
 
@@ -117,7 +118,8 @@ function axis(from: Json, key: string, where: string): Axis {
 
 function mark(value: unknown, where: string): Mark {
   const o = object(value, where);
-  return { x: number(o, 'x', where), y: number(o, 'y', where), value: number(o, 'value', where), label: text(o, 'label', where) };
+  const result = { x: number(o, 'x', where), y: number(o, 'y', where), value: number(o, 'value', where), label: text(o, 'label', where) };
+  return { ...result, height: number_or_null({ height: null, ...o }, 'height', where) ?? result.value };
 }
 
 /** Points before the first whose place or loss is not finite. */

@@ -22,8 +22,8 @@ export function svg(tag: string, attributes: Record<string, string>, ...children
   return result;
 }
 
-/** A button that is pressed or not. */
-export function set_pressed(button: HTMLElement, on: boolean): void {
+/** A button that is pressed or not, or for some of what it is about ("mixed"). */
+export function set_pressed(button: HTMLElement, on: boolean | 'mixed'): void {
   button.setAttribute('aria-pressed', String(on));
 }
 

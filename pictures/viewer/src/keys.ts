@@ -8,6 +8,7 @@ export interface KeyActions {
   reset: () => void;
   top: () => void;
   full_screen: () => void;
+  toggle_log: () => void;
   help: () => void;
 }
 
@@ -18,7 +19,7 @@ export function listen_to_keys(page: Page, store: Store, actions: KeyActions): v
     t: actions.top,
     f: actions.full_screen,
     '?': actions.help,
-    l: () => store.set({ log_height: !store.state.log_height, log_color: !store.state.log_height }),
+    l: actions.toggle_log,
   };
   if (race) {
     keys[' '] = () => store.set(toggled_play(store.state, page.steps));

@@ -1,5 +1,5 @@
 // The racers of the page with their losses in the selected panel. A click hides one, a double-click
-// shows it alone.
+// or shift and Enter shows it alone.
 
 import { fate, type Page, type Track } from './data';
 import { element, set_pressed, svg } from './dom';
@@ -49,9 +49,14 @@ export class Legend {
       const loss = element('output', { 'aria-live': 'off' });
       const flag = element('small', {});
       const mark = element('span', {});
-      const button = element('button', { title: 'Click: hide or show. Double-click: show alone.' }, mark, element('span', { class: 'name' }, label), loss);
+      const button = element('button', { title: 'Click: hide or show. Double-click, or shift and Enter: show alone.' }, mark, element('span', { class: 'name' }, label), loss);
       button.addEventListener('click', () => store.toggle_racer(label));
       button.addEventListener('dblclick', () => store.solo_racer(label, page.racers));
+      button.addEventListener('keydown', (event) => {
+        if (event.key !== 'Enter' || !event.shiftKey) return;
+        event.preventDefault();
+        store.solo_racer(label, page.racers);
+      });
       const item = element('li', {}, button, flag);
       return { label, item, button, swatch: mark, loss, flag };
     });

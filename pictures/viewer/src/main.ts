@@ -9,7 +9,7 @@ import { Legend } from './legend';
 import { PanelView } from './panel_view';
 import { save_png } from './save';
 import { Stage } from './stage';
-import { first_state, from_hash, ranges_of, Store, to_hash } from './state';
+import { first_state, from_hash, own_log_of, ranges_of, Store, to_hash } from './state';
 import { Tables } from './table';
 import { apply_theme } from './theme';
 import { advanced, Timeline } from './timeline';
@@ -19,7 +19,7 @@ const kNoWebGL = 'This browser shows no WebGL2, so the surfaces are still pictur
 
 function show(page: Page): void {
   const ranges = ranges_of(page);
-  const first = first_state(page, ranges);
+  const first = first_state(page);
   const store = new Store(from_hash(location.hash, first, page));
   const race = page.racers.length > 0;
   let theme = apply_theme(store.state.theme);
@@ -81,6 +81,7 @@ function show(page: Page): void {
   }
 
   const reach = (): PanelView[] => (store.state.linked ? [views[store.state.selected]] : views);
+  const own_log = own_log_of(page, ranges);
   const help = help_dialog();
   const actions = {
     preset: (name: string) => reach().forEach((view) => view.preset(name)),
@@ -89,12 +90,16 @@ function show(page: Page): void {
     full_screen: () => full_screen(store.state.selected),
     copy_view: () => void copy_view(),
     save_data: () => download(`${file_name(page.title)}.json`, new Blob([plain_json(page)], { type: 'application/json' })),
+    toggle_log: () => {
+      const log = !(store.state.log_height ?? own_log);
+      store.set({ log_height: log, log_color: log });
+    },
     toggle_theme: () => store.set({ theme: theme.dark ? 'light' : 'dark' }),
     help: () => (help.open ? help.close() : help.showModal()),
   };
 
   const has_log = ranges.some((r) => r.log_lo !== null);
-  const toolbar = new Toolbar(store, actions, { scene: stage !== null, racers: race, log: has_log, several: page.panels.length > 1 });
+  const toolbar = new Toolbar(store, actions, { scene: stage !== null, racers: race, log: has_log, own_log, several: page.panels.length > 1 });
   const legend = new Legend(page, store);
   const curves = new Curves(page, ranges, store);
   const timeline = new Timeline(page, store);
@@ -114,7 +119,7 @@ function show(page: Page): void {
   function frame(now: number): void {
     wanted = false;
     const seconds = Math.min(0.25, (now - last) / 1000);
-    const coarse = detail.coarse_now(now - last);
+    const coarse = detail.coarse_now(now);
     last = now;
     if (store.state.playing) store.set(advanced(store.state, page.steps, seconds));
     let more = store.state.playing;

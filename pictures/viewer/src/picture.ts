@@ -57,8 +57,9 @@ export class Picture {
     this.scene.matrixWorldAutoUpdate = false;
   }
 
-  wanted_log(on: boolean): number {
-    return on && this.range.log_lo !== null ? 1 : 0;
+  /** `chosen` by the reader; null: as the panel wants it. */
+  wanted_log(chosen: boolean | null): number {
+    return (chosen ?? this.panel.log) && this.range.log_lo !== null ? 1 : 0;
   }
 
   /** The scale along the whole colour bar. */
@@ -158,7 +159,7 @@ export class Picture {
     for (const mark of marks) {
       const [sx, sy] = [((mark.x - x.lo) / (x.hi - x.lo)) * 2 - 1, ((mark.y - y.lo) / (y.hi - y.lo)) * 2 - 1];
       if (Math.abs(sx) > 1 || Math.abs(sy) > 1) continue;
-      const at: Vec3 = [sx, sy, kTop * this.height(mark.value)];
+      const at: Vec3 = [sx, sy, kTop * this.height(mark.height)];
       const hidden = this.hides(at);
       const [px, py] = camera.project(at);
       const [fx, fy] = camera.project([sx, sy, kFloor]);

@@ -21,8 +21,8 @@ export interface State {
   trail: number; // steps shown behind a racer, 0: all
   labels: boolean; // losses beside the racers
   map: MapName;
-  log_height: boolean; // where the panel has a log scale
-  log_color: boolean;
+  log_height: boolean | null; // where the panel has a log scale; null: as the panel wants it
+  log_color: boolean | null;
   log_loss: boolean | null; // of the chart; null: what suits the panel
   linked: boolean;
   theme: ThemeChoice;
@@ -35,8 +35,13 @@ export function ranges_of(page: Page): Range[] {
   return page.panels.map((p) => range_of(p.values, p.lo, p.hi));
 }
 
-export function first_state(page: Page, ranges: Range[]): State {
-  const log = page.panels.some((p, k) => p.log && ranges[k].log_lo !== null);
+/** Whether the panels that have a log scale want it; null: only some of them. */
+export function own_log_of(page: Page, ranges: Range[]): boolean | null {
+  const wanted = new Set(page.panels.filter((_, k) => ranges[k].log_lo !== null).map((p) => p.log));
+  return wanted.size > 1 ? null : wanted.has(true);
+}
+
+export function first_state(page: Page): State {
   return {
     step: page.steps,
     playing: false,
@@ -47,8 +52,8 @@ export function first_state(page: Page, ranges: Range[]): State {
     trail: 0,
     labels: page.panels.length <= 2,
     map: 'viridis',
-    log_height: log,
-    log_color: log,
+    log_height: null,
+    log_color: null,
     log_loss: null,
     linked: true,
     theme: 'auto',
@@ -101,10 +106,8 @@ const view_text = (v: View): string => [round(v.azimuth, 1), round(v.elevation, 
 
 type Keys<T> = { [K in keyof State]: State[K] extends T ? K : never }[keyof State];
 const kNumbers = { step: 'step', speed: 'speed', trail: 'trail' } as const satisfies Partial<Record<Keys<number>, string>>;
-const kFlags = {
-  playing: 'play', loop: 'loop', sorted: 'sort', labels: 'labels', log_height: 'log-height', log_color: 'log-colour',
-  linked: 'linked',
-} as const satisfies Partial<Record<Keys<boolean>, string>>;
+const kFlags = { playing: 'play', loop: 'loop', sorted: 'sort', labels: 'labels', linked: 'linked' } as const satisfies Partial<Record<Keys<boolean>, string>>;
+const kLogs = { log_height: 'log-height', log_color: 'log-colour', log_loss: 'log-loss' } as const satisfies Partial<Record<Keys<boolean | null>, string>>;
 
 /** What differs from the page's first state, as "#..."; never starts playing by itself. */
 export function to_hash(state: State, first: State, page: Page): string {
@@ -113,7 +116,8 @@ export function to_hash(state: State, first: State, page: Page): string {
     if (state[key] !== first[key]) out.set(name, String(round(state[key], 2)));
   for (const [key, name] of Object.entries(kFlags) as [keyof typeof kFlags, string][])
     if (key !== 'playing' && state[key] !== first[key]) out.set(name, state[key] ? '1' : '0');
-  if (state.log_loss !== null) out.set('log-loss', state.log_loss ? '1' : '0');
+  for (const [key, name] of Object.entries(kLogs) as [keyof typeof kLogs, string][])
+    if (state[key] !== null) out.set(name, state[key] ? '1' : '0');
   for (const label of page.racers) if (state.hidden.has(label)) out.append('hide', label);
   if (state.map !== first.map) out.set('map', state.map);
   if (state.theme !== first.theme) out.set('theme', state.theme);
@@ -140,7 +144,8 @@ export function from_hash(hash: string, first: State, page: Page): State {
   state.trail = Math.round(number('trail', 0, 1e9) ?? first.trail);
   for (const [key, name] of Object.entries(kFlags) as [keyof typeof kFlags, string][])
     state[key] = given.has(name) ? given.get(name) === '1' : first[key];
-  if (given.has('log-loss')) state.log_loss = given.get('log-loss') === '1';
+  for (const [key, name] of Object.entries(kLogs) as [keyof typeof kLogs, string][])
+    state[key] = given.has(name) ? given.get(name) === '1' : null;
   state.hidden = new Set(given.getAll('hide').filter((label) => page.racers.includes(label)));
   const [map, theme, panel] = [given.get('map'), given.get('theme'), given.get('panel')];
   if (map !== null && Object.hasOwn(kMaps, map)) state.map = map as MapName;

@@ -31,8 +31,9 @@ class ScaleChoice {
     this.buttons = [button('linear', `Linear ${name} (l)`, () => choose(false)), button('log', `Logarithmic ${name}, where no value is negative (l)`, () => choose(true))];
     this.element = group(name, ...this.buttons);
   }
-  show(log: boolean): void {
-    this.buttons.forEach((b, k) => set_pressed(b, log === (k === 1)));
+  /** null: some panels are linear, some logarithmic. */
+  show(log: boolean | null): void {
+    this.buttons.forEach((b, k) => set_pressed(b, log === null ? 'mixed' : log === (k === 1)));
   }
 }
 
@@ -40,11 +41,11 @@ export class Toolbar {
   readonly element = element('nav', { class: 'toolbar', 'aria-label': 'View' });
   private readonly updates: ((state: State) => void)[] = [];
 
-  constructor(store: Store, actions: ToolbarActions, has: { scene: boolean; racers: boolean; log: boolean; several: boolean }) {
+  constructor(store: Store, actions: ToolbarActions, has: { scene: boolean; racers: boolean; log: boolean; own_log: boolean | null; several: boolean }) {
     if (has.scene) {
       const views = kPresets.map(({ name, azimuth, elevation }) => button(name, `From azimuth ${azimuth}, elevation ${elevation}`, () => actions.preset(name)));
       this.element.append(group('view', ...views, button('reset', 'Back to the first view (r)', actions.reset)));
-      if (has.log) this.add_scales(store);
+      if (has.log) this.add_scales(store, has.own_log);
       this.add_map(store);
       if (has.racers) this.add_trails(store);
       if (has.several) this.add_toggle(store, 'linked', 'linked views', 'Turn all panels together');
@@ -59,11 +60,11 @@ export class Toolbar {
     this.element.append(element('span', { class: 'group' }, ...page_actions.map(([text, title, action]) => button(text, title, action))));
   }
 
-  private add_scales(store: Store): void {
+  private add_scales(store: Store, own_log: boolean | null): void {
     const heights = new ScaleChoice('height', (log_height) => store.set({ log_height }));
     const colors = new ScaleChoice('colour', (log_color) => store.set({ log_color }));
     this.element.append(heights.element, colors.element);
-    this.updates.push((state) => (heights.show(state.log_height), colors.show(state.log_color)));
+    this.updates.push((state) => (heights.show(state.log_height ?? own_log), colors.show(state.log_color ?? own_log)));
   }
 
   private add_map(store: Store): void {

@@ -54,6 +54,37 @@ describe('a page from disk, without network', () => {
     expect((await colors(page, await picture(page, 5), [])).count).toBeGreaterThan(500);
   });
 
+  test('draws a mark at its height and writes its value', async () => {
+    const slope = (x: number, y: number): number => x + 0.4 * y;
+    const mark = { x: 2, y: 0, value: -3, height: 2, label: 'minimum' };
+    await open(`${stored(still, 'mark', page_html(page_json('A mark', [{ id: 'p', title: 'p', f: slope, half: 5, n: 30, change: { marks: [mark] } }])))}#view.p=-60,50,1,0,0`);
+    const box = await stage_box();
+    const camera = new Camera(view_of(-60, 50), box.width, box.height, margins_of(box.width));
+    const scale = new Scale(-7, 7, false);
+    const [px, py] = camera.project([0.4, 0, kTop * scale.at(2)]);
+    expect((await colors(page, await picture(page), [[px, py]])).at).toEqual([[232, 65, 42]]);
+    await page.locator('summary').click();
+    expect(await page.locator('td').last().innerText()).toBe('minimum (2, 0): \u22123');
+  });
+
+  test('is fine on a quick machine, however long the reader waits between two keys', async () => {
+    const timed = await Browser.open({ reducedMotion: 'reduce' });
+    try {
+      page = await timed.page(stored(timed, 'race', page_html(race_page(kPoints))), (p) => p.clock.install({ time: 0 }));
+      await settled(page);
+      await page.clock.pauseAt(3600e3);
+      await page.locator('.stage').focus();
+      for (let k = 0; k < 16; ++k) {
+        await page.keyboard.press('ArrowRight');
+        await page.clock.runFor(100);
+        expect(await page.locator('.stage canvas').getAttribute('data-detail')).toBe('fine');
+      }
+      expect(timed.messages).toEqual([]);
+    } finally {
+      await timed.close();
+    }
+  });
+
   test('says in one sentence what is wrong with its data', async () => {
     const [bundle, wrong] = [page_html(null), page_html({ ...race_page(5), format: 'other' })];
     await open(stored(still, 'null', bundle));
@@ -181,6 +212,17 @@ describe('the legend', () => {
     expect(await page.locator('.legend li [aria-pressed=true]').count()).toBe(10);
   });
 
+  test('does the same by keys', async () => {
+    await open(urls.race);
+    const shown = page.locator('.legend li [aria-pressed=true] .name');
+    await racer('NAG').focus();
+    const pressed = async (key: string): Promise<string[]> => (await page.keyboard.press(key), await settled(page), await shown.allInnerTexts());
+    expect(await pressed('Shift+Enter')).toEqual(['NAG']);
+    expect(await pressed('Shift+Enter')).toHaveLength(10);
+    const others = await pressed('Enter');
+    expect([others.length, others.includes('NAG')]).toEqual([9, false]);
+  });
+
   test('orders by loss', async () => {
     await open(urls.race);
     await button('sort by loss').click();
@@ -286,8 +328,9 @@ describe('the pointer', () => {
     expect((await view_state(page)).has('view.waves')).toBe(false);
   });
 
-  test('clips the values at the ends of the colour bar', async () => {
-    await open(urls.race);
+  test('clips the values at the ends of the colour bar, and turns nothing there', async () => {
+    const view = '-40,50,1,0,0';
+    await open(`${urls.race}#view.waves=${view}`);
     const before = await picture(page);
     const handle = (await page.locator('.clip').nth(1).boundingBox())!;
     await page.mouse.move(handle.x + 10, handle.y + 7);
@@ -300,11 +343,15 @@ describe('the pointer', () => {
     expect(clip[1]).toBeGreaterThan(1);
     expect(await picture(page)).not.toBe(before);
     await page.locator('.clip').nth(1).dblclick();
-    expect((await view_state(page)).has('clip.waves')).toBe(false);
+    const all = await view_state(page);
+    expect([all.has('clip.waves'), all.get('view.waves')]).toEqual([false, view]);
     await page.locator('.clip').nth(0).focus();
-    await page.keyboard.press('PageUp');
-    await settled(page);
-    expect(Number((await page.locator('.clip').nth(0).getAttribute('aria-valuenow'))!)).toBeCloseTo(0.1, 2);
+    for (const key of ['PageUp', 'ArrowUp', 'ArrowRight', 'ArrowRight', 'ArrowLeft', 'ArrowDown', 'ArrowRight']) {
+      await page.keyboard.press(key);
+      await settled(page);
+    }
+    expect(Number((await page.locator('.clip').nth(0).getAttribute('aria-valuenow'))!)).toBeCloseTo(0.14, 2);
+    expect((await view_state(page)).get('view.waves')).toBe(view);
   });
 });
 
@@ -364,13 +411,13 @@ describe('keys', () => {
     expect(await picture(page, 0)).toBe(negative); // has values below zero
     await page.getByTitle('Logarithmic height').click();
     const mixed = await view_state(page);
-    expect([mixed.get('log-height'), mixed.get('log-colour')]).toEqual([null, '0']);
+    expect([mixed.get('log-height'), mixed.get('log-colour')]).toEqual(['1', '0']);
   });
 
   test('open and close the help, and a panel on the whole screen', async () => {
     await open(urls.gallery);
     await page.keyboard.press('?');
-    expect(await page.getByRole('dialog').innerText()).toContain('play or pause');
+    expect(await page.getByRole('dialog').innerText()).toMatch(/play or pause[^]*shift and Enter: alone/);
     await page.keyboard.press('Escape');
     expect(await page.getByRole('dialog').count()).toBe(0);
     const before = await stage_box(0);
@@ -400,6 +447,51 @@ describe('several panels', () => {
     expect(await picture(page, 1)).toBe(linked);
     const state = await view_state(page);
     expect([state.get('view.waves'), state.get('view.f5')]).toEqual(['-80,30,1,0,0', '-75,30,1,0,0']);
+  });
+
+  test('are linear or logarithmic as each wants, until the reader chooses for all', async () => {
+    const [log, linear] = [true, false].map((l) => ({ id: `log-${l}`, title: 'bowl', f: bowl, half: 4, n: 40, change: { log: l } }));
+    const url = stored(still, 'two-scales', page_html(page_json('Two scales', [log, linear])));
+    const file = async (panel: number): Promise<string> => {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByTitle('Save as PNG').nth(panel).click()]);
+      return readFileSync(await download.path(), 'base64');
+    };
+    const drawn = async (): Promise<string[]> => {
+      await settled(page);
+      const files = [await file(0), await file(1)];
+      await settled(page);
+      return [await picture(page, 0), await picture(page, 1), ...files];
+    };
+    const buttons = (): Promise<(string | null)[]> =>
+      page.locator('[aria-label=height] button, [aria-label=colour] button').evaluateAll((all) => all.map((b) => b.getAttribute('aria-pressed')));
+    const chosen = async (): Promise<(string | null)[]> => {
+      const state = await view_state(page);
+      return [state.get('log-height'), state.get('log-colour')];
+    };
+    const same = (a: string[], b: string[]): boolean[] => a.map((p, k) => p === b[k]);
+
+    await open(url);
+    const own = await drawn();
+    expect([own[0] === own[1], own[2] === own[3]]).toEqual([false, false]);
+    expect(await buttons()).toEqual(['mixed', 'mixed', 'mixed', 'mixed']);
+    expect(await chosen()).toEqual([null, null]);
+
+    await page.keyboard.press('l');
+    expect(same(await drawn(), own)).toEqual([true, false, true, false]);
+    expect(await buttons()).toEqual(['false', 'true', 'false', 'true']);
+    expect(await chosen()).toEqual(['1', '1']);
+
+    await page.getByTitle('Linear height').click();
+    await page.getByTitle('Linear colour').click();
+    expect(same(await drawn(), own)).toEqual([false, true, false, true]);
+    expect(await chosen()).toEqual(['0', '0']);
+
+    for (const [k, hash] of ['log-height=1&log-colour=1', 'log-height=0&log-colour=0'].entries()) {
+      await page.close();
+      await open(`${url}#${hash}`);
+      expect(same(await drawn(), [own[k], own[k], own[2 + k], own[2 + k]])).toEqual([true, true, true, true]);
+      expect(await buttons()).toEqual(k === 0 ? ['false', 'true', 'false', 'true'] : ['true', 'false', 'true', 'false']);
+    }
   });
 
   test('give legend and chart to the one that is chosen', async () => {

@@ -40,6 +40,15 @@ describe('a page', () => {
     expect(() => read_page(json)).toThrow(new DataError(message));
   });
 
+  test('has marks, each drawn at its height if it has one, else at its value', () => {
+    const mark = { x: 1, y: 1, value: -1, label: 'minimum' };
+    const [plain, high, unknown] = read(one({ marks: [mark, { ...mark, height: 0.5 }, { ...mark, height: null }] })).panels[0].marks;
+    expect(plain).toEqual({ ...mark, height: -1 });
+    expect(high).toEqual({ ...mark, height: 0.5 });
+    expect(unknown).toEqual(plain);
+    expect(() => read(one({ marks: [{ ...mark, height: '1' }] }))).toThrow('panels[0].marks[0].height is missing or not a finite number');
+  });
+
   test('refuses two panels of one name and tracks of unequal columns', () => {
     const page = one() as { panels: unknown[] };
     expect(() => read({ ...page, panels: [page.panels[0], page.panels[0]] })).toThrow('two panels have the id "a"');

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { read_page, type Panel } from '#viewer/data';
-import { first_state, from_hash, ranges_of, Store, to_hash, type State } from '#viewer/state';
+import { first_state, from_hash, own_log_of, ranges_of, Store, to_hash, type State } from '#viewer/state';
 import { advanced, pace, stepped, toggled_play } from '#viewer/timeline';
 import { loss_range, starts_logarithmic } from '#viewer/curves_range';
 import { nearest_point } from '#viewer/hover';
 import { wrapped } from '#viewer/save';
-import { gallery_page } from '../pages';
+import { bowl, gallery_page, page_json, waves } from '../pages';
 
 const page = read_page(JSON.stringify(gallery_page()));
-const first = first_state(page, ranges_of(page));
+const first = first_state(page);
 
 describe('the address', () => {
   test('of a page as it opens says nothing', () => {
@@ -27,7 +27,8 @@ describe('the address', () => {
       trail: 20,
       labels: !first.labels,
       map: 'cividis',
-      log_height: !first.log_height,
+      log_height: false,
+      log_color: true,
       log_loss: false,
       linked: false,
       theme: 'dark',
@@ -47,6 +48,28 @@ describe('the address', () => {
   test('with nonsense opens the page as usual', () => {
     const hash = '#step=1e9&speed=x&trail=-3&map=__proto__&theme=pink&hide=Nobody&panel=none&view.bowl=1,2&clip.bowl=5,1&view.f4=0,0,0,0,0';
     expect(from_hash(hash, first, page)).toEqual(first);
+  });
+});
+
+describe('the logarithm', () => {
+  const own = (...panels: [log: boolean, f: typeof bowl][]): boolean | null => {
+    const made = read_page(JSON.stringify(page_json('t', panels.map(([log, f], k) => ({ id: `p${k}`, title: 'p', f, half: 5, n: 9, change: { log } })))));
+    return own_log_of(made, ranges_of(made));
+  };
+  test('is what the panels want that have a log scale, if they agree', () => {
+    expect(own([false, bowl], [false, bowl])).toBe(false);
+    expect(own([true, bowl], [true, bowl])).toBe(true);
+    expect(own([true, bowl], [false, bowl])).toBeNull();
+    expect(own([true, bowl], [false, waves])).toBe(true); // waves are negative somewhere
+    expect(own([true, waves])).toBe(false);
+  });
+  test('is not chosen at first, and in the address once it is', () => {
+    expect([first.log_height, first.log_color]).toEqual([null, null]);
+    for (const log of [false, true]) {
+      const hash = to_hash({ ...first, log_height: log }, first, page);
+      expect(hash).toBe(`#log-height=${Number(log)}`);
+      expect(from_hash(hash, first, page)).toEqual({ ...first, log_height: log });
+    }
   });
 });
 

@@ -108,7 +108,7 @@ std::vector<Family> families() {
       {"beale",
        "Who is led off the track",
        {at(kSgd, "0.002"), at(kMomentum, "0.005"), at(kLookahead, "0.005"),
-        at(kPlainAdagrad, "1.0"), at(kPlainRmsprop, "0.05")},
+        at(kPlainAdagrad, "1.0"), at(kPlainRmsprop, "0.05"), at(kAdadelta, "50")},
        {steps(300, on("beale"))}},
       {"lookahead",
        "The gradient one step ahead",

@@ -9,6 +9,14 @@
 namespace {
 
 using namespace tracks;
+using testing::ElementsAre;
+
+/// The step at which each of these arrives; -1: it does not.
+std::vector<int64_t> arrivals(const Field& field, const std::vector<std::string>& labels) {
+  std::vector<int64_t> steps;
+  for (const std::string& label : labels) steps.push_back(first_below(field[label], 0.01));
+  return steps;
+}
 
 // SGD.
 
@@ -18,6 +26,8 @@ TEST(Sgd, ArrivesAtTheStableRatesAndBouncesAt100) {
     EXPECT_GT(first_below(f0[label], 0.01), 0) << label;
   for (const char* label : {"SGD lr 0.1", "SGD lr 1"})
     EXPECT_EQ(first_below(f0[label], 0.01), -1) << label;
+  EXPECT_NEAR(f0["SGD lr 0.1"].smooth_losses.back(), 1.09, 0.005);
+  EXPECT_NEAR(f0["SGD lr 1"].smooth_losses.back(), 0.028, 0.0005);
   const Track bouncing = way("f0", "sgd:lr=100", 1000);
   for (const double loss : bouncing.smooth_losses) EXPECT_NEAR(loss, 1.62, 1e-9);
   EXPECT_GT(way("f0", "sgd:lr=101", 1000).smooth_losses.back(), 1e15);
@@ -25,11 +35,13 @@ TEST(Sgd, ArrivesAtTheStableRatesAndBouncesAt100) {
 
 TEST(Sgd, IsSlowerOnTheEllipse) {
   const Field f0("sgd", "f0"), f5("sgd", "f5");
-  for (const char* label : {"SGD lr 10", "SGD lr 20", "SGD lr 50"})
-    EXPECT_GT(first_below(f5[label], 0.01), first_below(f0[label], 0.01)) << label;
+  EXPECT_THAT(arrivals(f0, {"SGD lr 10", "SGD lr 20", "SGD lr 50"}), ElementsAre(12, 5, 1));
+  EXPECT_THAT(arrivals(f5, {"SGD lr 10", "SGD lr 20", "SGD lr 50"}), ElementsAre(24, 12, 4));
+  const auto left = [](const Track& track) {
+    return track.smooth_losses.back() / track.smooth_losses[0];
+  };
   for (const char* label : {"SGD lr 0.1", "SGD lr 1"})
-    EXPECT_LT(f5[label].smooth_losses.back() / f5[label].smooth_losses[0],
-              f5["SGD lr 0.1"].smooth_losses[0]);
+    EXPECT_GT(left(f5[label]), left(f0[label])) << label;
 }
 
 // NAG.
@@ -48,21 +60,18 @@ TEST(Nag, ArrivesAtAlmostEveryRate) {
     const Field field("nag", surface);
     for (const char* label : {"NAG lr 1", "NAG lr 10", "NAG lr 20", "NAG lr 50"})
       EXPECT_GT(first_below(field[label], 0.01), 0) << label;
-    EXPECT_LT(field["NAG lr 0.1"].smooth_losses.back(), 0.1);
   }
+  EXPECT_NEAR(Field("nag", "f0")["NAG lr 0.1"].smooth_losses.back(), 0.018, 0.0005);
+  EXPECT_NEAR(Field("nag", "f5")["NAG lr 0.1"].smooth_losses.back(), 0.096, 0.0005);
 }
 
 TEST(Nag, IsSlowerOnTheEllipseAndFasterThanSgdUpToRate20) {
   const Field f0("nag", "f0"), f5("nag", "f5"), sgd("sgd", "f5");
-  for (const char* rate : {"1", "10", "20", "50"}) {
-    const auto label = std::string("NAG lr ") + rate;
-    EXPECT_GT(first_below(f5[label], 0.01), first_below(f0[label], 0.01)) << rate;
-  }
-  EXPECT_EQ(first_below(f5["NAG lr 1"], 0.01), 34);
-  EXPECT_EQ(first_below(sgd["SGD lr 1"], 0.01), -1);
-  EXPECT_LT(first_below(f5["NAG lr 10"], 0.01), first_below(sgd["SGD lr 10"], 0.01));
-  EXPECT_LT(first_below(f5["NAG lr 20"], 0.01), first_below(sgd["SGD lr 20"], 0.01));
-  EXPECT_GT(first_below(f5["NAG lr 50"], 0.01), first_below(sgd["SGD lr 50"], 0.01));  // 6 and 4
+  const std::vector<std::string> labels = {"NAG lr 1", "NAG lr 10", "NAG lr 20", "NAG lr 50"};
+  EXPECT_THAT(arrivals(f5, labels), ElementsAre(34, 17, 11, 6));
+  EXPECT_THAT(arrivals(f0, labels), ElementsAre(13, 9, 6, 2));
+  EXPECT_THAT(arrivals(sgd, {"SGD lr 1", "SGD lr 10", "SGD lr 20", "SGD lr 50"}),
+              ElementsAre(-1, 24, 12, 4));
 }
 
 // RMSprop.
@@ -70,14 +79,17 @@ TEST(Nag, IsSlowerOnTheEllipseAndFasterThanSgdUpToRate20) {
 TEST(Rmsprop, KeepsItsPaceAndOvershootsOnlyAtRate1) {
   for (const char* surface : {"f0", "f5"}) {
     const Field field("rmsprop", surface);
-    for (const char* rate : {"0.01", "0.025", "0.05"}) {
-      const Track& track = field[std::string("RMSprop lr ") + rate];
-      EXPECT_FALSE(crosses_x0(track));
-      // From step 30 on a step is as long as the rate in each direction, within 10 %.
-      for (size_t i = 30; i <= 100; ++i)
-        EXPECT_NEAR(step_length(track, i) / (std::stod(rate) * std::sqrt(2)), 0.95, 0.1);
-    }
-    EXPECT_FALSE(crosses_x0(field["RMSprop lr 0.075"]));
+    // How long a step is, by the rate in each direction.
+    const auto pace = [&](const char* rate, size_t i) {
+      return step_length(field[std::string("RMSprop lr ") + rate], i) /
+             (std::stod(rate) * std::sqrt(2));
+    };
+    for (size_t i = 30; i <= 100; ++i)
+      for (const char* rate : {"0.01", "0.025", "0.05"}) EXPECT_NEAR(pace(rate, i), 1, 0.1) << rate;
+    EXPECT_NEAR(pace("0.075", 30), 0.93, 0.005);
+    EXPECT_NEAR(pace("0.075", 100), 0.75, 0.005);
+    for (const char* rate : {"0.01", "0.025", "0.05", "0.075"})
+      EXPECT_FALSE(crosses_x0(field[std::string("RMSprop lr ") + rate])) << rate;
     EXPECT_TRUE(crosses_x0(field["RMSprop lr 1"]));
   }
 }
@@ -106,22 +118,25 @@ TEST(Rmsprop, TwitchesAboutTheMinimumAtRate1WhereAdamSettles) {
 TEST(FullAdagrad, KeepsTheFirstDirectionAndDampensYOnlyAfterwards) {
   const auto arrows = descent::adagrad_arrows(descent::AdagradForm::Full, {.seed = 32});
   const auto slope = [](const descent::Point& p) { return p.y / p.x; };
-  EXPECT_NEAR(std::hypot(arrows[0].v.x, arrows[0].v.y), 1, 2e-5);
   EXPECT_NEAR(slope(arrows[0].v), slope(arrows[0].g), 1e-9);
   for (size_t t = 1; t < arrows.size(); ++t)
     EXPECT_LT(std::abs(slope(arrows[t].v)), slope(arrows[t].g)) << t;
   // Downhill for the norms as a whole, but not step by step.
   const auto norm = [&](size_t t) { return std::hypot(arrows[t].v.x, arrows[t].v.y); };
-  EXPECT_LT(norm(7), 0.5 * norm(0));
-  EXPECT_GT(norm(3), norm(2));
+  EXPECT_NEAR(norm(0), 0.99999, 0.000005);
+  for (size_t t = 5; t < arrows.size(); ++t) {
+    EXPECT_GT(norm(t), 0.245);
+    EXPECT_LT(norm(t), 0.455);
+  }
+  for (const size_t t : {1, 3, 6}) EXPECT_GT(norm(t), norm(t - 1)) << t;
 }
 
 TEST(DiagonalAdagrad, BeginsWithTheDirectionOneOne) {
   const auto first = descent::adagrad_arrows(descent::AdagradForm::Diagonal, {.seed = 53})[0];
-  EXPECT_NEAR(first.v.x, 1, 1e-4);
-  EXPECT_NEAR(first.v.y, 1, 1e-4);
-  EXPECT_GT(first.v.x, first.g.x);
-  EXPECT_LT(first.v.y, first.g.y);
+  EXPECT_NEAR(first.g.x, 0.42, 0.005);
+  EXPECT_NEAR(first.g.y, 1.12, 0.005);
+  EXPECT_NEAR(first.v.x, 0.99998, 0.000005);
+  EXPECT_NEAR(first.v.y, 0.99999, 0.000005);
 }
 
 TEST(Adagrad, GoesStraighterThanSgdWithSmallerAndSmallerSteps) {
@@ -200,8 +215,8 @@ TEST(Adam, NeedsARateAboveATenthToArriveInHundredSteps) {
 TEST(Lion, DependsMoreOnItsRateThanAdam) {
   const Field lions("lion", "f5");
   for (const Track& track : lions.all()) EXPECT_EQ(track.x, track.y);  // blind to the scales, too
-  EXPECT_GT(way("f5", "lion:lr=10", 1000).smooth_losses.back(), 1);
-  EXPECT_LT(way("f5", "adam:lr=10,eps=1e-7,eps_mode=hat", 1000).smooth_losses.back(), 1e-20);
+  EXPECT_NEAR(way("f5", "lion:lr=10", 1000).smooth_losses.back(), 1.4, 0.05);
+  EXPECT_LT(way("f5", "adam:lr=10,eps=1e-7,eps_mode=hat", 1000).smooth_losses.back(), 1e-45);
 }
 
 TEST(Lion, IsAsFastAsAdamAtTheSameRate) {
@@ -231,10 +246,9 @@ TEST(Lion, EscapesTheLocalMinimumAtLargeRates) {
 
 TEST(Lamb, ArrivesAtThreeOfFiveRatesAndLeavesLocalMinimaFromRateAHalfOn) {
   const Field f5("lamb", "f5"), f1("lamb", "f1");
-  for (const char* rate : {"0.1", "0.2", "0.5"})
-    EXPECT_GT(first_below(f5[std::string("LAMB lr ") + rate], 0.01), 0);
-  for (const char* rate : {"0.001", "0.01"})
-    EXPECT_EQ(first_below(f5[std::string("LAMB lr ") + rate], 0.01), -1);
+  EXPECT_THAT(
+      arrivals(f5, {"LAMB lr 0.001", "LAMB lr 0.01", "LAMB lr 0.1", "LAMB lr 0.2", "LAMB lr 0.5"}),
+      ElementsAre(-1, -1, 22, 11, 4));
   EXPECT_LT(f1["LAMB lr 0.5"].smooth_losses.back(), -1e30);
   for (const char* rate : {"0.1", "0.2"}) {
     const Track& track = f1[std::string("LAMB lr ") + rate];
@@ -245,10 +259,11 @@ TEST(Lamb, ArrivesAtThreeOfFiveRatesAndLeavesLocalMinimaFromRateAHalfOn) {
 
 TEST(Lamb, OvershootsOnTheRamp) {
   const Field f4("lamb", "f4");
-  for (const char* rate : {"0.1", "0.2", "0.5"}) {
-    const Track& track = f4[std::string("LAMB lr ") + rate];
-    EXPECT_EQ(track.x[0], 9);
-    EXPECT_LT(lowest(track.y), -4);  // from 9, past the minimum at 0
+  for (const auto& [label, low] :
+       {std::pair{"LAMB lr 0.1", -4.4}, {"LAMB lr 0.2", -5.9}, {"LAMB lr 0.5", -9.2}}) {
+    const Track& track = f4[label];
+    EXPECT_EQ(track.y[0], 9);
+    EXPECT_NEAR(lowest(track.y), low, 0.05);  // past the minimum at 0
     EXPECT_GT(loss_rises(track), 40);
     EXPECT_GT(track.smooth_losses.back(), 0.01);
   }
@@ -287,6 +302,8 @@ TEST(Ftrl, StaysInTheLocalMinimumAtEveryRate) {
     EXPECT_LT(std::hypot(track.x.back(), track.y.back()), 0.7) << track.label;
     EXPECT_LE(first_below(track, 0.01), 3) << track.label;
   }
+  EXPECT_NEAR(f1["FTRL lr 10"].x.back(), -0.077, 0.0005);
+  EXPECT_NEAR(f1["FTRL lr 10"].y.back(), -0.668, 0.0005);
 }
 
 // Ten together.
@@ -313,12 +330,13 @@ TEST(TheJointRaceOnF5, HasLionOvershootFarthest) {
   EXPECT_NEAR(lowest(field["Adam"].x), -2.65, 0.01);
   // Back at x >= 0: NAG first, Lion ahead of Adam.
   const auto back = [](const Track& track) {
-    size_t i = 1;
-    while (!(track.x[i - 1] < -0.5 && track.x[i] > -1e-9)) ++i;
-    return i;
+    const auto past =
+        std::find_if(track.x.begin(), track.x.end(), [](double x) { return x < -0.5; });
+    return std::find_if(past, track.x.end(), [](double x) { return x > -1e-9; }) - track.x.begin();
   };
   EXPECT_EQ(back(field["NAG"]), 11);
-  EXPECT_LT(back(field["Lion"]), back(field["Adam"]));
+  EXPECT_EQ(back(field["Lion"]), 25);
+  EXPECT_EQ(back(field["Adam"]), 29);
 }
 
 TEST(TheJointRaceOnF5, HasSgdLast) {
@@ -352,6 +370,7 @@ TEST(TheJointRaceOnF1, KeepsSgdNadamAndRmspropWithSgdLast) {
       EXPECT_LT(first_below(field[label], 0.01), first_below(field["SGD"], 0.01)) << label;
     }
   }
+  EXPECT_EQ(first_below(field["SGD"], 0.01), 27);
 }
 
 TEST(TheJointRaceOnF2, IsOpenedByRmspropWhichSlowsDown) {
@@ -370,11 +389,12 @@ TEST(TheJointRaceOnF2, TurnsNagFromXToY) {
   const Field field("joint", "f2");
   const Track& nag = field["NAG"];
   EXPECT_GT(std::abs(nag.x[1] - nag.x[0]), 10 * std::abs(nag.y[1] - nag.y[0]));
-  EXPECT_LT(nag.smooth_losses[100], -1e44);
-  EXPECT_LT(field["SGD"].smooth_losses[100], -1e16);
+  EXPECT_NEAR(nag.smooth_losses[100], -2.8e44, 0.05e44);
+  EXPECT_NEAR(field["SGD"].smooth_losses[100], -7.5e16, 0.05e16);
   for (const char* label : {"RMSprop", "AdaGrad", "Adam", "Adamax", "NAdam", "Lion", "FTRL"})
     EXPECT_GT(field[label].smooth_losses[100], -1000) << label;
-  EXPECT_NEAR(field["NAdam"].smooth_losses[100] / field["Adam"].smooth_losses[100], 1, 0.1);
+  EXPECT_NEAR(field["NAdam"].smooth_losses[100], -254, 0.5);
+  EXPECT_NEAR(field["Adam"].smooth_losses[100], -237, 0.5);
   EXPECT_LT(std::abs(field["FTRL"].x[5]), 0.5);
   EXPECT_GT(field["FTRL"].y[100], -14);
 }
@@ -410,19 +430,25 @@ TEST(TheJointRaceOnF4, BringsFtrlDownEventually) {
 TEST(LambOnARegression, ConvergesAtATenthAndSwingsAtOne) {
   const Field field("regression", "mse");
   const double best = descent::find_surface("mse").minima.at(0).value;
-  EXPECT_LT(field["LAMB lr 0.1"].smooth_losses.back(), 1.1 * best);
-  EXPECT_LT(field["LAMB lr 0.1"].smooth_losses.back(), field["Adam lr 0.1"].smooth_losses.back());
-  EXPECT_LT(field["Adam lr 1"].smooth_losses.back(), 1.01 * best);
-  const auto& swinging = field["LAMB lr 1"].smooth_losses;
-  EXPECT_GT(*std::max_element(swinging.end() - 20, swinging.end()), 100 * best);
+  EXPECT_NEAR(best, 0.070, 0.0005);
+  EXPECT_NEAR(field["LAMB lr 0.1"].smooth_losses.back(), 0.073, 0.0005);
+  EXPECT_NEAR(field["Adam lr 0.1"].smooth_losses.back(), 0.172, 0.0005);
+  EXPECT_NEAR(field["Adam lr 1"].smooth_losses.back(), 0.0701, 0.00005);
+  const Track& swinging = field["LAMB lr 1"];
+  for (size_t i = 1; i <= 100; ++i)
+    EXPECT_NEAR(step_length(swinging, i), std::hypot(swinging.x[i - 1], swinging.y[i - 1]), 1e-12);
+  const std::vector<double> last(swinging.smooth_losses.end() - 20, swinging.smooth_losses.end());
+  EXPECT_NEAR(lowest(last), 0.8, 0.05);
+  EXPECT_NEAR(highest(last), 58, 0.5);
 }
 
 TEST(RegressionLosses, HaveOneScaleAfterTheRoot) {
   const auto top = [](const char* name) {
     return highest(descent::mesh(descent::find_surface(name)).values);
   };
-  EXPECT_GT(top("mse"), 10 * top("rmse"));
-  EXPECT_LT(top("rmse"), 1.5 * top("mae"));
+  EXPECT_NEAR(top("mse"), 191, 0.5);
+  EXPECT_NEAR(top("rmse"), 13.8, 0.05);
+  EXPECT_NEAR(top("mae"), 11.8, 0.05);
 }
 
 TEST(SgdOnARegression, CrawlsAtSmallRatesAndDivergesAtLarge) {
@@ -440,21 +466,21 @@ double detour(const Track& track) {
 
 TEST(OnBeale, MomentumIsLedOffTheTrackAndLookAheadCorrectsIt) {
   const Field field("beale", "beale");
-  EXPECT_GT(detour(field["Momentum"]), 4);
-  EXPECT_LT(detour(field["Look-ahead NAG"]), 3);
-  EXPECT_LT(first_below(field["Look-ahead NAG"], 1e-3), 50);
-  EXPECT_GT(first_below(field["Momentum"], 1e-3), 150);
+  EXPECT_NEAR(detour(field["Momentum"]), 4.3, 0.05);
+  EXPECT_NEAR(detour(field["Look-ahead NAG"]), 2.7, 0.05);
+  EXPECT_EQ(first_below(field["Momentum"], 1e-3), 199);
+  EXPECT_EQ(first_below(field["Look-ahead NAG"], 1e-3), 44);
 }
 
 TEST(OnBeale, AdaptiveMethodsGoStraighterButNotEquallyFastNorFirst) {
   const Field field("beale", "beale");
-  for (const char* label : {"AdaGrad", "RMSprop"}) {
-    EXPECT_LT(detour(field[label]), 2) << label;
-    EXPECT_GT(first_below(field[label], 1e-3), first_below(field["Look-ahead NAG"], 1e-3));
-  }
-  EXPECT_GT(first_below(field["AdaGrad"], 1e-3), 2 * first_below(field["RMSprop"], 1e-3));
+  EXPECT_NEAR(detour(field["AdaGrad"]), 2.0, 0.05);
+  EXPECT_NEAR(detour(field["AdaDelta"]), 1.5, 0.05);
+  EXPECT_NEAR(detour(field["RMSprop"]), 1.7, 0.05);
+  EXPECT_EQ(first_below(field["AdaGrad"], 1e-3), 255);
+  EXPECT_EQ(first_below(field["AdaDelta"], 1e-3), 99);
+  EXPECT_EQ(first_below(field["RMSprop"], 1e-3), 115);
   EXPECT_EQ(first_below(way("beale", "adadelta:lr=5", 1000), 1e-3), -1);
-  EXPECT_LT(detour(way("beale", "adadelta:lr=50", 1000)), 1.5);
 }
 
 TEST(OnTheSaddle, AdaptiveMethodsLeaveFirstAndSgdLast) {
@@ -475,7 +501,7 @@ TEST(LineSearches, TakeTheGoldenSectionWhereThereAreKinks) {
   EXPECT_EQ(first_below(smooth["SGD"], 0.01), -1);
   EXPECT_EQ(kinked["Secant search"].x.size(), 101);
   for (const char* label : {"Secant search", "Golden section"}) {
-    EXPECT_LT(kinked[label].smooth_losses.back(), 0.21) << label;
+    EXPECT_NEAR(kinked[label].smooth_losses.back(), 0.208134, 5e-7) << label;
     EXPECT_EQ(loss_rises(kinked[label]), 0) << label;
   }
 }
@@ -486,7 +512,7 @@ TEST(OnRosenbrock, GradientDescentFindsTheValleyAtOnceAndThenCrawls) {
   const Track track = way("rosenbrock", "sgd:lr=0.001", 5000);
   const auto off_valley = [&](size_t i) { return std::abs(track.y[i] - track.x[i] * track.x[i]); };
   EXPECT_LT(off_valley(2), 0.05);
-  EXPECT_GT(step_length(track, 1), 100 * step_length(track, 22));
+  EXPECT_NEAR(step_length(track, 1) / step_length(track, 22), 130, 5);
   EXPECT_EQ(first_below(track, 0.01), 3925);
 }
 
@@ -505,7 +531,8 @@ TEST(OnRosenbrock, RatesThatAreTooLargeDivergeOrCycle) {
 TEST(Nesterov, ShortensTheWayOnABowlButDivergesSooner) {
   const Field booth("lookahead", "booth");
   const auto length = [&](const char* label) { return path_length(booth[label], 100); };
-  EXPECT_LT(2 * length("NAG"), length("Momentum"));
+  EXPECT_NEAR(length("NAG"), 26, 0.5);
+  EXPECT_NEAR(length("Momentum"), 61, 0.5);
   EXPECT_LT(length("Look-ahead NAG"), length("NAG"));
   const std::string rate = "sgd:lr=0.003,momentum=0.9";
   EXPECT_GT(first_below(way("rosenbrock", rate, 300), 1e-3), 0);

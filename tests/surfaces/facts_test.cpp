@@ -161,7 +161,7 @@ TEST(TheTextbook, FindsBealesMinimum) {
   const Field field("beale", "beale", 3000);
   for (const Fact& fact :
        {Fact{"Momentum", 199, 4.30}, Fact{"Look-ahead NAG", 44, 2.73}, Fact{"RMSprop", 115, 1.71},
-        Fact{"AdaGrad", 255, 1.99}, Fact{"SGD", 2769, 1.40}}) {
+        Fact{"AdaGrad", 255, 1.99}, Fact{"AdaDelta", 99, 1.47}, Fact{"SGD", 2769, 1.40}}) {
     const Track& track = field[fact.label];
     EXPECT_EQ(first_below(track, 1e-3), fact.step) << fact.label;
     EXPECT_NEAR(path_length(track, fact.step) / std::hypot(3 - 1, 0.5 - 1.5), fact.detour, 0.005)

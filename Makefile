@@ -5,7 +5,7 @@ build := build/release
 
 .PHONY: help demo test bench packages
 help:
-	@echo "make demo   train a network, draw its loss landscape: out/index.html"
+	@echo "make demo   train networks, draw their loss landscapes, race the optimizers: out/index.html"
 	@echo "make test   build everything and run the tests"
 	@echo "make bench  speed and memory, measured against other libraries"
 	@echo "Each first installs the packages that are missing (cmake/debian-packages.txt)."

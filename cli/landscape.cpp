@@ -34,6 +34,7 @@ namespace fs = std::filesystem;
 class Tiles {
  public:
   Tiles(const fs::path& out, bool resume, bool force) : out_(out), existed_(fs::exists(out)) {
+    if (out.empty()) throw std::invalid_argument("--out is empty, must be a folder");
     if (existed_ && !fs::is_directory(out))
       throw std::invalid_argument(out.string() + " is no folder");
     if (fs::exists(folder())) {
@@ -64,7 +65,13 @@ class Tiles {
     return "; what was computed is kept in " + folder().string() +
            ", and --resume goes on from there";
   }
-  void clear() const { fs::remove_all(folder()); }
+  /// Takes away those of one job; others may still be wanted.
+  void clear(const std::string& job) const {
+    std::vector<fs::path> done;
+    for (const auto& entry : fs::directory_iterator(folder()))
+      if (entry.path().filename().string().starts_with(job + "-")) done.push_back(entry.path());
+    for (const fs::path& file : done) fs::remove(file);
+  }
 
  private:
   fs::path out_;
@@ -94,13 +101,15 @@ struct Laid {
   Plane plane;
   Axis x, y;
   std::vector<Track> tracks{};
-  std::string about{};  ///< what a caption says beside plane.how
+  std::optional<Projection> projection{};  ///< of a training on its plane
+  std::string about{};                     ///< what a caption says beside plane.how
 };
 
 /// What was computed.
 struct Results {
   std::vector<double> at_center{};  ///< of each metric
   std::vector<Grid> grids{};        ///< of each metric
+  std::optional<Grid> decay{};      ///< the term of weight decay
   std::optional<Curvature> curvature{};
   double seconds = 0;  ///< that the grids took
 };
@@ -110,10 +119,6 @@ std::function<bool(double)> shown_by(Progress& progress, const std::string& what
     progress.reach(fraction, what);
     return !interrupted();
   };
-}
-
-void stop_if_interrupted() {
-  if (interrupted()) throw Interrupted();
 }
 
 std::string number(double x) {
@@ -177,18 +182,23 @@ Job read(const LandscapeSettings& settings) {
   const Norm norm = norm_of(settings, plane);
   const uint64_t seed = seed_of(settings, plane);
   std::vector<Metric> metrics = metrics_of(settings);
-  EvaluateOptions options{.path = named<Path>("--path", settings.path,
-                                              {{"auto", Path::Auto},
-                                               {"loop", Path::Loop},
-                                               {"batched", Path::Batched},
-                                               {"fused", Path::Fused}}),
-                          .threads = settings.threads,
-                          .batch_norm = named<BatchNorm>("--batch-norm", settings.batch_norm,
-                                                         {{"keep", BatchNorm::Keep},
-                                                          {"interpolate", BatchNorm::Interpolate},
-                                                          {"recompute", BatchNorm::Recompute},
-                                                          {"batch", BatchNorm::Batch}}),
-                          .memory = bytes_of(settings.memory)};
+  EvaluateOptions options{
+      .path = named<Path>("--path", settings.path,
+                          {{"auto", Path::Auto},
+                           {"loop", Path::Loop},
+                           {"batched", Path::Batched},
+                           {"fused", Path::Fused}}),
+      .threads = settings.threads,
+      .batch_norm = named<BatchNorm>("--batch-norm", settings.batch_norm,
+                                     {{"keep", BatchNorm::Keep},
+                                      {"interpolate", BatchNorm::Interpolate},
+                                      {"recompute", BatchNorm::Recompute},
+                                      {"batch", BatchNorm::Batch}}),
+      .memory = settings.memory ? bytes_of(*settings.memory) : EvaluateOptions().memory};
+  if (settings.weight_decay &&
+      !(*settings.weight_decay > 0 && std::isfinite(*settings.weight_decay)))
+    throw std::invalid_argument("--weight-decay = " + number(*settings.weight_decay) +
+                                ", must be finite and > 0");
   const bool one_network =
       options.batch_norm == BatchNorm::Keep || options.batch_norm == BatchNorm::Batch;
   if ((settings.curvature || plane.kind == "hessian") && !one_network)
@@ -210,20 +220,15 @@ Job read(const LandscapeSettings& settings) {
           .data = load_data(settings.data)};
 }
 
-std::vector<torch::Tensor> weights_at(const Plane& plane, double alpha, double beta) {
-  std::vector<torch::Tensor> weights;
-  for (size_t k = 0; k < plane.center.size(); ++k) {
-    weights.push_back(plane.center[k] + alpha * plane.u[k]);
-    if (!plane.is_line()) weights.back() += beta * plane.v[k];
-  }
-  return weights;
-}
-
-/// losses_at(), where running statistics that move along are at the centre.
-double loss_at(const Job& job, const Metric& metric, std::vector<torch::Tensor> weights) {
+/// What each metric is at one point of a plane.
+std::vector<double> measured(const Job& job, const Plane& plane, double alpha, double beta) {
   EvaluateOptions options = job.options;
-  if (options.batch_norm == BatchNorm::Interpolate) options.batch_norm = BatchNorm::Keep;
-  return losses_at(job.network, metric, job.data, {std::move(weights)}, options).front();
+  options.path = Path::Loop;
+  const Axis x{alpha, alpha, 1}, y{beta, beta, 1};
+  std::vector<double> values;
+  for (const Grid& grid : evaluate(job.network, job.metrics, job.data, plane, x, y, options))
+    values.push_back(grid.values.front());
+  return values;
 }
 
 /// Where the plane's networks lie: as tracks of one point over a plane, as words on a line.
@@ -233,7 +238,7 @@ void add_marks(const Job& job, Laid& laid) {
         (laid.about.empty() ? "" : ", ") + mark.label + " at alpha = " + number(mark.alpha);
     if (laid.plane.is_line()) continue;
     laid.about += ", beta = " + number(mark.beta);
-    const double loss = loss_at(job, job.metrics[0], weights_at(laid.plane, mark.alpha, mark.beta));
+    const double loss = measured(job, laid.plane, mark.alpha, mark.beta).front();
     laid.tracks.push_back({.label = mark.label,
                            .x = {mark.alpha},
                            .y = {mark.beta},
@@ -282,25 +287,31 @@ Laid between(const Job& job, const std::string& files) {
 
 Laid along_trajectory(const Job& job, const std::string& folder) {
   const Trajectory trajectory = Trajectory::load(folder);
-  Laid laid{.plane = pca_plane(job.network, trajectory), .x = {}, .y = {}};
+  Laid laid{.plane = pca_plane(job.network, trajectory, job.options.memory), .x = {}, .y = {}};
   Progress progress;
   EvaluateOptions options = job.options;
   options.on_progress = shown_by(progress, "losses along the trajectory");
-  const Projection projection =
-      project(trajectory, laid.plane, job.network, job.metrics[0], job.data, options);
+  laid.projection = project(trajectory, laid.plane, job.network, job.metrics[0], job.data, options);
   stop_if_interrupted();
-  std::tie(laid.x, laid.y) = axes_around(projection, 51);
-  laid.tracks = {projection.on_plane, projection.true_loss};
-  laid.about = projection.about();
+  std::tie(laid.x, laid.y) = axes_around(*laid.projection, 51);
+  laid.tracks = {laid.projection->on_plane, laid.projection->true_loss};
+  laid.about = laid.projection->about();
   return laid;
 }
 
-Laid along_eigenvectors(const Job& job) {
+CurvatureOptions curvature_options(const Job& job, const LandscapeSettings& settings,
+                                   Progress& progress, const std::string& what) {
+  CurvatureOptions options{.batch_norm = job.options.batch_norm,
+                           .seed = job.seed,
+                           .on_progress = shown_by(progress, what)};
+  if (settings.memory) options.memory = job.options.memory;
+  return options;
+}
+
+Laid along_eigenvectors(const Job& job, const LandscapeSettings& settings) {
   Progress progress;
   Laid laid{.plane = hessian_plane(job.network, job.metrics[0], job.data,
-                                   {.batch_norm = job.options.batch_norm,
-                                    .seed = job.seed,
-                                    .on_progress = shown_by(progress, "eigenvectors")}),
+                                   curvature_options(job, settings, progress, "eigenvectors")),
             .x = {-1, 1, 51},
             .y = {-1, 1, 51}};
   stop_if_interrupted();
@@ -322,7 +333,7 @@ Laid lay(const Job& job, const LandscapeSettings& settings) {
   Laid laid = kind == "pca"       ? along_trajectory(job, of)
               : kind == "line"    ? along_line(job, of)
               : kind == "between" ? between(job, of)
-              : kind == "hessian" ? along_eigenvectors(job)
+              : kind == "hessian" ? along_eigenvectors(job, settings)
                                   : along_random(job);
   if (job.axes && job.axes->second && laid.plane.is_line())
     throw std::invalid_argument("--axes = " + settings.axes +
@@ -334,9 +345,7 @@ Laid lay(const Job& job, const LandscapeSettings& settings) {
 
 Results compute(const Job& job, const Laid& laid, const LandscapeSettings& settings,
                 const fs::path& tiles) {
-  Results results;
-  for (const Metric& metric : job.metrics)
-    results.at_center.push_back(loss_at(job, metric, laid.plane.center));
+  Results results{.at_center = measured(job, laid.plane, 0, 0)};
   {
     Progress progress;
     EvaluateOptions options = job.options;
@@ -354,12 +363,16 @@ Results compute(const Job& job, const Laid& laid, const LandscapeSettings& setti
     grid.notes["data"] = settings.data.filename().string();
     grid.notes["batch_norm"] = settings.batch_norm;
   }
+  if (settings.weight_decay) {
+    results.decay = squared_norm(laid.plane, laid.x, laid.y);
+    for (double& value : results.decay->values) value *= *settings.weight_decay / 2;
+    results.decay->value_name = "weight decay";
+    results.decay->notes["weight_decay"] = number(*settings.weight_decay);
+  }
   if (settings.curvature) {
     Progress progress;
     results.curvature = curvature(job.network, job.metrics[0], job.data,
-                                  {.batch_norm = job.options.batch_norm,
-                                   .seed = job.seed,
-                                   .on_progress = shown_by(progress, "curvature")});
+                                  curvature_options(job, settings, progress, "curvature"));
     stop_if_interrupted();
   }
   return results;
@@ -374,21 +387,19 @@ bool has_finite(const Grid& grid) {
 
 /// Whether heights and colours are logarithms: as asked for, else where values spread far.
 bool is_log(const Grid& grid, const Metric& metric, const LandscapeSettings& settings) {
-  double least = std::numeric_limits<double>::infinity(), most = 0;
+  if (metric.kind == Metric::Kind::Accuracy || settings.linear) return false;
+  double lowest = 0, least = std::numeric_limits<double>::infinity(), most = 0;
   for (const double value : grid.values) {
     if (!std::isfinite(value)) continue;
-    if (value < 0) return false;
+    lowest = std::min(lowest, value);
     if (value > 0) least = std::min(least, value);
     most = std::max(most, value);
   }
-  if (metric.kind == Metric::Kind::Accuracy || most == 0 || settings.linear) return false;
-  return settings.log || most > 100 * least;
-}
-
-std::vector<Track> logs_of(const std::vector<Track>& tracks) {
-  std::vector<Track> logs;
-  for (const Track& track : tracks) logs.push_back(track.log());
-  return logs;
+  if (settings.log && (lowest < 0 || most == 0))
+    throw std::runtime_error("--log with " + metric.name + " = " +
+                             number(lowest < 0 ? lowest : most) +
+                             " on the plane, must be above 0 for a logarithm");
+  return lowest == 0 && most > 0 && (settings.log || most > 100 * least);
 }
 
 std::string place(double alpha, double beta, const Grid& grid) {
@@ -396,7 +407,7 @@ std::string place(double alpha, double beta, const Grid& grid) {
 }
 
 /// Below a picture of a metric.
-std::string caption(const Job& job, const Laid& laid, const Results& results, size_t m, bool log) {
+std::string caption(const Job& job, const Laid& laid, const Results& results, size_t m) {
   int64_t samples = 0;
   for (const Data& batch : job.data) samples += batch.input.size(0);
   const Grid& grid = results.grids[m];
@@ -407,7 +418,6 @@ std::string caption(const Job& job, const Laid& laid, const Results& results, si
           " samples: " + number(results.at_center[m]) + " at the network (" + place(0, 0, grid) +
           ").";
   if (!laid.about.empty()) text += " " + laid.about;
-  if (log) text += " Heights and colours are natural logarithms.";
   return text;
 }
 
@@ -417,11 +427,12 @@ class Files {
   Files(const Job& job, const Laid& laid, const Results& results, const LandscapeSettings& settings)
       : job_(job), laid_(laid), results_(results), settings_(settings) {
     for (size_t m = 0; m < results.grids.size(); ++m) add_metric(m);
+    if (results.decay) add_decay();
     if (!panels_.empty())
       add("landscape.html", [this](const fs::path& file) {
         draw_page(panels_, file, {.title = job_.title, .caption = laid_.plane.how});
       });
-    if (job.plane.kind == "pca") add_trajectory();
+    if (laid.projection) add_trajectory();
     if (results.curvature) add_curvature();
   }
   Files(const Files&) = delete;  // what writes refers to it
@@ -442,42 +453,60 @@ class Files {
   }
 
   void add_metric(size_t m) {
-    const Grid& grid = results_.grids[m];
     const Metric& metric = job_.metrics[m];
-    const std::string name = m == 0 ? "landscape" : "landscape_" + metric.name;
+    const Grid& grid = results_.grids[m];
+    add_grid(grid, metric.name, m == 0 ? "landscape" : "landscape_" + metric.name,
+             {.title = job_.title + ": " + metric.name,
+              .caption = caption(job_, laid_, results_, m),
+              .log = is_log(grid, metric, settings_),
+              .mark_minima = metric.kind != Metric::Kind::Accuracy},
+             m == 0 ? laid_.tracks : std::vector<Track>{});
+  }
+
+  void add_decay() {
+    add_grid(
+        *results_.decay, "weight_decay", "landscape_weight_decay",
+        {.title = job_.title + ": weight decay",
+         .caption = "What weight decay adds to the loss: half of " +
+                    number(*settings_.weight_decay) + " times the sum of all squared weights."},
+        {});
+  }
+
+  void add_grid(const Grid& grid, const std::string& id, const std::string& name,
+                PictureOptions options, std::vector<Track> tracks) {
     for (const char* const extension : {".json", ".npy", ".csv"})
       add(name + extension, [&grid](const fs::path& file) { grid.save(file); });
-    const bool log = is_log(grid, metric, settings_);
-    const Grid picture = log ? grid.log() : grid;
-    add(name + ".vtp", [picture](const fs::path& file) { picture.save(file); });
-    if (!has_finite(picture)) return;
-    std::vector<Track> tracks;  // of the loss, over a surface
-    if (m == 0 && !is_curve(grid)) tracks = laid_.tracks;
-    const PictureOptions options{.title = job_.title + ": " + metric.name,
-                                 .caption = caption(job_, laid_, results_, m, log),
-                                 .mark_minima = metric.kind != Metric::Kind::Accuracy,
-                                 .on_frame = [](int64_t, int64_t) { return !interrupted(); }};
+    add(name + ".vtp",
+        [&grid, log = options.log](const fs::path& file) { (log ? grid.log() : grid).save(file); });
+    if (!has_finite(grid)) return;
+    if (is_curve(grid)) tracks.clear();
+    options.on_frame = [](int64_t, int64_t) { return !interrupted(); };
     for (const char* const extension : {".png", ".svg", ".gif"})
       if (!is_curve(grid) || extension != std::string(".gif"))
-        add(name + extension, [picture, heights = log ? logs_of(tracks) : tracks, options](
-                                  const fs::path& file) { draw(picture, heights, file, options); });
+        add(name + extension,
+            [&grid, tracks, options](const fs::path& file) { draw(grid, tracks, file, options); });
     if (is_curve(grid)) return;
-    panels_.push_back({.id = metric.name,
-                       .title = metric.name,
-                       .caption = caption(job_, laid_, results_, m, false),
+    panels_.push_back({.id = id,
+                       .title = grid.value_name,
+                       .caption = options.caption,
                        .grid = grid,
                        .tracks = std::move(tracks),
-                       .picture = {.mark_minima = options.mark_minima},
-                       .log = log});
+                       .picture = {.log = options.log, .mark_minima = options.mark_minima}});
   }
 
   void add_trajectory() {
     const bool log = is_log(results_.grids[0], job_.metrics[0], settings_);
-    for (const char* const extension : {".json", ".csv"})
+    for (const char* const extension : {".json", ".csv"}) {
       add(std::string("trajectory") + extension,
           [this](const fs::path& file) { save(laid_.tracks, file); });
+      add(std::string("projection") + extension,
+          [this](const fs::path& file) { laid_.projection->save(file); });
+    }
     add("trajectory.vtp", [this, log](const fs::path& file) {
-      save(log ? logs_of(laid_.tracks) : laid_.tracks, file);
+      std::vector<Track> heights = laid_.tracks;
+      for (Track& track : heights)
+        if (log) track = track.log();
+      save(heights, file);
     });
     add("trajectory.png", [this, log](const fs::path& file) {
       draw_losses(laid_.tracks, file,
@@ -492,11 +521,12 @@ class Files {
     add("curvature.json", [this](const fs::path& file) { results_.curvature->save(file); });
     add("spectrum.png", [this](const fs::path& file) {
       const SpectralDensity& density = results_.curvature->density;
-      draw(
-          density.grid().log(), file,
-          {.title = job_.title + ": spectral density of the Hessian of " + job_.metrics[0].name,
-           .caption = "Stochastic Lanczos quadrature of " + std::to_string(density.parameters) +
-                      " eigenvalues, seed " + std::to_string(job_.seed) + ". Natural logarithms."});
+      draw(density.grid(), file,
+           {.title = job_.title + ": spectral density of the Hessian of " + job_.metrics[0].name,
+            .caption = "Stochastic Lanczos quadrature of " + std::to_string(density.parameters) +
+                       " eigenvalues, seed " + std::to_string(job_.seed) + ".",
+            .log = true,
+            .mark_minima = false});
     });
   }
 
@@ -553,12 +583,15 @@ void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
     OutputFolder output(settings.out, /*replace=*/true);
     Files(job, laid, results, settings).write(output);
     output.publish();
-    tiles.clear();
+    tiles.clear(results.grids[0].notes.at("tiles"));
     print(out, job, laid, results);
-    out << "open "
-        << (output.path() / (is_curve(results.grids[0]) ? "landscape.png" : "landscape.html"))
-               .string()
-        << '\n';
+    if (tiles.has_any())
+      out << "what another run has computed is still in " << tiles.folder().string() << '\n';
+    for (const char* const file : {"landscape.html", "landscape.png", "landscape.csv"})
+      if (fs::exists(output.path() / file)) {
+        out << "open " << (output.path() / file).string() << '\n';
+        break;
+      }
   } catch (const Interrupted&) {
     if (!tiles.has_any()) throw;
     throw Interrupted("interrupted" + tiles.kept());

@@ -14,13 +14,14 @@ struct LandscapeSettings {
   std::string loss;
   std::vector<std::string> metrics;  ///< beside the loss
   std::string plane = "filter";
-  std::string norm;                ///< of a random plane; empty: none
-  std::optional<uint64_t> seed{};  ///< of what is drawn at random
-  std::string axes;                ///< "-1:1:51" or "-1:1:51,-2:2:31"; empty: what suits the plane
+  std::optional<double> weight_decay{};  ///< of the training; none: its term is not drawn
+  std::string norm;                      ///< of a random plane; empty: none
+  std::optional<uint64_t> seed{};        ///< of what is drawn at random
+  std::string axes;  ///< "-1:1:51" or "-1:1:51,-2:2:31"; empty: what suits the plane
   bool log = false, linear = false;
   std::string batch_norm = "keep", path = "auto";
   int threads = 0;
-  std::string memory = "256MiB";
+  std::optional<std::string> memory{};  ///< none: what each computation takes by default
   bool curvature = false, resume = false, force = false;
   std::filesystem::path out;
 };

@@ -1,9 +1,12 @@
 // The program `descent`.
+#include <algorithm>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
 #include <torch/version.h>
+
+#include <descent/base/nearest.h>
 
 #include "optimizers.h"
 #include "surfaces.h"
@@ -15,6 +18,11 @@
 #endif
 
 namespace {
+
+/// For unsigned options, which would take -1 as a large number.
+std::string whole_number(const std::string& text) {
+  return text.starts_with("-") ? text + ", must be a whole number >= 0" : "";
+}
 
 void add_optimizers(CLI::App& app) {
   auto* const command = app.add_subcommand("optimizers", "lists the optimizers and their options");
@@ -59,24 +67,25 @@ void add_race(CLI::App& app) {
   of_one(command->add_option("--surface", race.surface, "see `descent surfaces`")
              ->capture_default_str());
   of_one(command->add_option("--optimizers", race.optimizers,
-                             "sgd:lr=10,lion:lr=1 (see `descent optimizers`); without it, the ten "
-                             "of the joint race"));
+                             "sgd:lr=10,lion:lr=1 (see `descent optimizers`), line_search among "
+                             "them; without it, the ten of the joint race"));
   of_one(command->add_option("--steps", race.steps, "how many")->capture_default_str());
   of_one(command->add_option("--start", race.start, "x,y (--start=-9,2); else the surface's own"));
   of_one(command->add_option("--weight-decay", race.weight_decay, "of all racers, decoupled")
              ->capture_default_str());
-  of_one(command->add_option("--noise", race.noise, "scale of the noise on the losses of f0 to f5")
-             ->capture_default_str());
+  of_one(command->add_option("--noise", race.noise,
+                             "scale of the noise on the losses of f0 to f5 (default: 1)"));
   of_one(command->add_flag("--tune", race.tune, "gives each racer the best of 200 learning rates"));
-  command->add_option("--seed", race.seed, "of the noise")->capture_default_str();
-  command->add_option("--out", race.out, "folder (default: out/race or out/gallery)");
+  command->add_option("--seed", race.seed, "of the noise (default: 0)")->check(whole_number);
+  auto* const out =
+      command->add_option("--out", race.out, "folder (default: out/race or out/gallery)");
   command->add_flag("--force", race.force, "replaces files of the same names in the folder");
-  command->callback([] {
+  command->callback([out] {
     descent::cli::catch_interrupts();
-    if (race.out.empty()) race.out = gallery ? "out/gallery" : "out/race";
+    if (!out->count()) race.out = gallery ? "out/gallery" : "out/race";
     if (gallery)
-      descent::cli::write_gallery({.seed = race.seed, .out = race.out, .force = race.force},
-                                  std::cout);
+      descent::cli::write_gallery(
+          {.seed = race.seed.value_or(0), .out = race.out, .force = race.force}, std::cout);
     else
       descent::cli::run_race(race, std::cout);
   });
@@ -106,7 +115,8 @@ void add_landscape(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--norm", settings.norm,
                       "of a random plane: none, filter, layer, weight, dfilter, dlayer");
-  command->add_option("--seed", settings.seed, "of what is drawn at random (default: 0)");
+  command->add_option("--seed", settings.seed, "of what is drawn at random (default: 0)")
+      ->check(whole_number);
   command->add_option("--axes", settings.axes,
                       "from:to:points for both axes or for each, -1:1:51,-2:2:31; else what suits "
                       "the plane");
@@ -121,8 +131,12 @@ void add_landscape(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--threads", settings.threads, "0: as many as LibTorch uses")
       ->capture_default_str();
-  command->add_option("--memory", settings.memory, "for the networks in work")
-      ->capture_default_str();
+  command->add_option(
+      "--memory", settings.memory,
+      "for what is computed at once (default: 256MiB of networks or snapshots, 1GiB "
+      "of vectors for eigenvalues)");
+  command->add_option("--weight-decay", settings.weight_decay,
+                      "of the training: what it adds to the loss, as a landscape apart");
   command->add_flag("--curvature", settings.curvature,
                     "also eigenvalues, trace and spectrum of the Hessian");
   command->add_flag("--resume", settings.resume, "goes on with what an interrupted run computed");
@@ -135,6 +149,27 @@ void add_landscape(CLI::App& app) {
 #else
   needs_pictures(command);
 #endif
+}
+
+/// Throws if the first word is no command.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  if (argc < 2) throw std::invalid_argument("no command is given, must be one of " + list);
+  const std::string first = argv[1];
+  if (first.starts_with("-") || std::count(names.begin(), names.end(), first) > 0) return;
+  throw std::invalid_argument("no command is called " + first +
+                              descent::did_you_mean(first, names) + " (there are " + list + ")");
+}
+
+/// What the command line lacks or has too much of, as one sentence.
+std::string about(const CLI::ParseError& error) {
+  std::string text = error.what();
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) text += ", must be a number";
+  for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos;) text.replace(at, 1, " ");
+  return text + " (see --help)";
 }
 
 /// What went wrong, as one line.
@@ -155,10 +190,14 @@ int main(int argc, char** argv) {
   add_race(app);
   add_landscape(app);
   try {
+    check_command(app, argc, argv);
     app.parse(argc, argv);
-    return 0;
+    std::cout.flush();
+    return std::cout ? 0 : failed("standard output cannot be written");
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return failed(about(error));
 #ifdef HAS_PICTURES
   } catch (const descent::cli::Interrupted& error) {
     return failed(error.what(), 130);

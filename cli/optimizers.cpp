@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include <descent/optim/engine/registry.h>
+#include <descent/surfaces/line_search_descent.h>
 
 namespace descent::cli {
 namespace {
@@ -46,25 +47,40 @@ std::string state_text(const RuleTable& rule) {
   return text;
 }
 
+void list_options(std::ostream& out, const std::vector<OptionInfo>& options) {
+  size_t widest_name = 0, widest_value = 0;
+  for (const auto& option : options) {
+    widest_name = std::max(widest_name, option.name.size());
+    widest_value = std::max(widest_value, to_text(option.value).size());
+  }
+  out << std::left;
+  for (const auto& option : options)
+    out << "  " << std::setw(static_cast<int>(widest_name)) << option.name << " = "
+        << std::setw(static_cast<int>(widest_value)) << to_text(option.value) << "  "
+        << option.allowed << '\n';
+}
+
+/// What `descent race` takes beside the optimizers.
+void list_line_search(std::ostream& out) {
+  std::vector<OptionInfo> options = fields::describe(LineSearchOptions{});
+  std::erase_if(options, [](const OptionInfo& option) { return option.name == "apply"; });
+  out << kLineSearch << "  steepest descent with a searched step, in races; Kiefer 1953\n";
+  list_options(out, options);
+}
+
 }  // namespace
 
 void list_optimizers(std::ostream& out, const std::string& name) {
-  bool first = true;
-  for (const RuleTable* rule : chosen(name)) {
-    if (!std::exchange(first, false)) out << '\n';
-    out << rule->about.key << "  " << rule->about.name << "; " << rule->about.paper << '\n';
-    size_t widest_name = 0, widest_value = 0;
-    for (const auto& option : rule->defaults) {
-      widest_name = std::max(widest_name, option.name.size());
-      widest_value = std::max(widest_value, to_text(option.value).size());
-    }
-    out << std::left;
-    for (const auto& option : rule->defaults)
-      out << "  " << std::setw(static_cast<int>(widest_name)) << option.name << " = "
-          << std::setw(static_cast<int>(widest_value)) << to_text(option.value) << "  "
-          << option.allowed << '\n';
-    out << "  state: " << state_text(*rule) << '\n';
+  if (same_word(name, kLineSearch)) {
+    list_line_search(out);
+    return;
   }
+  for (const RuleTable* rule : chosen(name)) {
+    out << rule->about.key << "  " << rule->about.name << "; " << rule->about.paper << '\n';
+    list_options(out, rule->defaults);
+    out << "  state: " << state_text(*rule) << (name.empty() ? "\n\n" : "\n");
+  }
+  if (name.empty()) list_line_search(out);
 }
 
 void write_markdown(std::ostream& out, const std::string& name) {

@@ -1,17 +1,19 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace descent::cli {
 
-/// A folder of results that appears when all of them are there: files are made in a hidden folder
-/// beside it, and publish() moves them. Until then, and on any failure, the folder is as it was.
+/// A folder of results that appears when all of them are there: files are made in a hidden folder,
+/// beside a new one or inside of one that is there already, and publish() moves them. Until then,
+/// and on any failure, everything is as it was.
 class OutputFolder {
  public:
   /// Throws std::runtime_error if `folder` cannot be written, and std::invalid_argument if it is
   /// no folder or holds something already and `replace` is false. With `replace`, files of the same
   /// names are replaced and all others stay.
-  OutputFolder(std::filesystem::path folder, bool replace);
+  OutputFolder(const std::filesystem::path& folder, bool replace);
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
@@ -22,7 +24,13 @@ class OutputFolder {
   void publish();
 
  private:
+  void make_hidden();
+  void clean();
+  void replace_files() const;
+
   std::filesystem::path folder_, making_;
+  std::vector<std::filesystem::path> made_parents_;  ///< the outermost first
+  bool exists_ = false, published_ = false;
 };
 
 }  // namespace descent::cli

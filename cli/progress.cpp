@@ -20,11 +20,16 @@ constexpr size_t kWidth = 36;
 void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = [](int) { stopped = 1; };
-  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // whoever asks twice does not want to wait
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
   ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write, not the end
 }
 
 bool interrupted() { return stopped != 0; }
+
+void stop_if_interrupted() {
+  if (interrupted()) throw Interrupted();
+}
 
 Progress::Progress(size_t all)
     : all_(all), terminal_(isatty(STDERR_FILENO) != 0), start_(Clock::now()) {}
@@ -34,7 +39,7 @@ Progress::~Progress() {
 }
 
 void Progress::step(const std::string& what) {
-  if (interrupted()) throw Interrupted();
+  stop_if_interrupted();
   const std::lock_guard lock(mutex_);
   ++done_;
   show(static_cast<double>(done_) / static_cast<double>(all_), 0, start_,

@@ -7,15 +7,17 @@
 
 namespace descent::cli {
 
-/// Ctrl-C, or a request to terminate.
+/// Ctrl-C, a request to terminate, or a terminal that is gone.
 struct Interrupted : std::runtime_error {
   explicit Interrupted(const std::string& what = "interrupted, nothing was written")
       : std::runtime_error(what) {}
 };
 
-/// From now on Ctrl-C and SIGTERM only set what interrupted() returns.
+/// From now on the first such signal only sets what interrupted() returns; the second ends the
+/// program.
 void catch_interrupts();
 bool interrupted();
+void stop_if_interrupted();  ///< by throwing Interrupted
 
 /// A bar on the terminal with the time that remains; silent where standard error is no terminal.
 /// May be used by several threads.

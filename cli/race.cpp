@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ostream>
 #include <stdexcept>
+#include <utility>
 
 #include <descent/surfaces/families.h>
 #include <descent/surfaces/race.h>
@@ -62,16 +63,42 @@ void print_table(std::ostream& out, const std::vector<Track>& tracks) {
   }
 }
 
+/// Noise is for surfaces that have it.
+void refuse_noise(const Surface& surface, const RaceSettings& settings) {
+  if (surface.coarse != 0 || surface.fine != 0) return;
+  const std::string where =
+      " with --surface " + surface.name + ", which has no noise (f0 to f5 do)";
+  if (settings.noise) throw std::invalid_argument("--noise = " + to_text(*settings.noise) + where);
+  if (settings.seed)
+    throw std::invalid_argument("--seed = " + std::to_string(*settings.seed) + where);
+}
+
+/// The same racers, called by what is left of their options.
+std::vector<Racer> without_rates(const std::vector<Racer>& racers) {
+  std::string text;
+  for (const Racer& racer : racers) {
+    RacerText parts = parse_racer(racer.detail);
+    text += (text.empty() ? "" : ",") + parts.name + ":";
+    const char* separator = "";
+    for (const auto& [name, value] : parts.options)
+      if (name != "lr") text += std::exchange(separator, ",") + name + "=" + to_text(value);
+  }
+  return parse_racers(text);
+}
+
 }  // namespace
 
 void run_race(const RaceSettings& settings, std::ostream& out) {
-  Surface surface = find_surface(settings.surface);
+  const Surface surface = find_surface(settings.surface);
+  refuse_noise(surface, settings);
+  const auto stop = [](int64_t) { stop_if_interrupted(); };
   RaceOptions options{.steps = settings.steps,
                       .weight_decay = settings.weight_decay,
-                      .noise = Noise(settings.seed, settings.noise)};
-  if (!settings.start.empty()) options.start = start_of(settings.start);
+                      .noise = Noise(settings.seed.value_or(0), settings.noise.value_or(1)),
+                      .on_step = stop};
+  if (settings.start) options.start = start_of(*settings.start);
   std::vector<Racer> racers =
-      settings.optimizers.empty() ? find_family("joint").racers : parse_racers(settings.optimizers);
+      settings.optimizers ? parse_racers(*settings.optimizers) : find_family("joint").racers;
 
   Scene scene{.key = surface.name,
               .title = surface.title,
@@ -83,6 +110,7 @@ void run_race(const RaceSettings& settings, std::ostream& out) {
   Progress progress(settings.tune ? racers.size() + 8 : 8);
   std::string how_tuned;
   if (settings.tune) {
+    if (settings.optimizers) racers = without_rates(racers);
     TunedRacers fair = tuned(surface, racers, options, progress);
     racers = std::move(fair.racers);
     how_tuned = fair.sentence + '\n';

@@ -18,14 +18,15 @@ PictureOptions options_of(const Scene& scene) {
   PictureOptions options{.title = full_title(scene),
                          .caption = scene.caption,
                          .azimuth_degrees = view.azimuth,
-                         .elevation_degrees = view.elevation};
+                         .elevation_degrees = view.elevation,
+                         .log = view.log};
   if (view.z) {
     options.lo = view.z->lo;
     options.hi = view.z->hi;
   }
   for (const Minimum& minimum : scene.surface.minima)
     if (scene.surface.contains(minimum.x, minimum.y))
-      options.minima.push_back({minimum.x, minimum.y});
+      options.minima.push_back({minimum.x, minimum.y, minimum.value, minimum.global});
   return options;
 }
 
@@ -35,14 +36,7 @@ void draw(const Scene& scene, const std::filesystem::path& file,
           const std::function<bool(int64_t, int64_t)>& on_frame) {
   PictureOptions options = options_of(scene);
   options.on_frame = on_frame;
-  if (!scene.surface.view.log) {
-    descent::draw(scene.grid, scene.tracks, file, options);
-    return;
-  }
-  options.caption += " Heights, colours and numbers are natural logarithms.";
-  std::vector<Track> tracks;
-  for (const Track& track : scene.tracks) tracks.push_back(track.log());
-  descent::draw(scene.grid.log(), tracks, file, options);
+  descent::draw(scene.grid, scene.tracks, file, options);
 }
 
 void draw_losses(const Scene& scene, const std::filesystem::path& file, bool log,
@@ -67,8 +61,7 @@ Panel panel(const Scene& scene) {
           .caption = scene.caption,
           .grid = scene.grid,
           .tracks = scene.tracks,
-          .picture = options_of(scene),
-          .log = scene.surface.view.log};
+          .picture = options_of(scene)};
 }
 
 std::string about_race(const Surface& surface, const RaceOptions& options) {

@@ -1,5 +1,6 @@
 // Teaches a small convolutional network to tell discs, frames and crosses apart and draws its loss
-// and its share of errors over a filter-normalised plane through the trained weights.
+// and its share of errors over a filter-normalised plane through the trained weights. It also prints
+// the loss on the way to a second training, by the statistics that batch normalisation takes there.
 //
 //   conv_landscape out/conv           steps of training and points along an axis may follow
 //
@@ -53,8 +54,8 @@ descent::Data shapes(int64_t n, unsigned seed) {
   return data;
 }
 
-nn::Sequential trained(const descent::Data& data, int steps) {
-  at::manual_seed(1);
+nn::Sequential trained(const descent::Data& data, int steps, uint64_t seed) {
+  at::manual_seed(seed);
   nn::Sequential net(nn::Conv2d(nn::Conv2dOptions(1, 8, 3).padding(1)), nn::BatchNorm2d(8),
                      nn::GELU(), nn::MaxPool2d(2),
                      nn::Conv2d(nn::Conv2dOptions(8, 16, 3).padding(1)), nn::BatchNorm2d(16),
@@ -72,18 +73,47 @@ nn::Sequential trained(const descent::Data& data, int steps) {
   return net;
 }
 
+/// The same samples in batches of `n`: a network and its activations stay small enough for many
+/// networks at once to be worth it.
+descent::Batches in_batches(const descent::Data& data, int64_t n) {
+  const auto inputs = data.input.split(n), targets = data.target.split(n);
+  std::vector<descent::Data> batches;
+  for (size_t k = 0; k < inputs.size(); ++k) batches.push_back({inputs[k], targets[k]});
+  return batches;
+}
+
+void compare_statistics(nn::Sequential& net, nn::Sequential& other, const descent::Batches& data) {
+  using descent::BatchNorm;
+  const auto line = descent::line_between(*net, *other);
+  std::cout
+      << "loss at 0, 1/4, 1/2, 3/4 and 1 of the way to a second training, where batch norm is\n";
+  for (const auto& [name, mode] : {std::pair{"keep", BatchNorm::Keep},
+                                   {"interpolate", BatchNorm::Interpolate},
+                                   {"recompute", BatchNorm::Recompute},
+                                   {"batch", BatchNorm::Batch}}) {
+    const auto grid = descent::evaluate(*net, descent::cross_entropy, data, line, {0, 1, 5},
+                                        {.batch_norm = mode});
+    std::cout << "  " << name << ':';
+    for (const double loss : grid.values) std::cout << ' ' << loss;
+    std::cout << '\n';
+  }
+}
+
 void run(const std::filesystem::path& folder, int steps, int64_t points) {
   const descent::Data data = shapes(120, 0), unseen = shapes(300, 1);
-  auto net = trained(data, steps);
+  const descent::Batches batches = in_batches(data, 15);
+  auto net = trained(data, steps, 1), other = trained(data, steps, 2);
   std::cout << "accuracy on unseen images: "
             << descent::accuracy(net->forward(unseen.input), unseen.target).item<double>() << '\n';
 
   const auto plane = descent::random_plane(
       *net, {.seed = 1, .draw = descent::Draw::Gaussian, .norm = descent::Norm::Filter});
   const descent::Axis axis{-1, 1, points};
-  const auto grids =
-      descent::evaluate(*net, {descent::cross_entropy, descent::accuracy}, data, plane, axis, axis);
+  const auto grids = descent::evaluate(*net, {descent::cross_entropy, descent::accuracy}, batches,
+                                       plane, axis, axis);
   for (const auto& [name, note] : grids[0].notes) std::cout << "  " << name << ": " << note << '\n';
+
+  compare_statistics(net, other, batches);
 
   descent::Grid error = grids[1];
   error.value_name = "error";
@@ -92,8 +122,8 @@ void run(const std::filesystem::path& folder, int steps, int64_t points) {
   std::filesystem::create_directories(folder);
   const std::string net_and_data = " of a convolutional network on noisy shapes";
   for (const char* const type : {".png", ".html"}) {
-    descent::draw(grids[0].log(), folder / ("loss" + std::string(type)),
-                  {.title = "Cross entropy" + net_and_data, .caption = plane.how});
+    descent::draw(grids[0], folder / ("loss" + std::string(type)),
+                  {.title = "Cross entropy" + net_and_data, .caption = plane.how, .log = true});
     descent::draw(error, folder / ("error" + std::string(type)),
                   {.title = "Share of errors" + net_and_data, .caption = plane.how});
   }

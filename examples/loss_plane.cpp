@@ -3,7 +3,8 @@
 //
 //   loss_plane --out out/plane
 //
-// --out gets plane.npy, plane.csv, plane.json, plane.png and summary.json.
+// --out gets the numbers as plane.npy, .csv and .json, pictures as plane.png, .svg and .gif (which
+// turns), the page to turn it by hand, plane.html, and summary.json.
 #include <chrono>
 #include <iostream>
 #include <numbers>
@@ -72,14 +73,15 @@ void look(const Settings& settings) {
   if (settings.out.empty()) return;
 
   std::filesystem::create_directories(settings.out);
-  const auto log = grid.log();
   for (const char* const name : {"plane.npy", "plane.csv", "plane.json"})
-    log.save(settings.out / name);
+    grid.save(settings.out / name);
 #ifdef HAS_PICTURES
-  descent::draw(log, settings.out / "plane.png",
-                {.title = "Loss of a sine network on a plane through its trained weights",
-                 .caption = std::to_string(settings.samples) + " samples, " +
-                            std::to_string(settings.steps) + " steps of AdamW, " + plane.how});
+  for (const char* const name : {"plane.png", "plane.svg", "plane.gif", "plane.html"})
+    descent::draw(grid, settings.out / name,
+                  {.title = "Loss of a sine network on a plane through its trained weights",
+                   .caption = std::to_string(settings.samples) + " samples, " +
+                              std::to_string(settings.steps) + " steps of AdamW, " + plane.how,
+                   .log = true});
 #endif
   const nlohmann::json summary{
       {"samples", settings.samples}, {"points", settings.points},
@@ -101,7 +103,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", settings.seed, "of weights and directions");
   app.add_option("--threads", settings.threads, "0: as many as LibTorch uses")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--out", settings.out, "folder for data and picture, made if missing");
+  app.add_option("--out", settings.out, "folder for numbers and pictures, made if missing");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

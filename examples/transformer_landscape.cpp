@@ -68,6 +68,15 @@ Counter trained(const descent::Data& data, int steps) {
   return net;
 }
 
+/// The same samples in batches of `n`: a network and its activations stay small enough for many
+/// networks at once to be worth it.
+descent::Batches in_batches(const descent::Data& data, int64_t n) {
+  const auto inputs = data.input.split(n), targets = data.target.split(n);
+  std::vector<descent::Data> batches;
+  for (size_t k = 0; k < inputs.size(); ++k) batches.push_back({inputs[k], targets[k]});
+  return batches;
+}
+
 void run(const std::filesystem::path& folder, int steps, int64_t points) {
   at::manual_seed(1);
   const descent::Data data = sequences(128);
@@ -83,19 +92,22 @@ void run(const std::filesystem::path& folder, int steps, int64_t points) {
 
   const auto plane = descent::hessian_plane(*net, descent::cross_entropy, data);
   const descent::Axis axis{-0.5, 0.5, points};
-  const auto grid = descent::evaluate(*net, descent::cross_entropy, data, plane, axis, axis);
+  const auto grid =
+      descent::evaluate(*net, descent::cross_entropy, in_batches(data, 32), plane, axis, axis);
   for (const auto& [name, note] : grid.notes) std::cout << "  " << name << ": " << note << '\n';
 
   std::filesystem::create_directories(folder);
   for (const char* const name : {"loss.png", "loss.html"}) {
-    descent::draw(
-        grid.log(), folder / name,
-        {.title = "Loss of a transformer along its steepest directions", .caption = plane.how});
+    descent::draw(grid, folder / name,
+                  {.title = "Loss of a transformer along its steepest directions",
+                   .caption = plane.how,
+                   .log = true});
   }
-  descent::draw(report.density.grid().log(), folder / "spectrum.png",
+  descent::draw(report.density.grid(), folder / "spectrum.png",
                 {.title = "Eigenvalues of the transformer's Hessian",
                  .caption = std::to_string(report.density.parameters) + " parameters",
-                 .minima = {{1e9, 0}}});  // off the curve: the least density deserves no star
+                 .log = true,
+                 .mark_minima = false});
   report.save(folder / "curvature.json");
 }
 

@@ -4,7 +4,7 @@
 
 namespace descent::landscape {
 
-std::unique_ptr<Batched> Batched::of(const Problem&, int64_t, int64_t, std::string* why_not) {
+std::unique_ptr<Batched> Batched::of(const Problem&, int64_t, std::string* why_not) {
   *why_not = "this build of descent is without it (DESCENT_BATCHED)";
   return nullptr;
 }
@@ -28,6 +28,7 @@ std::unique_ptr<Batched> Batched::of(const Problem&, int64_t, int64_t, std::stri
 #include <c10/util/Exception.h>
 
 #include <descent/landscape/batching_rules.h>
+#include <descent/landscape/memory.h>
 #include <descent/landscape/one_thread.h>
 #include <descent/landscape/parameters.h>
 
@@ -131,9 +132,8 @@ class Silent : public c10::WarningHandler {
 
 class VmapBatched : public Batched {
  public:
-  VmapBatched(const Problem& problem, int64_t activations, int64_t networks)
+  VmapBatched(const Problem& problem, int64_t networks)
       : problem_(problem),
-        activations_(activations),
         networks_(networks),
         parameters_(problem.plane.center, problem.plane.u, problem.plane.v),
         parameter_slot_(parameters_of(problem.model).slot),
@@ -154,10 +154,22 @@ class VmapBatched : public Batched {
 
   int64_t bytes() const override {
     // One more for base and one for the clone's own.
-    return networks_ * activations_ + (networks_ + 2) * (parameters_.bytes() + buffers_.bytes());
+    return peak_ + (networks_ + 2) * moving_bytes();
   }
 
-  void measure(int worker_index, std::span<const Point> points, double* values) override {
+  int64_t shared_bytes() const override { return 3 * moving_bytes(); }
+
+  /// Of one network at one point.
+  int64_t moving_bytes() const { return parameters_.bytes() + buffers_.bytes(); }
+
+  void measure(int worker, std::span<const Point> points, double* values) override {
+    const auto run = [&] { measure_chunk(worker, points, values); };
+    if (peak_ > 0) return run();
+    peak_ = peak_bytes(run);  // the first time, for the self-check: no other worker is at work
+  }
+
+ private:
+  void measure_chunk(int worker_index, std::span<const Point> points, double* values) {
     const OneThread one;
     Silent silent;
     const c10::WarningUtils::WarningHandlerGuard no_warnings(&silent);
@@ -202,7 +214,6 @@ class VmapBatched : public Batched {
     for (size_t k = 0; k < points.size() * metrics; ++k) values[k] /= samples;
   }
 
- private:
   struct Worker {
     explicit Worker(const VmapBatched& all)
         : model(all.problem_.model.clone("evaluate")),
@@ -237,7 +248,8 @@ class VmapBatched : public Batched {
   };
 
   const Problem& problem_;
-  int64_t activations_, networks_;
+  int64_t networks_;
+  int64_t peak_ = 0;  // bytes of what forward() and the metrics make of a chunk
   Flat parameters_, buffers_;
   std::vector<size_t> parameter_slot_, buffer_slot_;
   std::deque<Worker> workers_;  // which do not move
@@ -265,9 +277,20 @@ std::string refusal(const char* what, const std::vector<std::string>& names,
   return text.str();
 }
 
+/// What one network of several takes. Batching rules may make more than the loop does: all scores of
+/// attention, for one.
+int64_t bytes_at_once(const Problem& problem) {
+  VmapBatched two(problem, 2);
+  two.prepare(1);
+  const Point center{0, 0};
+  std::vector<double> values(problem.metrics.size());
+  two.measure(0, {&center, 1}, values.data());
+  return two.bytes() / 2;
+}
+
 }  // namespace
 
-std::unique_ptr<Batched> Batched::of(const Problem& problem, int64_t activations, int64_t memory,
+std::unique_ptr<Batched> Batched::of(const Problem& problem, int64_t activations,
                                      std::string* why_not) {
   const Plane& plane = problem.plane;
   *why_not = refusal("parameter", plane.names, plane.center);
@@ -278,21 +301,34 @@ std::unique_ptr<Batched> Batched::of(const Problem& problem, int64_t activations
     for (const Tensor& tensor : *list) one += static_cast<int64_t>(tensor.nbytes());
   }
   one = std::max<int64_t>(one, 1);
-  const int64_t networks = std::min({kWorkingSet / one, memory / kShare / one, kMostNetworks});
-  if (networks < kFewestNetworks) {
+  const auto fits = [&](int64_t networks) {
+    if (networks >= kFewestNetworks) return true;
     std::ostringstream text;
     text << "one network takes " << one << " bytes, so several at once gain nothing";
-    if (kWorkingSet / one >= kFewestNetworks) text << " in options.memory = " << memory;
+    if (kWorkingSet / one >= kFewestNetworks) text << " in options.memory = " << problem.memory;
     *why_not = text.str();
-    return nullptr;
-  }
+    return false;
+  };
+  const int64_t fastest = std::min(kWorkingSet / one, kMostNetworks);
+  if (!fits(std::min(fastest, problem.memory / kShare / one))) return nullptr;
   try {
     Substitution::install();
   } catch (const c10::Error& error) {
     *why_not = std::string("LibTorch's dispatcher refuses: ") + error.what_without_backtrace();
     return nullptr;
   }
-  return std::make_unique<VmapBatched>(problem, activations, networks);
+  try {
+    one = std::max(one, bytes_at_once(problem));
+  } catch (const c10::Error& error) {
+    *why_not = std::string("the batched path failed: ") + error.what_without_backtrace();
+    return nullptr;
+  } catch (const std::exception& error) {
+    *why_not = std::string("the batched path failed: ") + error.what();
+    return nullptr;
+  }
+  const int64_t networks = std::min(fastest, problem.memory / kShare / one);
+  if (!fits(networks)) return nullptr;
+  return std::make_unique<VmapBatched>(problem, networks);
 }
 
 }  // namespace descent::landscape

@@ -17,8 +17,9 @@ namespace descent::landscape {
 class Batched : public Evaluator {
  public:
   /// nullptr with the reason in `why_not` where it does not apply. `activations`: the bytes that
-  /// one network makes at its peak; `memory`: the budget of all workers together.
-  static std::unique_ptr<Batched> of(const Problem& problem, int64_t activations, int64_t memory,
+  /// one network makes at its peak in the loop. bytes() holds after the first call of measure(),
+  /// which must be alone.
+  static std::unique_ptr<Batched> of(const Problem& problem, int64_t activations,
                                      std::string* why_not);
 };
 

@@ -18,9 +18,11 @@ struct ChainLayer {
   std::vector<Activation> activations;
 };
 
-/// Reads a network's module as a chain of Linear and activations: a Linear or a torch::nn::Sequential, nested
-/// or not. Identity and Dropout, which is the identity in eval mode, are passed over. Returns
-/// nothing, and in `why_not` what is in the way, for everything else.
+/// Reads a network as a chain of Linear and activations: of torch::nn a Linear or a Sequential of
+/// modules, of TorchScript the code of forward(), scripted or traced. What changes nothing is passed
+/// over: Identity, Dropout, which is the identity in eval mode, and flattening, as the order of
+/// numbers and the widths of layers say which rows there are. Returns nothing, and in `why_not` what
+/// is in the way, for everything else.
 std::optional<std::vector<ChainLayer>> chain_of(const Model& model, std::string* why_not);
 
 }  // namespace descent::landscape

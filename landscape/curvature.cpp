@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
 #include <random>
@@ -76,12 +77,15 @@ Krylov basis_of(const Hessian& hessian, int64_t memory, int64_t wanted, int64_t 
   const auto bytes = [n](const at::TensorOptions& options) {
     return n * static_cast<int64_t>(options.dtype().itemsize());
   };
+  const auto fit = [&](const at::TensorOptions& options) {
+    return std::max<int64_t>(memory, 0) / bytes(options);
+  };
   at::TensorOptions options = hessian.vectors().dtype(at::kDouble);
-  if (wanted * bytes(options) > memory) options = hessian.vectors();
-  const int64_t capacity = std::min(wanted, std::max<int64_t>(memory, 0) / bytes(options));
+  if (wanted > fit(options)) options = hessian.vectors();
+  const int64_t capacity = std::min(wanted, fit(options));
   if (capacity < least) {
     refuse(hessian.who(), ": memory = ", memory, " bytes, but ", least, " vectors of ",
-           bytes(options), " bytes are needed, ", least * bytes(options), " bytes");
+           bytes(options), " bytes are needed");
   }
   return Krylov(capacity, n, options);
 }
@@ -123,7 +127,7 @@ Tensor signed_by_largest(const Tensor& vector) {
 
 Eigenpairs eigenpairs(Hessian& hessian, const CurvatureOptions& options) {
   const int64_t k = options.eigenvalues, n = hessian.size();
-  const int64_t most = options.max_products + k;  // vectors, without a restart
+  const int64_t most = std::min(options.max_products, n) + k;  // vectors, without a restart
   Krylov krylov = basis_of(hessian, options.memory, most, std::min(most, 4 * k));
   Draws draws(options.seed, hessian);
   while (krylov.size() < k) krylov.add(draws.uniform());
@@ -195,6 +199,11 @@ HessianTrace trace_of(Hessian& hessian, const CurvatureOptions& options) {
 void check_density(const Hessian& hessian, const CurvatureOptions& options) {
   check_at_least(hessian.who(), "density_probes", options.density_probes, 1);
   check_at_least(hessian.who(), "density_steps", options.density_steps, 1);
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  if (options.density_probes > kMost / options.density_steps) {
+    refuse(hessian.who(), ": density_probes = ", options.density_probes,
+           " times density_steps = ", options.density_steps, ", must be at most ", kMost);
+  }
 }
 
 SpectralDensity density_of(Hessian& hessian, const CurvatureOptions& options) {

@@ -7,6 +7,7 @@
 #include <ATen/ops/where.h>
 
 #include <descent/landscape/directions.h>
+#include <descent/landscape/one_thread.h>
 
 namespace descent::landscape {
 
@@ -97,6 +98,7 @@ void check_same(const char* who, const char* what, const Parameters& a, const Pa
 }
 
 double dot(const Tensors& x, const Tensors& y) {
+  const OneThread one;
   double sum = 0;
   for (size_t k = 0; k < x.size(); ++k) {
     sum +=

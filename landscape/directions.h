@@ -32,8 +32,8 @@ void check_direction(const char* who, const char* which, const std::vector<std::
 /// and `b` differ by name, shape, type or device.
 void check_same(const char* who, const char* what, const Parameters& a, const Parameters& b);
 
-/// In double: the product of two points, the way from one to another (0 where they are equal, so
-/// that equal infinities make no NaN), and x + a * y.
+/// In double: the product of two points (the same bits for any number of threads), the way from one
+/// to another (0 where they are equal, so that equal infinities make no NaN), and x + a * y.
 double dot(const Tensors& x, const Tensors& y);
 Tensors way(const Tensors& from, const Tensors& to);
 Tensors moved(const Tensors& x, double a, const Tensors& y);

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -18,6 +20,7 @@
 #include <descent/landscape/fingerprint.h>
 #include <descent/landscape/fused.h>
 #include <descent/landscape/loop.h>
+#include <descent/landscape/one_thread.h>
 #include <descent/landscape/tiles.h>
 #include <descent/landscape/workers.h>
 
@@ -77,6 +80,10 @@ void check_plane(const Model& model, const Plane& plane, BatchNorm batch_norm) {
   if (own.tensors.empty()) refuse("the network of type ", model.type(), " has no parameters");
   check_lists("parameters", own, plane.center, plane.u, plane.v, plane.is_line());
   if (batch_norm != BatchNorm::Interpolate) return;
+  if (floating_buffers_of(model).tensors.empty()) {
+    refuse("options.batch_norm is Interpolate, but the network of type ", model.type(),
+           " has no buffers of a floating type; take BatchNorm::Keep");
+  }
   if (plane.buffers.names.empty()) {
     refuse(
         "options.batch_norm is Interpolate, but the plane has no directions for buffers; planes "
@@ -94,6 +101,18 @@ void check_data(const Batches& data) {
   }
 }
 
+/// Weights are computed in float32 unless they are float64, so a coordinate must be a float32.
+void check_range(const Axis& axis, const char* name, const std::vector<Tensor>& moving) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  const double end = std::abs(axis.at(0)) > kMost ? axis.at(0) : axis.at(axis.n - 1);
+  if (std::abs(end) <= kMost) return;
+  for (const Tensor& tensor : moving) {
+    if (tensor.scalar_type() == at::kDouble) continue;
+    refuse("axis ", name, " reaches ", end, "; allowed with weights of type ", tensor.scalar_type(),
+           " is from ", -kMost, " to ", kMost);
+  }
+}
+
 void check_options(const Plane& plane, const std::vector<Metric>& metrics, const Axis& x,
                    const Axis& y, const EvaluateOptions& options) {
   check(x, "evaluate: axis x");
@@ -102,6 +121,12 @@ void check_options(const Plane& plane, const std::vector<Metric>& metrics, const
     refuse("axis y has ", y.n, " points from ", y.lo, ", but the plane is a line: it has no v");
   }
   if (metrics.empty()) refuse("there are no metrics");
+  // Division, because the product of the sizes may overflow.
+  const auto most = static_cast<int64_t>(std::vector<double>().max_size() / (metrics.size() + 1));
+  if (x.n > most / y.n) {
+    refuse("axis x has ", x.n, " points and axis y has ", y.n, ", which is more than the ", most,
+           " values that a grid can hold");
+  }
   if (options.threads < 0) {
     refuse("options.threads is ", options.threads,
            "; allowed are 1, 2, ... and 0 for all of LibTorch's");
@@ -113,21 +138,28 @@ void check_options(const Plane& plane, const std::vector<Metric>& metrics, const
 class Comparison {
  public:
   Comparison(const Problem& problem, double tolerance) : tolerance_(tolerance) {
-    double squares = 0, count = 0;
+    double squares = 0, count = 0, samples = 0;
     for (const Data& batch : problem.data) {
-      samples_ += static_cast<double>(samples_of(batch));
-      if (!batch.target.is_floating_point()) continue;
-      squares += batch.target.to(at::kDouble).square().sum().item<double>();
-      count += static_cast<double>(batch.target.numel());
+      const Tensor& target = batch.target;
+      const bool classes = target.scalar_type() == at::kLong || target.dim() < 2;
+      const auto chosen = target.numel() / (classes ? 1 : target.size(1));
+      const auto own = static_cast<double>(samples_of(batch));
+      samples += own;
+      one_of_accuracy_ = std::max(one_of_accuracy_, own / static_cast<double>(chosen));
+      if (!target.is_floating_point()) continue;
+      squares += target.to(at::kDouble).square().sum().item<double>();
+      count += static_cast<double>(target.numel());
     }
+    one_of_accuracy_ /= samples;
     if (count > 0) target_scale_ = std::sqrt(squares / count);
   }
 
   bool agree(Metric::Kind kind, double a, double b) {
     if (!std::isfinite(a) || !std::isfinite(b)) return a == b || (std::isnan(a) && std::isnan(b));
-    if (kind == Metric::Kind::Accuracy) {  // rounding may turn a sample in a hundred, or one
-      return std::abs(a - b) * samples_ <= std::max(1.5, 0.01 * samples_);
+    if (kind == Metric::Kind::Accuracy) {  // rounding may turn a choice in a hundred, or one
+      return std::abs(a - b) <= std::max(1.5 * one_of_accuracy_, 0.01);
     }
+    ++compared;
     // Near a minimum the mean of squares amplifies rounding without bound, its root does not.
     const bool squared = kind == Metric::Kind::Mse;
     const double gap = squared ? std::abs(std::sqrt(a) - std::sqrt(b)) : std::abs(a - b);
@@ -137,19 +169,32 @@ class Comparison {
   }
 
   double difference = 0;  ///< the largest, on the scale of the values
+  int64_t compared = 0;   ///< numbers that are finite, accuracies aside: NaN is a choice as well
 
  private:
-  double tolerance_, samples_ = 0, target_scale_ = 0;
+  double tolerance_, target_scale_ = 0;
+  double one_of_accuracy_ = 0;  ///< what the choice that weighs most makes of the accuracy
 };
 
-/// Compares an evaluator with the loop on three fixed but arbitrary points of the grid. Returns ""
-/// and describes the check, or the reason to distrust it.
+/// Goes along where accuracy alone is measured, which predictions that are NaN or wrong might share
+/// with the right ones by chance.
+Metric witness() {
+  Metric result = cross_entropy;
+  result.value = [](const Tensor& prediction, const Tensor& target) {
+    if (target.scalar_type() != at::kLong) return prediction.mean();
+    return cross_entropy(prediction, target.clamp(0, prediction.size(1) - 1));
+  };
+  return result;
+}
+
+/// Compares an evaluator with the loop at the center and on three fixed but arbitrary points of the
+/// grid. Returns "" and describes the check, or the reason to distrust it.
 std::string self_check(const Problem& problem, const Axis& x, const Axis& y, const char* path,
                        Evaluator& fast, Loop& loop, std::string* description) {
   Comparison comparison(problem,
                         problem.plane.center[0].scalar_type() == at::kDouble ? 1e-12 : 1e-5);
   std::mt19937_64 generator(2018);
-  std::vector<Point> points;
+  std::vector<Point> points{{0, 0}};
   for (int k = 0; k < kCheckedPoints; ++k) {
     const auto j = static_cast<int64_t>(generator() % static_cast<uint64_t>(x.n));
     const auto i = static_cast<int64_t>(generator() % static_cast<uint64_t>(y.n));
@@ -180,9 +225,12 @@ std::string self_check(const Problem& problem, const Axis& x, const Axis& y, con
          << ", beta = " << point.y << ": " << quick[k] << " instead of " << sure[k];
     return text.str();
   }
+  if (comparison.compared == 0) {
+    return std::string("the ") + path + " path cannot be checked: no value there is finite";
+  }
   char text[80];
-  std::snprintf(text, sizeof text, "%d points equal the loop within %.1e", kCheckedPoints,
-                comparison.difference);
+  std::snprintf(text, sizeof text, "the center and %d points equal the loop within %.1e",
+                kCheckedPoints, comparison.difference);
   *description = text;
   return "";
 }
@@ -203,6 +251,9 @@ Choice choose(const Problem& problem, const std::vector<Tensor>& predictions, co
     if (fast) {
       fast->prepare(1);
       why_not = self_check(problem, x, y, name, *fast, loop, &choice.check);
+      if (why_not.empty()) {
+        why_not = over_budget(fast->shared_bytes() + fast->bytes(), options.memory);
+      }
       if (why_not.empty()) {
         choice.fast = std::move(fast);
         choice.path = name;
@@ -226,7 +277,7 @@ Choice choose(const Problem& problem, const std::vector<Tensor>& predictions, co
   }
   if (options.path == Path::Auto || options.path == Path::Batched) {
     std::string why_not;
-    auto batched = Batched::of(problem, loop.activation_bytes(), options.memory, &why_not);
+    auto batched = Batched::of(problem, loop.activation_bytes(), &why_not);
     if (try_path("batched", std::move(batched), why_not)) {
       choice.reason = reasons.empty() ? "asked for" : reasons;
       return choice;
@@ -249,20 +300,81 @@ Plane widened(const Plane& line) {
   return plane;
 }
 
-uint64_t fingerprint(const Problem& problem, const Choice& choice, const Evaluator& evaluator,
-                     const Axis& x, const Axis& y) {
+uint64_t weights_hash(const Problem& problem) {
+  Fingerprint weights;
+  for (const Tensor& tensor : problem.plane.center) weights.add(tensor);
+  for (const Tensor& tensor : problem.plane.buffers.center) weights.add(tensor);
+  for (const auto& [name, buffer] : problem.model.buffers()) weights.add(buffer);
+  return weights.value();
+}
+
+uint64_t data_hash(const Batches& data) {
+  Fingerprint hash;
+  for (const Data& batch : data) {
+    hash.add(batch.input);
+    hash.add(batch.target);
+  }
+  return hash.value();
+}
+
+const char* name_of(BatchNorm mode) {
+  switch (mode) {
+    case BatchNorm::Keep:
+      return "keep";
+    case BatchNorm::Interpolate:
+      return "interpolate";
+    case BatchNorm::Recompute:
+      return "recompute";
+    case BatchNorm::Batch:
+      break;
+  }
+  return "batch";
+}
+
+using Notes = std::map<std::string, std::string>;
+
+/// Grid::notes of what is measured, whatever the path.
+Notes notes_of(const Problem& problem, const Plane& plane) {
+  int64_t samples = 0, parameters = 0;
+  for (const Data& batch : problem.data) samples += samples_of(batch);
+  std::set<std::string> types;
+  for (const Tensor& tensor : plane.center) {
+    parameters += tensor.numel();
+    types.insert(c10::toString(tensor.scalar_type()));
+  }
+  std::string dtype;
+  for (const std::string& type : types) dtype += (dtype.empty() ? "" : ", ") + type;
+  Notes notes{{"plane", plane.how},
+              {"directions", hexadecimal(plane.hash())},
+              {"weights", hexadecimal(weights_hash(problem))},
+              {"data_hash", hexadecimal(data_hash(problem.data))},
+              {"network", problem.model.type()},
+              {"parameters", std::to_string(parameters)},
+              {"dtype", dtype},
+              {"samples", std::to_string(samples)},
+              {"batch_norm", name_of(problem.batch_norm)},
+              {"torch", TORCH_VERSION},
+              {"descent", DESCENT_VERSION}};
+  if (plane.seed) notes["seed"] = std::to_string(*plane.seed);
+  return notes;
+}
+
+/// Of all that the values depend on. How the network and the metrics compute is known by what they
+/// give: at the center, and at two corners of the grid.
+uint64_t fingerprint(const Problem& problem, const Notes& notes, const Choice& choice,
+                     const Evaluator& evaluator, const Axis& x, const Axis& y, const Center& center,
+                     Loop& loop) {
   Fingerprint job;
-  job.add(std::string_view(TORCH_VERSION));
-  const Plane& plane = problem.plane;
-  for (const auto* list : {&plane.center, &plane.u, &plane.v, &plane.buffers.center,
-                           &plane.buffers.u, &plane.buffers.v}) {
-    for (const Tensor& tensor : *list) job.add(tensor);
+  for (const auto& [name, note] : notes) {
+    job.add(name);
+    job.add(note);
   }
-  for (const auto& [name, buffer] : problem.model.buffers()) job.add(buffer);
-  for (const Data& batch : problem.data) {
-    job.add(batch.input);
-    job.add(batch.target);
-  }
+  for (const uint64_t hash : center.hashes) job.add(static_cast<int64_t>(hash));
+  job.add(static_cast<int64_t>(center.values));
+  const Point corners[] = {{x.at(0), y.at(0)}, {x.at(x.n - 1), y.at(y.n - 1)}};
+  std::vector<double> values(2 * problem.metrics.size());
+  loop.measure(0, corners, values.data());
+  for (const double value : values) job.add(value);
   for (const Metric& metric : problem.metrics) {
     job.add(metric.name);
     job.add(static_cast<int64_t>(metric.kind));
@@ -272,9 +384,9 @@ uint64_t fingerprint(const Problem& problem, const Choice& choice, const Evaluat
     job.add(axis->hi);
     job.add(axis->n);
   }
-  job.add(static_cast<int64_t>(problem.batch_norm));
   job.add(choice.path);
   job.add(choice.kernel);
+  if (choice.path == "fused") job.add(choice.reason);  // its shortcuts
   job.add(evaluator.chunk());
   return job.value();
 }
@@ -373,33 +485,44 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
   check_options(plane, metrics, x, y, options);
   const at::NoGradGuard no_grad;
   check_plane(network.model(), plane, options.batch_norm);
+  for (const auto& [axis, name] : {std::pair{&x, "x"}, std::pair{&y, "y"}}) {
+    check_range(*axis, name, plane.center);
+    if (options.batch_norm == BatchNorm::Interpolate) {
+      check_range(*axis, name, plane.buffers.center);
+    }
+  }
   check_data(data);
 
+  std::vector<Metric> measured = metrics;
+  if (std::all_of(metrics.begin(), metrics.end(),
+                  [](const Metric& m) { return m.kind == Metric::Kind::Accuracy; })) {
+    measured.push_back(witness());
+  }
   const Plane with_v = plane.is_line() ? widened(plane) : plane;
-  const Problem problem{network.model(), metrics, data, with_v, options.batch_norm, options.memory};
+  const Problem problem{network.model(), measured,           data,
+                        with_v,          options.batch_norm, options.memory};
   Loop loop(problem);
-  const auto predictions = loop.try_center();
+  const Center center = loop.try_center();
   check_budget(loop, options);
-  Choice choice = choose(problem, predictions, x, y, options, loop);
+  Choice choice = choose(problem, center.predictions, x, y, options, loop);
   Evaluator& evaluator = choice.fast ? *choice.fast : loop;
 
+  Notes notes = notes_of(problem, plane);
   std::optional<Tiles> tiles;
   if (!options.tiles.empty()) {
-    tiles.emplace(options.tiles, fingerprint(problem, choice, evaluator, x, y));
+    tiles.emplace(options.tiles,
+                  fingerprint(problem, notes, choice, evaluator, x, y, center, loop));
   }
-  Filling filling(x, y, metrics.size(), evaluator);
+  Filling filling(x, y, measured.size(), evaluator);
   const int workers = workers_for(problem, evaluator, x.n * y.n, options);
   evaluator.prepare(workers);
   const bool whole = filling.run(workers, tiles ? &*tiles : nullptr, options.on_progress);
 
-  std::map<std::string, std::string> notes{{"plane", plane.how},
-                                           {"directions", hexadecimal(plane.hash())},
-                                           {"torch", TORCH_VERSION},
-                                           {"path", choice.path},
-                                           {"reason", choice.reason}};
-  if (plane.seed) notes["seed"] = std::to_string(*plane.seed);
+  notes["path"] = choice.path;
+  notes["reason"] = choice.reason;
   if (!choice.kernel.empty()) notes["kernel"] = choice.kernel;
   if (choice.fast) notes["self_check"] = choice.check;
+  if (tiles) notes["tiles"] = hexadecimal(tiles->job());
   if (!whole) {
     notes["stopped"] = "on_progress returned false; points that were not reached are NaN";
   }
@@ -408,6 +531,7 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
     Grid grid{x, y, filling.metric(m)};
     grid.value_name = metrics[m].name;
     grid.notes = notes;
+    grid.notes["metric"] = metrics[m].name;
     grids.push_back(std::move(grid));
   }
   return grids;
@@ -423,7 +547,8 @@ Grid evaluate(const Network& network, const Metric& metric, const Batches& data,
               const Axis& x, const Axis& y, const EvaluateOptions& options) {
   Grid grid =
       std::move(evaluate(network, std::vector<Metric>{metric}, data, plane, x, y, options).front());
-  if (metric.kind != Metric::Kind::Accuracy) grid.value_name = "loss";
+  using Kind = Metric::Kind;
+  if (metric.kind != Kind::Custom && metric.kind != Kind::Accuracy) grid.value_name = "loss";
   return grid;
 }
 
@@ -440,6 +565,10 @@ std::vector<double> losses_at(const Network& network, const Metric& metric, cons
     refuse(
         "losses_at() takes weights, not points of a plane: options.batch_norm = Interpolate has "
         "nothing to interpolate");
+  }
+  if (!options.tiles.empty()) {
+    refuse("losses_at() keeps no tiles: options.tiles = ", options.tiles.string(),
+           ", must be empty");
   }
   if (weights.empty()) return {};
   const at::NoGradGuard no_grad;
@@ -472,6 +601,7 @@ std::vector<double> losses_at(const Network& network, const Metric& metric, cons
 Grid squared_norm(const Plane& plane, const Axis& x, const Axis& y) {
   check(x, "squared_norm: axis x");
   check(y, "squared_norm: axis y");
+  const landscape::OneThread one;
   const auto product = [](const std::vector<torch::Tensor>& a,
                           const std::vector<torch::Tensor>& b) {
     double sum = 0;

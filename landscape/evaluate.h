@@ -13,8 +13,8 @@
 namespace descent {
 
 enum class Path {
-  Auto,  ///< the first of Fused, Batched and Loop that applies and agrees with Loop on three points
-  Loop,  ///< any network: a clone for each thread takes the weights of one point after the other
+  Auto,     ///< the first of Fused, Batched and Loop that applies and agrees with Loop
+  Loop,     ///< any network: a clone for each thread takes the weights of one point after the other
   Batched,  ///< many networks at once, their weights stacked, by LibTorch's vmap: on the CPU, in
             ///< float32 or float64, where one network and its activations take up to 256 KiB
   Fused,    ///< chains of Linear and activations under mse, or cross_entropy of class indices with
@@ -41,8 +41,9 @@ struct EvaluateOptions {
   /// A folder in which what is computed is kept as it is computed, made if missing; empty: none. A
   /// run that is repeated after an interruption of any kind takes what is there and computes the
   /// rest, with the same values as an uninterrupted run. Files are recognised by a fingerprint of
-  /// plane, data, names of metrics, axes and path: those of other jobs are left alone, damaged ones
-  /// computed again. A metric of your own is known by its name only.
+  /// plane, data, axes, path and versions, and of what network and metrics give at the center and at
+  /// two corners of the grid: those of other jobs are left alone, damaged and unreadable ones
+  /// computed again. A network that gives other bits in each run finds none.
   std::filesystem::path tiles{};
 
   /// Called on the calling thread with the finished fraction; false stops the work, and the points
@@ -53,19 +54,31 @@ struct EvaluateOptions {
 /// A metric over a plane through the weights of `network`:
 ///   values[i * x.n + j] = metric(network with weights center + x.at(j) * u + y.at(i) * v)
 ///
-/// The network is cloned and never changed, also when an exception passes. It is evaluated without
-/// gradients. Metrics are called from several threads at once unless options.threads is 1. Mse,
-/// cross_entropy and nll are averaged in double.
+/// The network is cloned and never changed, also when an exception passes; but see clones that share
+/// submodules, in network.h. It is evaluated without gradients. Metrics are called from several
+/// threads at once unless options.threads is 1. Mse, cross_entropy and nll are averaged in double.
 ///
-/// The three paths give the same numbers up to rounding, which is checked on three points of the
-/// grid; the grid's notes say which one ran and why. Values depend neither on the number of threads
-/// nor on what was taken from `tiles`. The environment variable DESCENT_PASS = baseline | v3 | v4
+/// The three paths give the same numbers up to rounding, which is checked at the center and on three
+/// points of the grid. Values depend neither on the number of threads nor on what was taken from
+/// `tiles`. The environment variable DESCENT_PASS = baseline | v3 | v4
 /// chooses the instruction set of the fused path, tensor forbids it.
 ///
+/// Grid::value_name is the metric's name; where a known loss is measured alone, "loss". Grid::notes:
+///   metric, batch_norm, samples, data_hash (inputs and targets)
+///   network (its type), parameters (their number), dtype, weights (hash of the center, and buffers)
+///   plane (how it was made), directions (Plane::hash), seed where there is one
+///   path, reason, kernel (of the fused path), self_check, tiles (how their files' names begin)
+///   descent and torch (versions), stopped if on_progress said so
+///
 /// Throws std::invalid_argument before any work for an axis without points or with ends that are
-/// not finite, a plane that does not fit the network, empty data, shapes of prediction and target
-/// that differ (mse), a metric of more than one element, a budget too small for one network, and
-/// for a path that does not apply, with the reason; std::runtime_error if a tile cannot be written.
+/// not finite, or too large for the type of the weights, more points than memory can have, a plane
+/// that does not fit the network, empty data, shapes of prediction and target that differ (mse), a
+/// metric of more than one element, a budget too small for one network, and for a path that does not
+/// apply, with the reason; std::runtime_error if a tile cannot be written. Refused as well, as they
+/// show at the center: forward() or a metric that changes its arguments in place, or draws random
+/// numbers; and a network that predicts the same whatever its parameters are, since it keeps views
+/// or copies of its weights. One that keeps some weights so and takes others from its parameters
+/// cannot be told from a right one, and comes out wrong.
 Grid evaluate(const Network& network, const Metric& metric, const Batches& data, const Plane& plane,
               const Axis& x, const Axis& y, const EvaluateOptions& options = {});
 
@@ -82,7 +95,7 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
                            const EvaluateOptions& options = {});
 
 /// The metric at any weights, one list of tensors for each network, each as Plane::center. Every
-/// network is taken by the loop.
+/// network is taken by the loop, whatever options.path is; options.tiles must be empty.
 std::vector<double> losses_at(const Network& network, const Metric& metric, const Batches& data,
                               const std::vector<std::vector<torch::Tensor>>& weights,
                               const EvaluateOptions& options = {});

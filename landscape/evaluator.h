@@ -30,6 +30,13 @@ inline int64_t samples_of(const Data& batch) {
   return batch.input.dim() > 0 ? batch.input.size(0) : 1;
 }
 
+/// Why so many bytes are too many, or "".
+inline std::string over_budget(int64_t bytes, int64_t memory) {
+  if (bytes <= memory) return "";
+  return "it takes " + std::to_string(bytes) +
+         " bytes, more than options.memory = " + std::to_string(memory);
+}
+
 /// One way to compute the metrics. Calls for different workers may run at the same time.
 class Evaluator {
  public:

@@ -18,6 +18,12 @@ void Fingerprint::add(const at::Tensor& tensor) {
   add(static_cast<int64_t>(tensor.scalar_type()));
   add(tensor.dim());
   for (const int64_t size : tensor.sizes()) add(size);
+  if (tensor.layout() != at::kStrided) {
+    const at::Tensor sparse = tensor.layout() == at::kSparse ? tensor : tensor.to_sparse();
+    add(sparse._indices());
+    add(sparse._values());
+    return;
+  }
   const at::Tensor flat = tensor.detach().cpu().contiguous();
   add(flat.const_data_ptr(), flat.nbytes());
 }

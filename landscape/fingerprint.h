@@ -15,7 +15,7 @@ class Fingerprint {
   void add(int64_t number) { add(&number, sizeof number); }
   void add(double number) { add(&number, sizeof number); }
   void add(std::string_view text);
-  /// Type, shape and values.
+  /// Type, shape and values; those of a sparse tensor as it keeps them.
   void add(const at::Tensor& tensor);
 
   uint64_t value() const { return hash_; }

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include <ATen/ops/cat.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/matmul.h>
 
 #include <descent/base/pass.h>
@@ -28,6 +28,9 @@ constexpr int64_t kShareInAdvance = 8;
 constexpr int64_t kLeastPiecewise = 8;
 
 constexpr int64_t kMostCells = 65536;
+
+/// The data are taken in parts of so many bytes where they are copied or multiplied.
+constexpr int64_t kPartBytes = int64_t{1} << 20;
 
 int64_t rounded_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -55,13 +58,15 @@ class Layout {
   Aligned<T> packed(const std::vector<Tensor>& tensors) const {
     Aligned<T> result(size_);
     for (const Part& part : parts_) {
-      Tensor matrix = tensors[part.slot].detach();
-      matrix = part.transposed ? matrix.t() : matrix;
-      const Tensor dense = matrix.contiguous();
-      const T* from = dense.const_data_ptr<T>();
+      const Tensor tensor = tensors[part.slot].detach();
+      const Tensor matrix =
+          part.transposed ? tensor.t() : tensor.reshape({part.rows, part.columns});
+      const T* from = matrix.const_data_ptr<T>();
       for (int64_t r = 0; r < part.rows; ++r) {
-        std::copy_n(from + r * part.columns, part.columns,
-                    result.data() + part.position + r * part.stride);
+        T* to = result.data() + part.position + r * part.stride;
+        for (int64_t c = 0; c < part.columns; ++c) {
+          to[c] = from[r * matrix.stride(0) + c * matrix.stride(1)];
+        }
       }
     }
     return result;
@@ -79,37 +84,81 @@ class Layout {
 
 template <class T>
 struct Packed {
+  Packed() = default;
   Packed(const Layout& layout, const Plane& plane)
-      : size(layout.size()),
-        center(layout.packed<T>(plane.center)),
+      : center(layout.packed<T>(plane.center)),
         u(layout.packed<T>(plane.u)),
         v(layout.packed<T>(plane.v)) {}
-  int64_t size;
   Aligned<T> center, u, v;
 };
 
 /// A (samples, units) matrix in blocks of samples: [block][unit][kBlock], the last block filled up
 /// by repeating its last sample.
 template <class T>
-Aligned<T> in_blocks(const Tensor& matrix) {
-  const Tensor dense = matrix.detach().to(kType<T>).contiguous();
-  const int64_t samples = dense.size(0), units = dense.size(1);
-  const int64_t blocks = (samples + kBlock<T> - 1) / kBlock<T>;
-  Aligned<T> result(blocks * units * kBlock<T>);
-  const T* from = dense.const_data_ptr<T>();
-  for (int64_t n = 0; n < blocks * kBlock<T>; ++n) {
-    const T* row = from + std::min(n, samples - 1) * units;
-    T* to = result.data() + n / kBlock<T> * units * kBlock<T> + n % kBlock<T>;
-    for (int64_t k = 0; k < units; ++k) to[k * kBlock<T>] = row[k];
+class Blocks {
+ public:
+  static int64_t size(int64_t samples, int64_t units) {
+    return rounded_up(samples, kBlock<T>) * units;
   }
-  return result;
+
+  explicit Blocks(int64_t samples = 0, int64_t units = 0)
+      : samples_(samples), units_(units), numbers_(size(samples, units)) {}
+
+  /// The next samples.
+  void append(const Tensor& rows) {
+    const Tensor dense = rows.to(kType<T>).contiguous();
+    const T* from = dense.const_data_ptr<T>();
+    for (int64_t n = 0; n < dense.size(0); ++n, from += units_) add(from);
+    if (filled_ < samples_) return;
+    from -= units_;
+    while (filled_ % kBlock<T> != 0) add(from);
+  }
+
+  T at(int64_t sample, int64_t unit) const {
+    return numbers_.data()[place(sample) + unit * kBlock<T>];
+  }
+  const T* data() const { return numbers_.data(); }
+
+ private:
+  int64_t place(int64_t sample) const {
+    return sample / kBlock<T> * units_ * kBlock<T> + sample % kBlock<T>;
+  }
+
+  void add(const T* row) {
+    T* to = numbers_.data() + place(filled_++);
+    for (int64_t k = 0; k < units_; ++k) to[k * kBlock<T>] = row[k];
+  }
+
+  int64_t samples_, units_, filled_ = 0;
+  Aligned<T> numbers_;
+};
+
+/// Calls visit(rows) for matrices of `units` columns, one behind the other, that hold the inputs or
+/// targets of all batches, each of at most `most` rows where a sample has no more.
+template <class Visit>
+void for_rows(const Batches& data, Tensor Data::*part, int64_t units, int64_t most,
+              const Visit& visit) {
+  for (const Data& batch : data) {
+    const Tensor tensor = (batch.*part).detach();
+    const int64_t samples = tensor.dim() == 0 ? 1 : tensor.size(0);
+    const int64_t each = tensor.numel() / samples;
+    if (each % units != 0 || tensor.dim() == 0) {
+      visit(tensor.reshape({-1, units}));
+      continue;
+    }
+    const int64_t step = std::max<int64_t>(1, most * units / each);
+    for (int64_t n = 0; n < samples; n += step) {
+      visit(tensor.narrow(0, n, std::min(step, samples - n)).reshape({-1, units}));
+    }
+  }
 }
 
 template <class T>
 T largest(const std::vector<Tensor>& tensors) {
   T result = 0;
   for (const auto& tensor : tensors) {
-    if (tensor.numel() > 0) result = std::max(result, tensor.abs().max().template item<T>());
+    if (tensor.numel() == 0) continue;
+    result = std::max({result, tensor.max().template item<T>(), -tensor.min().template item<T>()});
   }
   return result;
 }
@@ -127,63 +176,79 @@ bool weights_stay_finite(const Plane& plane, const Axis& x, const Axis& y) {
 template <class T>
 class FusedOf : public Fused {
  public:
+  /// Decides what is done; build() follows.
   FusedOf(const Problem& problem, const Axis& x, const Axis& y, std::vector<ChainLayer> chain,
           const Kernels<T>& kernels)
-      : kernels_(kernels), chain_(std::move(chain)), metrics_(problem.metrics) {
-    const Plane& plane = problem.plane;
-    std::vector<Tensor> inputs, targets;
-    for (const Data& batch : problem.data) {
-      inputs.push_back(batch.input.detach().reshape({-1, chain_.front().in}));
-      targets.push_back(batch.target.detach());
-      if (batch.target.is_floating_point()) {
-        targets.back() = targets.back().reshape({-1, chain_.back().out});
-      }
-    }
-    const Tensor input = at::cat(inputs).contiguous(), target = at::cat(targets).contiguous();
-    if (target.is_floating_point()) {
-      target_ = in_blocks<T>(target);
-      multiplied_.target = target_.data();
-    } else {
-      const auto* classes = target.const_data_ptr<int64_t>();
-      classes_.assign(classes, classes + target.numel());
-      multiplied_.classes = classes_.data();
-      for (const Metric& metric : metrics_) {
-        multiplied_.count_right |= metric.kind == Metric::Kind::Accuracy;
-      }
-    }
-
-    Layout layout(kRow<T>);
+      : kernels_(kernels),
+        problem_(problem),
+        chain_(std::move(chain)),
+        has_classes_(problem.metrics.front().kind != Metric::Kind::Mse) {
     KernelJob<T>& job = multiplied_;
     for (const ChainLayer& layer : chain_) {
-      const int64_t weight = layout.add(layer.weight, layer.out, layer.in, layer.in);
-      const int64_t bias = layer.bias ? layout.add(layer.bias, 1, layer.out, layer.out) : -1;
+      const int64_t weight = layout_.add(layer.weight, layer.out, layer.in, layer.in);
+      const int64_t bias = layer.bias ? layout_.add(layer.bias, 1, layer.out, layer.out) : -1;
       job.layers.push_back({layer.in, layer.out, weight, bias, layer.activations});
       job.widest = std::max({job.widest, layer.in, layer.out});
     }
-    job.samples = input.size(0);
     job.inputs = chain_.front().in;
     job.outputs = chain_.back().out;
-    parameters_ = std::make_unique<Packed<T>>(layout, plane);
-    job.parameters = layout.size();
-    job.u = parameters_->u.data();
-    first_size_ = rounded_up(job.samples, kBlock<T>) * chain_.front().out;
+    for (const Data& batch : problem.data) job.samples += batch.input.numel() / job.inputs;
+    job.parameters = layout_.size();
+    for (const Metric& metric : problem.metrics) {
+      job.count_right |= metric.kind == Metric::Kind::Accuracy;
+    }
+    if (!has_classes_ && first_two_by_pieces() && weights_stay_finite<T>(problem.plane, x, y)) {
+      plan_pieces();
+    }
+    const int64_t first = Blocks<T>::size(job.samples, chain_.front().out);
     if (job.inputs > 1 &&
-        first_size_ * static_cast<int64_t>(sizeof(T)) <= problem.memory / kShareInAdvance) {
-      multiply_first_layer(input, plane);
+        first * static_cast<int64_t>(sizeof(T)) <= problem.memory / kShareInAdvance) {
+      first_size_ = first;
+      if (needed_bytes() > problem.memory) first_size_ = 0;
+    }
+  }
+
+  /// At least this much memory is needed: what is shared, and one worker or what build() makes
+  /// besides.
+  int64_t needed_bytes() const { return shared_bytes() + std::max(bytes(), passing_bytes()); }
+
+  void build() {
+    KernelJob<T>& job = multiplied_;
+    const Plane& plane = problem_.plane;
+    parameters_ = Packed<T>(layout_, plane);
+    job.u = parameters_.u.data();
+    if (has_classes_) {
+      classes_.reserve(static_cast<size_t>(job.samples));
+      for_rows(problem_.data, &Data::target, 1, part_rows(), [&](const Tensor& rows) {
+        const Tensor dense = rows.contiguous();
+        const auto* from = dense.const_data_ptr<int64_t>();
+        classes_.insert(classes_.end(), from, from + dense.numel());
+      });
+      job.classes = classes_.data();
     } else {
-      first_size_ = 0;
-      input_ = in_blocks<T>(input);
+      target_ = Blocks<T>(job.samples, job.outputs);
+      for_rows(problem_.data, &Data::target, job.outputs, part_rows(),
+               [&](const Tensor& rows) { target_.append(rows); });
+      job.target = target_.data();
+    }
+    if (first_size_ > 0) {
+      first_center_ = first_along(plane.center);
+      first_u_ = first_along(plane.u);
+      first_v_ = first_along(plane.v);
+      job.first_u = first_u_.data();
+    } else {
+      input_ = Blocks<T>(job.samples, job.inputs);
+      for_rows(problem_.data, &Data::input, job.inputs, part_rows(),
+               [&](const Tensor& rows) { input_.append(rows); });
       job.input = input_.data();
     }
-    if (!job.classes && first_two_by_pieces(input) && weights_stay_finite<T>(plane, x, y)) {
-      prepare_pieces(input, target, plane);
-    }
+    if (piecewise_.pieces.hidden > 0) build_pieces();
   }
 
   std::string description() const override {
     std::ostringstream text;
     text << "a chain of " << chain_.size() << " Linear under "
-         << (multiplied_.classes ? "cross_entropy" : "mse");
+         << (has_classes_ ? "cross_entropy" : "mse");
     if (piecewise_.pieces.hidden > 0) text << ", the first two by pieces of the scalar input";
     if (multiplied_.first_u) text << ", the first affine in alpha and beta";
     return text.str();
@@ -211,9 +276,13 @@ class FusedOf : public Fused {
   }
 
   int64_t shared_bytes() const override {
-    const int64_t numbers =
-        3 * (parameters_->size + first_size_ + (piece_parameters_ ? piece_parameters_->size : 0));
-    return numbers * static_cast<int64_t>(sizeof(T));
+    const KernelJob<T>&job = multiplied_, &pieces = piecewise_;
+    int64_t numbers = 3 * (job.parameters + first_size_ + pieces.parameters);
+    if (first_size_ == 0) numbers += Blocks<T>::size(job.samples, job.inputs);
+    if (!has_classes_) numbers += Blocks<T>::size(job.samples, job.outputs);
+    if (pieces.pieces.hidden > 0) numbers += job.samples + pieces.sorted_stride * job.outputs;
+    return numbers * static_cast<int64_t>(sizeof(T)) + (has_classes_ ? 8 * job.samples : 0) +
+           4 * (pieces.cells + 1);
   }
 
   void measure(int worker_index, std::span<const Point> points, double* values) override {
@@ -227,7 +296,7 @@ class FusedOf : public Fused {
       }
       // A sum over units may overflow where each unit does not.
       if (!std::isfinite(value.loss)) value = multiply(worker, alpha, beta);
-      for (const Metric& metric : metrics_) {
+      for (const Metric& metric : problem_.metrics) {
         *values++ = metric.kind == Metric::Kind::Accuracy ? value.right : value.loss;
       }
     }
@@ -294,8 +363,8 @@ class FusedOf : public Fused {
       // The first layer's weights are not needed where its pre-activations are at hand.
       const bool affine = multiplied_.first_u && multiplied_.layers.size() > 1;
       const int64_t from = affine ? multiplied_.layers[1].weight : 0;
-      along_v(worker.base.data() + from, parameters_->center.data() + from,
-              parameters_->v.data() + from, beta, parameters_->size - from);
+      along_v(worker.base.data() + from, parameters_.center.data() + from,
+              parameters_.v.data() + from, beta, multiplied_.parameters - from);
       along_v(worker.first_base.data(), first_center_.data(), first_v_.data(), beta, first_size_);
       worker.has_base = true;
     }
@@ -304,8 +373,8 @@ class FusedOf : public Fused {
 
   double by_pieces(Worker& worker, T alpha, T beta) const {
     if (!worker.has_piece_base) {
-      along_v(worker.piece_base.data(), piece_parameters_->center.data(),
-              piece_parameters_->v.data(), beta, piece_parameters_->size);
+      along_v(worker.piece_base.data(), piece_parameters_.center.data(), piece_parameters_.v.data(),
+              beta, piecewise_.parameters);
       worker.has_piece_base = true;
     }
     return kernels_.by_pieces(piecewise_, worker.piecewise, alpha);
@@ -315,30 +384,47 @@ class FusedOf : public Fused {
     kernels_.combine(out, center, v, beta, count);
   }
 
-  void multiply_first_layer(const Tensor& input, const Plane& plane) {
+  /// Rows of a part: few, so that a copy of it in double is small.
+  int64_t part_rows() const {
+    const int64_t numbers = chain_.front().in + 2 * chain_.front().out + chain_.back().out;
+    return std::clamp<int64_t>(kPartBytes / (8 * numbers), 1, multiplied_.samples);
+  }
+
+  /// What build() makes and lets go again.
+  int64_t passing_bytes() const {
+    const ChainLayer& first = chain_.front();
+    const int64_t part = part_rows() * (first.in + 2 * first.out + chain_.back().out);
+    const int64_t weight = first_size_ > 0 ? first.in * first.out : 0;
+    return 8 * (part + weight + piecewise_.samples);
+  }
+
+  Blocks<T> first_along(const std::vector<Tensor>& tensors) const {
     const ChainLayer& layer = chain_.front();
-    const Tensor x = input.to(at::kDouble);
-    const auto along = [&](const std::vector<Tensor>& tensors) {
-      const Tensor weight = tensors[layer.weight].detach().to(at::kDouble);
-      Tensor product = at::matmul(x, weight.t());
-      if (layer.bias) product = product + tensors[*layer.bias].detach().to(at::kDouble);
-      return in_blocks<T>(product);
-    };
-    first_center_ = along(plane.center);
-    first_u_ = along(plane.u);
-    first_v_ = along(plane.v);
-    multiplied_.first_u = first_u_.data();
+    const Tensor weight = tensors[layer.weight].detach().to(at::kDouble).t();
+    const Tensor bias = layer.bias ? tensors[*layer.bias].detach().to(at::kDouble) : Tensor();
+    Blocks<T> result(multiplied_.samples, layer.out);
+    for_rows(problem_.data, &Data::input, layer.in, part_rows(), [&](const Tensor& rows) {
+      Tensor product = at::matmul(rows.to(at::kDouble), weight);
+      if (bias.defined()) product += bias;
+      result.append(product);
+    });
+    return result;
   }
 
-  bool first_two_by_pieces(const Tensor& input) const {
-    return chain_.size() >= 2 && chain_[0].in == 1 && chain_[0].out >= kLeastPiecewise &&
-           chain_[1].out >= kLeastPiecewise &&
-           chain_[0].activations == std::vector<Activation>{Activation::ReLU} &&
-           input.size(0) <= std::numeric_limits<int32_t>::max() &&
-           input.isfinite().all().item<bool>();
+  bool first_two_by_pieces() const {
+    if (chain_.size() < 2 || chain_[0].in != 1 || chain_[0].out < kLeastPiecewise ||
+        chain_[1].out < kLeastPiecewise ||
+        chain_[0].activations != std::vector<Activation>{Activation::ReLU} ||
+        multiplied_.samples > std::numeric_limits<int32_t>::max()) {
+      return false;
+    }
+    bool finite = true;
+    for_rows(problem_.data, &Data::input, 1, part_rows(),
+             [&](const Tensor& rows) { finite = finite && at::isfinite(rows).all().item<bool>(); });
+    return finite;
   }
 
-  void prepare_pieces(const Tensor& input, const Tensor& target, const Plane& plane) {
+  void plan_pieces() {
     KernelJob<T>& job = piecewise_;
     job = multiplied_;
     Pieces& p = job.pieces;
@@ -347,7 +433,7 @@ class FusedOf : public Fused {
     p.width = rounded_up(second.out, kRow<T>);
     p.folded = chain_.size() == 3 && chain_[2].out <= kMaxFolded && chain_[2].activations.empty() &&
                second.activations == std::vector<Activation>{Activation::ReLU};
-    Layout layout(kRow<T>);
+    Layout& layout = piece_layout_;
     p.weight1 = layout.add(first.weight, 1, p.hidden, p.hidden);
     p.bias1 = layout.add(first.bias, 1, p.hidden, p.hidden);
     p.weight2 = layout.add(second.weight, p.hidden, second.out, p.width, /*transposed=*/true);
@@ -363,35 +449,33 @@ class FusedOf : public Fused {
       p.weight3 = job.layers[2].weight;
       p.bias3 = job.layers[2].bias;
     }
-    piece_parameters_ = std::make_unique<Packed<T>>(layout, plane);
     job.parameters = layout.size();
-    job.u = piece_parameters_->u.data();
-    sort_samples(input, target);
+    job.sorted_stride = rounded_up(job.samples, kBlock<T>);
+    // Many to a sample: a kink in a cell without a sample needs no search.
+    job.cells = std::min(32 * job.samples, kMostCells);
   }
 
-  void sort_samples(const Tensor& input, const Tensor& target) {
+  void build_pieces() {
     KernelJob<T>& job = piecewise_;
-    const T* x = input.const_data_ptr<T>();
-    const T* y = target.const_data_ptr<T>();
+    piece_parameters_ = Packed<T>(piece_layout_, problem_.plane);
+    job.u = piece_parameters_.u.data();
     std::vector<int64_t> order(static_cast<size_t>(job.samples));
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return x[a] < x[b]; });
-    job.sorted_stride = rounded_up(job.samples, kBlock<T>);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int64_t a, int64_t b) { return input_.at(a, 0) < input_.at(b, 0); });
     sorted_input_ = Aligned<T>(job.samples);
     sorted_target_ = Aligned<T>(job.sorted_stride * job.outputs);
     for (int64_t n = 0; n < job.samples; ++n) {
       const int64_t from = order[static_cast<size_t>(n)];
-      sorted_input_.data()[n] = x[from];
+      sorted_input_.data()[n] = input_.at(from, 0);
       for (int64_t o = 0; o < job.outputs; ++o) {
-        sorted_target_.data()[o * job.sorted_stride + n] = y[from * job.outputs + o];
+        sorted_target_.data()[o * job.sorted_stride + n] = target_.at(from, o);
       }
     }
     job.sorted_input = sorted_input_.data();
     job.sorted_target = sorted_target_.data();
 
     const T lowest = job.sorted_input[0], highest = job.sorted_input[job.samples - 1];
-    // Many to a sample: a kink in a cell without a sample needs no search.
-    job.cells = std::min(32 * job.samples, kMostCells);
     job.cell_origin = lowest;
     job.cells_per_unit = static_cast<T>(job.cells) / (highest - lowest);
     if (!std::isfinite(job.cells_per_unit)) {
@@ -412,12 +496,15 @@ class FusedOf : public Fused {
   }
 
   const Kernels<T>& kernels_;
+  const Problem& problem_;
   std::vector<ChainLayer> chain_;
-  std::vector<Metric> metrics_;
+  bool has_classes_;
   KernelJob<T> multiplied_{}, piecewise_{};
-  std::unique_ptr<Packed<T>> parameters_, piece_parameters_;
-  int64_t first_size_ = 0;
-  Aligned<T> input_, target_, first_center_, first_u_, first_v_, sorted_input_, sorted_target_;
+  Layout layout_{kRow<T>}, piece_layout_{kRow<T>};
+  Packed<T> parameters_, piece_parameters_;
+  int64_t first_size_ = 0;  // 0: the first layer is multiplied for each network
+  Blocks<T> input_, target_, first_center_, first_u_, first_v_;
+  Aligned<T> sorted_input_, sorted_target_;
   std::vector<int64_t> classes_;
   std::vector<int32_t> first_in_cell_;
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -446,7 +533,11 @@ std::unique_ptr<Fused> fused_of(const Problem& problem, const Axis& x, const Axi
                                 std::vector<ChainLayer> chain, std::string* why_not) {
   const Kernels<T>* kernels = chosen_kernels<T>(why_not);
   if (!kernels) return nullptr;
-  return std::make_unique<FusedOf<T>>(problem, x, y, std::move(chain), *kernels);
+  auto fused = std::make_unique<FusedOf<T>>(problem, x, y, std::move(chain), *kernels);
+  *why_not = over_budget(fused->needed_bytes(), problem.memory);
+  if (!why_not->empty()) return nullptr;
+  fused->build();
+  return fused;
 }
 
 }  // namespace
@@ -494,8 +585,10 @@ std::unique_ptr<Fused> Fused::of(const Problem& problem, const std::vector<Tenso
       return refused("the batches have samples of different shapes");
     }
     if (squares) continue;
-    const int64_t classes = predictions[k].size(1);
-    if (predictions[k].dim() != 2) return refused("the predictions are not (n, classes)");
+    const int64_t classes = chain->back().out;
+    if (predictions[k].dim() != 2 || predictions[k].size(1) != classes) {
+      return refused("the predictions are not (n, classes)");
+    }
     if (batch.target.min().item<int64_t>() < 0 || batch.target.max().item<int64_t>() >= classes) {
       return refused("data.target holds classes outside of 0 .. ", classes - 1);
     }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <numeric>
 #include <sstream>
 #include <stdexcept>
@@ -33,28 +34,39 @@ std::string shape_of(const Tensor& tensor) {
   return text.str();
 }
 
-/// While it lives, attention is computed step by step: LibTorch's fused kernels can be
-/// differentiated only once.
+/// While one lives, attention is computed step by step: LibTorch's fused kernels can be
+/// differentiated only once. Its switches are those of the process, so the first one throws them
+/// and the last one, on whatever thread, puts them back.
 class PlainAttention {
  public:
-  PlainAttention()
-      : flash_(context().userEnabledFlashSDP()),
-        lean_(context().userEnabledMemEfficientSDP()),
-        cudnn_(context().userEnabledCuDNNSDP()) {
-    set(false, false, false);
+  PlainAttention() {
+    const std::lock_guard lock(mutex_);
+    if (count_++ > 0) return;
+    before_ = {context().userEnabledFlashSDP(), context().userEnabledMemEfficientSDP(),
+               context().userEnabledCuDNNSDP()};
+    set({false, false, false});
   }
-  ~PlainAttention() { set(flash_, lean_, cudnn_); }
+  ~PlainAttention() {
+    const std::lock_guard lock(mutex_);
+    if (--count_ == 0) set(before_);
+  }
   PlainAttention(const PlainAttention&) = delete;
   PlainAttention& operator=(const PlainAttention&) = delete;
 
  private:
+  struct Switches {
+    bool flash, lean, cudnn;
+  };
   static at::Context& context() { return at::globalContext(); }
-  static void set(bool flash, bool lean, bool cudnn) {
-    context().setSDPUseFlash(flash);
-    context().setSDPUseMemEfficient(lean);
-    context().setSDPUseCuDNN(cudnn);
+  static void set(const Switches& to) {
+    context().setSDPUseFlash(to.flash);
+    context().setSDPUseMemEfficient(to.lean);
+    context().setSDPUseCuDNN(to.cudnn);
   }
-  bool flash_, lean_, cudnn_;
+
+  static inline std::mutex mutex_;
+  static inline int64_t count_ = 0;
+  static inline Switches before_{};
 };
 
 }  // namespace
@@ -261,10 +273,11 @@ void Hessian::next_part() {
 void Hessian::report() {
   if (!options_.on_progress) return;
   const auto current = parts_.begin() + static_cast<std::ptrdiff_t>(part_);
-  const int64_t all = std::accumulate(parts_.begin(), parts_.end(), int64_t{0});
-  const int64_t done =
-      std::accumulate(parts_.begin(), current, int64_t{0}) + std::min(done_, *current);
-  if (!options_.on_progress(static_cast<double>(done) / static_cast<double>(all))) stopped_ = true;
+  // In double, because the most that one asks for may be any number.
+  const double all = std::accumulate(parts_.begin(), parts_.end(), 0.);
+  const double done =
+      std::accumulate(parts_.begin(), current, 0.) + static_cast<double>(std::min(done_, *current));
+  if (!options_.on_progress(done / all)) stopped_ = true;
 }
 
 }  // namespace descent::landscape

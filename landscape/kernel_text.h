@@ -324,13 +324,18 @@ DESCENT_TARGET void add_entropies(const KernelJob<T>& job, const T* logits, cons
       const Vector<T> z = at(logits + o * kBlock<T> + n);
       most = z > most ? z : most;
     }
-    Vector<T> sum{};
+    // Without the one of the largest, which would hide the others of a sample far from a boundary.
+    Vector<T> rest{};
+    decltype(most == most) left_out{};
     for (int64_t o = 0; o < job.outputs; ++o) {
-      sum += exponentials(at(logits + o * kBlock<T> + n) - most);
+      const Vector<T> gap = at(logits + o * kBlock<T> + n) - most;
+      const auto is_most = (gap == 0) & ~left_out;
+      rest += is_most ? gap : exponentials(gap);
+      left_out |= is_most;
     }
     for (int64_t l = 0; l < kLanes<T> && n + l < valid; ++l) {
       const T z = logits[classes[n + l] * kBlock<T> + n + l];
-      sums[(n + l) % 16] += std::log(static_cast<double>(sum[l])) +
+      sums[(n + l) % 16] += std::log1p(static_cast<double>(rest[l])) +
                             (static_cast<double>(most[l]) - static_cast<double>(z));
     }
   }

@@ -1,12 +1,17 @@
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 
 #include <ATen/ops/add.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/isfinite.h>
 
+#include <descent/landscape/fingerprint.h>
 #include <descent/landscape/loop.h>
 #include <descent/landscape/memory.h>
 #include <descent/landscape/one_thread.h>
+#include <descent/landscape/seeded.h>
 
 namespace descent::landscape {
 namespace {
@@ -38,6 +43,23 @@ auto translated(const Work& work, const Parts&... parts) {
   } catch (const c10::Error& error) {
     refuse(parts..., ". LibTorch says: ", error.what_without_backtrace());
   }
+}
+
+uint64_t hash_of(const Tensor& tensor) {
+  Fingerprint hash;
+  hash.add(tensor);
+  return hash.value();
+}
+
+/// A number that another one replaces when the tensor is changed in place.
+uint64_t state_of(const Tensor& tensor) {
+  return tensor.is_inference() ? hash_of(tensor) : tensor._version();
+}
+
+/// A tensor of the same type, device and sizes that takes next to no memory.
+Tensor outline(const Tensor& tensor) {
+  return tensor.layout() == at::kStrided ? at::empty({}, tensor.options()).expand(tensor.sizes())
+                                         : at::empty(tensor.sizes(), tensor.options());
 }
 
 }  // namespace
@@ -98,7 +120,6 @@ Loop::Loop(const Problem& problem) : problem_(problem) {
     buffers_ = {at_least_float(plane.buffers.center), at_least_float(plane.buffers.u),
                 at_least_float(plane.buffers.v), floating_buffers_of(problem.model).slot};
   }
-  prepare(1);
 }
 
 Loop::~Loop() = default;
@@ -116,11 +137,27 @@ int64_t Loop::bytes() const {
   return activations_ + 3 * (bytes_of(parameters_.center) + bytes_of(buffers_.center));
 }
 
+double Loop::value(const Metric& metric, const Tensor& prediction, const Tensor& target) const {
+  const Tensor result = metric_value(metric, prediction, target);
+  if (!result.defined()) refuse("the metric '", metric.name, "' returned an undefined tensor");
+  if (result.numel() != 1) {
+    refuse("the metric '", metric.name, "' must be a tensor with one element, it is of shape ",
+           result.sizes());
+  }
+  return result.item<double>();
+}
+
 void Loop::metrics(Worker& worker, double* values) const {
   if (problem_.batch_norm == BatchNorm::Recompute) {
     worker.model->reset_statistics("evaluate");
     worker.model->eval(true);
-    for (const Data& batch : problem_.data) worker.model->forward(batch.input);
+    for (const Data& batch : problem_.data) {
+      translated([&] { return worker.model->forward(batch.input); },
+                 "options.batch_norm is Recompute, but the network of type ", problem_.model.type(),
+                 " does not take data.input of shape ", batch.input.sizes(),
+                 " with batch normalisation in training mode; a batch of one sample, for one, has "
+                 "no statistics");
+    }
     worker.model->eval(false);
   }
   const size_t count = problem_.metrics.size();
@@ -130,47 +167,117 @@ void Loop::metrics(Worker& worker, double* values) const {
     const Tensor prediction = worker.model->forward(batch.input);
     const auto weight = static_cast<double>(samples_of(batch));
     for (size_t m = 0; m < count; ++m) {
-      const Tensor value = metric_value(problem_.metrics[m], prediction, batch.target);
-      const std::string& name = problem_.metrics[m].name;
-      if (!value.defined()) refuse("the metric '", name, "' returned an undefined tensor");
-      if (value.numel() != 1) {
-        refuse("the metric '", name, "' must be a tensor with one element, it is of shape ",
-               value.sizes());
-      }
-      values[m] += weight * value.item<double>();
+      values[m] += weight * value(problem_.metrics[m], prediction, batch.target);
     }
     samples += weight;
   }
   for (size_t m = 0; m < count; ++m) values[m] /= samples;
 }
 
-Tensors Loop::try_center() {
-  const OneThread one;
+Loop::Worker& Loop::renewed() {
+  workers_.clear();
+  prepare(1);
   Worker& worker = *workers_[0];
   worker.parameters.take(problem_.plane.center);
-  Tensors predictions;
+  if (!buffers_.slot.empty()) worker.buffers.take(problem_.plane.buffers.center);
+  return worker;
+}
+
+Center Loop::seen_at_center() {
+  Worker& worker = renewed();
+  Center center;
+  Fingerprint values;
   for (const Data& batch : problem_.data) {
+    // Copies, so that the user's own stay as they are whatever is done to them.
+    const Tensor input = batch.input.clone(), target = batch.target.clone();
+    const uint64_t input_before = state_of(input), target_before = state_of(target);
     const Tensor prediction =
-        translated([&] { return worker.model->forward(batch.input); }, "the network of type ",
+        translated([&] { return worker.model->forward(input); }, "the network of type ",
                    problem_.model.type(), " does not take data.input of shape ",
-                   batch.input.sizes(), " and type ", batch.input.scalar_type());
+                   batch.input.sizes(), " and type ", batch.input.scalar_type(),
+                   problem_.batch_norm == BatchNorm::Batch
+                       ? " with batch normalisation in training mode (options.batch_norm is Batch)"
+                       : "");
     if (!prediction.defined()) refuse("forward() of the network returned an undefined tensor");
+    if (state_of(input) != input_before) {
+      refuse("forward() of the network of type ", problem_.model.type(),
+             " changes its input in place, which would change your data at every point; let it "
+             "begin with x.clone(), or take operations without an underscore: x - 0.5 instead of "
+             "x.sub_(0.5)");
+    }
     for (const Metric& metric : problem_.metrics) {
-      if (metric.kind == Metric::Kind::Mse && prediction.sizes() != batch.target.sizes()) {
-        refuse("data.target has shape ", batch.target.sizes(),
+      if (metric.kind == Metric::Kind::Mse && prediction.sizes() != target.sizes()) {
+        refuse("data.target has shape ", target.sizes(),
                ", but the network's predictions have shape ", prediction.sizes(),
                "; mse needs equal shapes");
       }
     }
-    predictions.push_back(prediction);
+    center.predictions.push_back(outline(prediction));
+    center.hashes.push_back(hash_of(prediction));
+    const uint64_t prediction_before = state_of(prediction);
+    for (const Metric& metric : problem_.metrics) {
+      values.add(translated([&] { return value(metric, prediction, target); },
+                            "the metrics do not take predictions of shape ", prediction.sizes(),
+                            " beside data.target of shape ", target.sizes(), " and type ",
+                            target.scalar_type()));
+      const bool shared = problem_.metrics.size() > 1;  // with the other metrics
+      if (state_of(input) != input_before || state_of(target) != target_before ||
+          (shared && state_of(prediction) != prediction_before)) {
+        refuse("the metric '", metric.name,
+               "' changes its arguments in place; let it take operations without an underscore");
+      }
+    }
   }
+  center.values = values.value();
+  return center;
+}
+
+/// Whether predictions change when the registered parameters of the worker do.
+bool Loop::follows_parameters(const std::vector<uint64_t>& hashes) {
+  Model& model = *workers_[0]->model;
+  for (const auto& [name, parameter] : model.parameters()) {
+    if (parameter.is_floating_point()) {
+      parameter.detach().fill_(std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+  for (size_t k = 0; k < hashes.size(); ++k) {
+    try {
+      const Tensor prediction = model.forward(problem_.data[k].input.clone());
+      if (!prediction.is_floating_point() || hash_of(prediction) != hashes[k] ||
+          !at::isfinite(prediction).all().item<bool>()) {
+        return true;
+      }
+    } catch (const std::exception&) {
+      return true;  // it does not take NaN
+    }
+  }
+  return false;
+}
+
+Center Loop::try_center() {
+  const OneThread one;
+  KeptGenerator generator;
+  const Center center = seen_at_center();
+  if (generator.moved()) {  // by the network, a metric or another thread
+    const Center again = seen_at_center();
+    if (again.hashes != center.hashes || again.values != center.values) {
+      refuse("the network of type ", problem_.model.type(),
+             " or a metric draws random numbers although it is evaluated: no two points would be "
+             "measured alike. Draw only while is_training(), or from a generator of your own that "
+             "begins with the same seed each time, and trace TorchScript in eval mode");
+    }
+  }
+  if (!follows_parameters(center.hashes)) {
+    refuse(
+        "the network of type ", problem_.model.type(),
+        " predicts the same whatever its parameters are: it reads weights past its registered "
+        "parameters, such as a view or copy that it keeps of them, which clone() does not renew. "
+        "Take weights from the parameters in forward(), or override clone()");
+  }
+  renewed();
   std::vector<double> values(problem_.metrics.size());
-  const auto measure = [&] { measure_weights(0, problem_.plane.center, values.data()); };
-  activations_ = translated([&] { return peak_bytes(measure); },
-                            "the metrics do not take predictions of shape ", predictions[0].sizes(),
-                            " beside data.target of shape ", problem_.data[0].target.sizes(),
-                            " and type ", problem_.data[0].target.scalar_type());
-  return predictions;
+  activations_ = peak_bytes([&] { measure_weights(0, problem_.plane.center, values.data()); });
+  return center;
 }
 
 void Loop::measure_weights(int worker_index, const Tensors& weights, double* values) {

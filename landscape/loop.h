@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -7,6 +8,13 @@
 
 namespace descent::landscape {
 
+/// What a network does at the plane's center. The same in every run and for any number of threads.
+struct Center {
+  std::vector<torch::Tensor> predictions;  ///< one a batch: type, device and sizes, without values
+  std::vector<uint64_t> hashes;            ///< of each prediction
+  uint64_t values = 0;                     ///< hash of the metrics' values of each batch
+};
+
 /// Any network: a clone for each worker takes the weights of one point after the other. Each
 /// evaluation uses one thread only, so that its rounding does not depend on the number of workers.
 class Loop : public Evaluator {
@@ -14,9 +22,10 @@ class Loop : public Evaluator {
   explicit Loop(const Problem& problem);
   ~Loop() override;
 
-  /// The predictions of the plane's center, one a batch. Measures what a network needs, and refuses
-  /// data and metrics that do not fit it: std::invalid_argument.
-  std::vector<torch::Tensor> try_center();
+  /// To be called before all else. Measures what a network needs, and refuses with
+  /// std::invalid_argument data and metrics that do not fit it, and a network that writes into its
+  /// input, draws random numbers, or reads its weights past its registered parameters.
+  Center try_center();
 
   /// Values of the metrics at given weights, one tensor a distinct parameter.
   void measure_weights(int worker, const std::vector<torch::Tensor>& weights, double* values);
@@ -38,6 +47,12 @@ class Loop : public Evaluator {
   /// Tensors of a clone that take the values of a point.
   struct Placed;
 
+  /// Has one worker only, a new one at the plane's center.
+  Worker& renewed();
+  Center seen_at_center();
+  bool follows_parameters(const std::vector<uint64_t>& hashes);
+  double value(const Metric& metric, const torch::Tensor& prediction,
+               const torch::Tensor& target) const;
   void metrics(Worker& worker, double* values) const;
 
   const Problem& problem_;

@@ -32,16 +32,17 @@ void for_each_batch_norm(const nn::Module& root, const Visit& visit) {
 class ModuleModel : public Model {
  public:
   /// Of a module that somebody else owns.
-  ModuleModel(const nn::Module& module, Forward forward)
-      : module_(&module), forward_(std::move(forward)) {}
+  ModuleModel(const nn::Module& module, Forward forward, bool plainly)
+      : module_(&module), forward_(std::move(forward)), plainly_(plainly) {}
 
   std::string type() const override { return module_->name(); }
   Named parameters() const override { return listed(module_->named_parameters()); }
   Named buffers() const override { return listed(module_->named_buffers()); }
   const nn::Module* module() const override { return module_; }
+  bool is_called_plainly() const override { return plainly_; }
 
   std::unique_ptr<Model> clone(const char* who) const override {
-    auto copy = std::make_unique<ModuleModel>(*module_, forward_);
+    auto copy = std::make_unique<ModuleModel>(*module_, forward_, plainly_);
     copy->own_ = clone_of(*module_, who);
     copy->module_ = copy->own_.get();
     return copy;
@@ -79,12 +80,13 @@ class ModuleModel : public Model {
   const nn::Module* module_;
   std::shared_ptr<nn::Module> own_;  // module_, if it is a copy
   Forward forward_;
+  bool plainly_;
 };
 
 }  // namespace
 
-std::shared_ptr<const Model> model_of(const nn::Module& module, Forward forward) {
-  return std::make_shared<const ModuleModel>(module, std::move(forward));
+std::shared_ptr<const Model> model_of(const nn::Module& module, Forward forward, bool plainly) {
+  return std::make_shared<const ModuleModel>(module, std::move(forward), plainly);
 }
 
 }  // namespace descent::landscape

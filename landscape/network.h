@@ -46,13 +46,18 @@ class Model {
   /// std::invalid_argument where that cannot be.
   virtual void reset_statistics(const char* who) = 0;
 
-  /// The module, if it is one of torch::nn.
+  /// The module, if it is one of torch::nn or of TorchScript.
   virtual const torch::nn::Module* module() const { return nullptr; }
+  virtual const torch::jit::Module* script() const { return nullptr; }
+  /// Whether forward() is that of the module, and not a function beside it.
+  virtual bool is_called_plainly() const { return true; }
 };
 
-/// A module of torch::nn and how it is called, by its concrete type.
+/// A module of torch::nn and how it is called, by its concrete type; `plainly` if by its own
+/// forward().
 using Forward = std::function<torch::Tensor(torch::nn::Module&, const torch::Tensor&)>;
-std::shared_ptr<const Model> model_of(const torch::nn::Module& module, Forward forward);
+std::shared_ptr<const Model> model_of(const torch::nn::Module& module, Forward forward,
+                                      bool plainly);
 
 }  // namespace landscape
 
@@ -60,7 +65,10 @@ std::shared_ptr<const Model> model_of(const torch::nn::Module& module, Forward f
 /// takes a Network takes a module of torch::nn as well: evaluate(*net, ...).
 ///
 /// - A type derived from torch::nn::Cloneable with forward(Tensor) -> Tensor, or a
-///   torch::nn::Sequential.
+///   torch::nn::Sequential. forward() must take its weights from registered parameters: a view of
+///   one that is kept is that of another network after clone(), unless clone() is overridden. And
+///   reset() must make submodules anew: where a clone shares them, it is refused, but LibTorch has
+///   already put copies of their parameters in place, and an optimizer must be built anew.
 /// - Any other, with a function that says how it is called:
 ///     Network(*lstm, [](torch::nn::LSTMImpl& m, const torch::Tensor& x) {
 ///       return std::get<0>(m.forward(x));
@@ -70,7 +78,7 @@ class Network {
  public:
   template <std::derived_from<torch::nn::Module> M>
   Network(const M& module)  // NOLINT(google-explicit-constructor)
-      : model_(landscape::model_of(module, forward_of<M>())) {}
+      : model_(landscape::model_of(module, forward_of<M>(), /*plainly=*/true)) {}
 
   template <std::derived_from<torch::nn::Module> M, class F>
   requires std::is_invocable_r_v<torch::Tensor, F&, M&, const torch::Tensor&> Network(
@@ -80,7 +88,8 @@ class Network {
             [forward = std::move(forward)](torch::nn::Module& clone,
                                            const torch::Tensor& input) mutable -> torch::Tensor {
               return forward(dynamic_cast<M&>(clone), input);
-            })) {}
+            },
+            /*plainly=*/false)) {}
 
   explicit Network(std::shared_ptr<const landscape::Model> model) : model_(std::move(model)) {}
 

@@ -87,7 +87,10 @@ std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, con
   if (shared) {
     throw std::invalid_argument(subject +
                                 " shares submodules with its clone: reset() must create its "
-                                "submodules anew, not register existing ones");
+                                "submodules anew, not register existing ones. clone() has put "
+                                "copies into the parameters of what is shared: their values hold, "
+                                "but an optimizer that was built before holds the old tensors, so "
+                                "build it anew");
   }
   const auto own = module.named_parameters(), copies = copy->named_parameters();
   bool same = own.size() == copies.size();

@@ -23,7 +23,8 @@ Parameters floating_buffers_of(const Model& model);
 inline constexpr size_t kNoSlot = static_cast<size_t>(-1);
 
 /// A deep copy of a module, in its mode. `who` opens the message of std::invalid_argument, which is
-/// thrown if the module cannot be cloned or its clone shares parameters with it.
+/// thrown if the module cannot be cloned or its clone shares parameters with it. In the latter case
+/// LibTorch has put new tensors of the same values into the submodules that are shared.
 std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, const char* who);
 
 }  // namespace descent::landscape

@@ -14,6 +14,7 @@
 
 #include <descent/landscape/directions.h>
 #include <descent/landscape/fingerprint.h>
+#include <descent/landscape/one_thread.h>
 #include <descent/landscape/parameters.h>
 #include <descent/landscape/plane.h>
 #include <descent/landscape/seeded.h>
@@ -85,6 +86,7 @@ Tensors gaussian(const Tensors& like, at::Generator& generator) {
 /// Length of a tensor of two dimensions and more: of all of it, or of each slice along the first
 /// dimension.
 Tensor length(const Tensor& t, bool slices) {
+  const landscape::OneThread one;
   if (!slices) return at::linalg_vector_norm(t);
   std::vector<int64_t> rest;
   for (int64_t d = 1; d < t.dim(); ++d) rest.push_back(d);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <type_traits>
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
@@ -12,11 +13,26 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 
+#include <descent/base/atomic_file.h>
+#include <descent/grid/formats.h>
+#include <descent/grid/json_text.h>
 #include <descent/landscape/fitted.h>
 #include <descent/landscape/memory.h>
 #include <descent/landscape/one_thread.h>
 #include <descent/landscape/trajectory.h>
 #include <descent/landscape/workers.h>
+
+// {
+//   "format": "descent-projection-1",
+//   "about": "The path is 12.4 long, at most 3.21 away from the plane (step 40) ...",
+//   "length": 12.44, "is_line": false, "explained": [0.81, 0.12], "stopped": "",
+//   "step": [0, 40],
+//   "alpha": [3.5, 0],
+//   "beta": [-1.25, 0],
+//   "distance": [3.21, 0],
+//   "plane_loss": [0.5, 0.25],
+//   "true_loss": [0.75, "nan"]
+// }
 
 namespace descent {
 namespace {
@@ -29,8 +45,8 @@ using torch::Tensor;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-/// Bytes for one of the two blocks of snapshots whose products are computed at once.
-constexpr int64_t kBlockBytes = int64_t{128} << 20;
+/// Rows that are in work at one time beside the two blocks of a product.
+constexpr int64_t kRowsInWork = 5;
 
 /// Rows of a product that one thread computes.
 constexpr int64_t kRows = 32;
@@ -60,11 +76,12 @@ Tensor rows(const Fitted& snapshots, int64_t first, int64_t count, int64_t lengt
 }
 
 /// The products of all rows with each other. Each number is summed up on one thread.
-Tensor gram(const Fitted& snapshots, int threads) {
+Tensor gram(const Fitted& snapshots, int threads, int64_t memory) {
   const auto n = static_cast<int64_t>(snapshots.size());
   int64_t length = 0;
   for (const Tensor& tensor : snapshots.own().tensors) length += tensor.numel();
-  const int64_t most = std::clamp<int64_t>(kBlockBytes / (8 * std::max<int64_t>(length, 1)), 1, n);
+  const int64_t fit = memory / (8 * std::max<int64_t>(length, 1));
+  const int64_t most = std::clamp<int64_t>((fit - kRowsInWork) / 2, 1, n);
   Tensor lower = at::zeros({n, n}, at::kDouble);
   for (int64_t i = 0; i < n; i += most) {
     const int64_t height = std::min(most, n - i);
@@ -151,6 +168,51 @@ void check_plane(const Plane& plane, const landscape::Parameters& own) {
   }
 }
 
+using Columns = std::vector<std::pair<const char*, const std::vector<double>*>>;
+
+std::string to_csv(const std::vector<int64_t>& steps, const Columns& columns) {
+  std::string text = "step";
+  for (const auto& [name, values] : columns) text += std::string(",") + name;
+  text += '\n';
+  for (size_t k = 0; k < steps.size(); ++k) {
+    text += std::to_string(steps[k]);
+    for (const auto& [name, values] : columns) {
+      text += ',';
+      formats::append(text, (*values)[k]);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+template <class Number>
+std::string json_list(const std::vector<Number>& numbers) {
+  std::string text;
+  for (const Number number : numbers) {
+    text += text.empty() ? "" : ", ";
+    if constexpr (std::is_same_v<Number, double>) {
+      formats::append_json(text, number);
+    } else {
+      text += std::to_string(number);
+    }
+  }
+  return '[' + text + ']';
+}
+
+std::string to_json(const Projection& projection, const Columns& columns) {
+  std::string text = "{\n  \"format\": \"descent-projection-1\",\n  \"about\": " +
+                     formats::quoted(projection.about(), "about") + ",\n  \"length\": ";
+  formats::append_json(text, projection.length);
+  text += std::string(", \"is_line\": ") + (projection.is_line ? "true" : "false") +
+          ", \"explained\": " + json_list(projection.explained) +
+          ", \"stopped\": " + formats::quoted(projection.true_loss.stopped, "stopped") +
+          ",\n  \"step\": " + json_list(projection.steps);
+  for (const auto& [name, values] : columns) {
+    text += std::string(",\n  \"") + name + "\": " + json_list(*values);
+  }
+  return text + "\n}\n";
+}
+
 /// The largest of numbers that are finite, and where.
 struct Largest {
   double value = -1;
@@ -163,7 +225,7 @@ struct Largest {
 
 }  // namespace
 
-Plane pca_plane(const Network& center, const Trajectory& trajectory) {
+Plane pca_plane(const Network& center, const Trajectory& trajectory, int64_t memory) {
   const at::NoGradGuard no_grad;
   const Fitted snapshots("pca_plane", center, trajectory);
   const std::string count = std::to_string(snapshots.size()) + " snapshots";
@@ -172,7 +234,7 @@ Plane pca_plane(const Network& center, const Trajectory& trajectory) {
   }
   const int threads = at::get_num_threads();
   const landscape::OneThread one;
-  const Tensor products = gram(snapshots, threads);
+  const Tensor products = gram(snapshots, threads, memory);
   const Tensor centered =
       products - products.mean(0, true) - products.mean(1, true) + products.mean();
   const auto [values, vectors] = at::linalg_eigh(centered);  // ascending
@@ -210,6 +272,7 @@ Projection project(const Trajectory& trajectory, const Plane& plane, const Netwo
 
   Projection result;
   result.is_line = plane.is_line();
+  result.explained = plane.explained;
   for (size_t k = 0; k < n; ++k) result.steps.push_back(trajectory.step(k));
   result.distance.assign(n, kNone);
   Track &on_plane = result.on_plane, &true_loss = result.true_loss;
@@ -290,6 +353,27 @@ std::string Projection::about() const {
             rounded(std::abs(on_plane.losses.back() - true_loss.losses.back())) + ".";
   }
   return text;
+}
+
+void Projection::save(const std::filesystem::path& path) const {
+  const std::string extension = formats::extension_of(path);
+  if (extension != ".csv" && extension != ".json") {
+    throw std::invalid_argument("Projection::save: " + path.string() +
+                                " must end in .csv or .json");
+  }
+  const Columns columns{{"alpha", &on_plane.x},
+                        {"beta", &on_plane.y},
+                        {"distance", &distance},
+                        {"plane_loss", &on_plane.losses},
+                        {"true_loss", &true_loss.losses}};
+  if (steps.empty()) throw std::invalid_argument("Projection::save: there are no steps");
+  for (const auto& [name, values] : columns) {
+    if (values->size() == steps.size()) continue;
+    throw std::invalid_argument("Projection::save: " + std::to_string(values->size()) +
+                                " values of " + name + " for " + std::to_string(steps.size()) +
+                                " steps");
+  }
+  write_atomically(path, extension == ".csv" ? to_csv(steps, columns) : to_json(*this, columns));
 }
 
 std::pair<Axis, Axis> axes_around(const Projection& projection, int64_t n, double margin) {

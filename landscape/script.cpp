@@ -11,6 +11,7 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <descent/landscape/script.h>
+#include <descent/pickle/checksums.h>
 
 namespace descent {
 namespace landscape {
@@ -85,9 +86,11 @@ class ScriptModel : public Model {
   std::string type() const override { return module_.type()->name()->name() + " (TorchScript)"; }
   Named parameters() const override { return listed(module_.named_parameters()); }
   Named buffers() const override { return listed(module_.named_buffers()); }
+  const jit::Module* script() const override { return &module_; }
 
   std::unique_ptr<Model> clone(const char* who) const override {
     try {
+      const at::NoGradGuard no_grad;  // else copies of parameters are results, not leaves
       return std::make_unique<ScriptModel>(module_.deepcopy());
     } catch (const std::exception& error) {
       throw std::invalid_argument(std::string(who) + ": the network of type " + type() +
@@ -219,6 +222,7 @@ void check_archive(const std::filesystem::path& file) {
     caffe2::serialize::PyTorchStreamReader reader(file.string());
     script = reader.hasRecord("constants.pkl");
     exported = reader.hasRecord("archive_format");
+    if (script) pickle::Checksums(file).check_all(reader);
   } catch (const std::exception& error) {
     throw std::invalid_argument(subject + " is damaged: " + gist(error));
   }

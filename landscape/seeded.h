@@ -21,6 +21,12 @@ class KeptGenerator {
   KeptGenerator(const KeptGenerator&) = delete;
   KeptGenerator& operator=(const KeptGenerator&) = delete;
 
+  /// Whether anybody has drawn from it since.
+  bool moved() {
+    const std::lock_guard<std::mutex> lock(generator_.mutex());
+    return !generator_.get_state().equal(state_);
+  }
+
   void seed(uint64_t value) {
     const std::lock_guard<std::mutex> lock(generator_.mutex());
     generator_.set_current_seed(value);

@@ -53,9 +53,12 @@ std::filesystem::path Tiles::file(int64_t first) const {
 }
 
 bool Tiles::read(int64_t first, std::span<double> values) const {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(file(first), error)) return false;
-  const std::string bytes = read_file(file(first));
+  std::string bytes;
+  try {
+    bytes = read_file(file(first));
+  } catch (const std::runtime_error&) {
+    return false;
+  }
   const std::string head = header(job_, first, values.size());
   const size_t payload = head.size() + values.size_bytes();
   if (bytes.size() != payload + sizeof(uint64_t) || !bytes.starts_with(head)) return false;

@@ -14,9 +14,10 @@ class Tiles {
  public:
   /// Makes the folder if it is missing.
   Tiles(std::filesystem::path folder, uint64_t job);
+  uint64_t job() const { return job_; }  ///< what the names of its files begin with
 
   /// Fills `values` with those of the part that begins at number `first`, and tells whether it
-  /// could: what is absent, of another job or length, or damaged is not taken.
+  /// could: what is absent, of another job or length, damaged or unreadable is not taken.
   bool read(int64_t first, std::span<double> values) const;
   void write(int64_t first, std::span<const double> values) const;
 

@@ -199,8 +199,7 @@ bool Recorder::is_due(int64_t step) const { return (step - kept_.step(0)) % opti
 
 void Recorder::take() {
   auto& snapshots = kept_.snapshots_;
-  if (!snapshots.empty() && !is_due(snapshots.back().step)) drop(snapshots.size() - 1);
-  while (static_cast<int64_t>(snapshots.size()) >= most_) thin();
+  if (options_.folder.empty()) thin(snapshots.size());
   const landscape::Parameters own = landscape::parameters_of(network_.model());
   std::vector<Tensor> copies, weights;
   for (const Tensor& tensor : own.tensors) {
@@ -222,12 +221,19 @@ void Recorder::take() {
   writer.end_dict();
   write_atomically(path, [&](std::ostream& out) { writer.write(out); });
   snapshots.push_back({step_, path, {}});
+  thin(snapshots.size() - 1);  // not before the new one is safe
 }
 
-void Recorder::thin() {
-  options_.every *= 2;
-  for (size_t k = kept_.size(); k-- > 0;) {
-    if (!is_due(kept_.step(k))) drop(k);
+void Recorder::thin(size_t older) {
+  if (older > 0 && !is_due(kept_.step(older - 1))) drop(--older);
+  while (static_cast<int64_t>(older) >= most_) {
+    const int64_t every = 2 * options_.every;
+    for (size_t k = older; k-- > 0;) {
+      if ((kept_.step(k) - kept_.step(0)) % every == 0) continue;
+      drop(k);
+      --older;
+    }
+    options_.every = every;
   }
 }
 

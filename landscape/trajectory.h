@@ -67,7 +67,9 @@ struct RecorderOptions {
 /// One is taken at the beginning, then one after every `every` steps. Before they become more than
 /// `most`, or than `memory` holds, all but every second are dropped and `every` doubles; the first
 /// and the newest stay. Files are complete or absent, in the layout of Python's state_dict
-/// (parameters only): net.load_state_dict(torch.load(file), strict=False).
+/// (parameters only): net.load_state_dict(torch.load(file), strict=False). Old ones are removed
+/// after the new one is written: a full disk costs none of them, and for a moment there is one more
+/// than `most`.
 class Recorder {
  public:
   /// The module must outlive the recorder. Throws std::invalid_argument for options out of range, a
@@ -86,7 +88,8 @@ class Recorder {
  private:
   void resume();
   void take();
-  void thin();
+  /// Makes room for one more among the first `older` snapshots.
+  void thin(size_t older);
   void drop(size_t k);
   bool is_due(int64_t step) const;
 
@@ -105,25 +108,36 @@ class Recorder {
 /// direction lies at a positive coordinate.
 ///
 /// Sums are in double; the values depend neither on the number of threads nor on where the
-/// snapshots are. Beside the plane it needs at most 256 MiB, but at least one snapshot in double,
-/// and size() * size() numbers.
+/// snapshots are. Beside the plane and size() * size() numbers it needs at most `memory` bytes, but
+/// at least seven snapshots in double. With less of it, snapshots are read more often, and the last
+/// bits may be others.
 ///
 /// Throws std::invalid_argument that names the parameter and the step if a snapshot does not fit
 /// the network or is not finite, and if there are less than three different snapshots or all lie on
 /// one line; std::runtime_error as Trajectory::weights() does.
-Plane pca_plane(const Network& center, const Trajectory& trajectory);
+Plane pca_plane(const Network& center, const Trajectory& trajectory,
+                int64_t memory = int64_t{256} << 20);
 
 /// A trajectory over a plane.
 struct Projection {
   Track on_plane;   ///< coordinates of the nearest points of the plane, with the metric there
   Track true_loss;  ///< the same coordinates, with the metric at the snapshots themselves
-  std::vector<double> distance;  ///< of each snapshot from the plane, in Euclidean length
-  std::vector<int64_t> steps;    ///< before each snapshot
-  double length = 0;             ///< of the path from snapshot to snapshot
-  bool is_line = false;          ///< the plane has no v: all y are 0
+  std::vector<double> distance;     ///< of each snapshot from the plane, in Euclidean length
+  std::vector<int64_t> steps;       ///< before each snapshot
+  double length = 0;                ///< of the path from snapshot to snapshot
+  bool is_line = false;             ///< the plane has no v: all y are 0
+  std::vector<double> explained{};  ///< as Plane::explained
 
   /// For captions: how far the path is from the plane, and what the metric makes of it.
   std::string about() const;
+
+  /// Writes it, the format chosen by the extension:
+  ///   .csv   "step,alpha,beta,distance,plane_loss,true_loss", one line a snapshot with the shortest
+  ///          digits that read back exactly
+  ///   .json  everything, laid out as landscape/projection.cpp says
+  /// The file is complete or absent. std::invalid_argument: another extension, lists that are empty
+  /// or of several lengths. std::runtime_error: the file cannot be written.
+  void save(const std::filesystem::path& path) const;
 };
 
 /// Each snapshot's nearest point in the plane (least squares; u and v need not be orthogonal) and

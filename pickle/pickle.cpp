@@ -12,6 +12,7 @@
 #include <ATen/ops/empty.h>
 #include <caffe2/serialize/inline_container.h>
 
+#include <descent/pickle/checksums.h>
 #include <descent/pickle/pickle.h>
 
 namespace descent::pickle {
@@ -439,26 +440,34 @@ std::string to_text(const Value& value) {
 }
 
 struct File::Contents {
-  std::unique_ptr<caffe2::serialize::PyTorchStreamReader> archive;
+  explicit Contents(const std::filesystem::path& path) : archive(path.string()), checksums(path) {}
+
+  caffe2::serialize::PyTorchStreamReader archive;
+  Checksums checksums;
   Nodes nodes;
   Value top;
   std::unordered_map<std::string, c10::Storage> storages;  ///< those that have been read
 
-  std::string text(const std::string& record) {
-    const auto [data, size] = archive->getRecord(record);
+  auto record(const std::string& name) {
+    auto record = archive.getRecord(name);
+    checksums.check(name, std::get<0>(record).get(), std::get<1>(record));
+    return record;
+  }
+  std::string text(const std::string& name) {
+    const auto [data, size] = record(name);
     return {static_cast<const char*>(data.get()), size};
   }
 };
 
-File::File(const std::filesystem::path& path) : contents_(std::make_unique<Contents>()) {
-  auto& archive = contents_->archive;
+File::File(const std::filesystem::path& path) {
   std::string program;
   try {
-    archive = std::make_unique<caffe2::serialize::PyTorchStreamReader>(path.string());
-    TORCH_CHECK(!archive->hasRecord("constants.pkl"),
+    contents_ = std::make_unique<Contents>(path);
+    TORCH_CHECK(!contents_->archive.hasRecord("constants.pkl"),
                 "it is a TorchScript archive, as torch::save and descent::save write");
-    TORCH_CHECK(!archive->hasRecord("byteorder") || contents_->text("byteorder") == "little",
-                "its numbers are not little-endian");
+    TORCH_CHECK(
+        !contents_->archive.hasRecord("byteorder") || contents_->text("byteorder") == "little",
+        "its numbers are not little-endian");
     program = contents_->text("data.pkl");
   } catch (const c10::Error& error) {
     TORCH_CHECK(
@@ -477,7 +486,7 @@ at::Tensor File::tensor(const Stored& place) {
   const std::string& key = place.storage->key;
   auto found = contents_->storages.find(key);
   if (found == contents_->storages.end()) {
-    auto [data, size] = contents_->archive->getRecord("data/" + key);
+    auto [data, size] = contents_->record("data/" + key);
     found = contents_->storages
                 .emplace(key, c10::Storage(c10::Storage::use_byte_size_t(),
                                            static_cast<int64_t>(size), std::move(data)))

@@ -46,9 +46,10 @@ class CurvePart : public Part {
     }
     frame_.draw(canvas, plot_.font);
     for (const Mark& mark : plot_.minima)
-      draw_marker(canvas,
-                  frame_.place(along_x_ ? mark.x : mark.y, std::max(mark.value, frame_.y.lo)),
-                  plot_.font);
+      draw_marker(
+          canvas,
+          frame_.place(along_x_ ? mark.x : mark.y, std::max(plot_.shown(mark.height), frame_.y.lo)),
+          plot_.font);
     draw_minima_legend(canvas, {frame_.area.left, 0, frame_.area.right, 0},
                        frame_.area.top - 1.1 * plot_.font, plot_, false);
   }

@@ -13,6 +13,7 @@ namespace descent {
 namespace {
 
 using pictures::contour_levels;
+using pictures::exponent_ticks;
 using pictures::Format;
 using pictures::nice_ticks;
 using pictures::Parts;
@@ -30,10 +31,32 @@ void check(const PictureOptions& options) {
   require(options.elevation_degrees >= 0 && options.elevation_degrees <= 90, "draw",
           "elevation_degrees = " + std::to_string(options.elevation_degrees), "in [0, 90]");
   pictures::check_range("draw", options.lo, options.hi);
-  for (const descent::Point& place : options.minima)
-    require(std::isfinite(place.x) && std::isfinite(place.y), "draw",
-            "a minimum at " + std::to_string(place.x) + ", " + std::to_string(place.y), "finite");
+  for (const auto& [name, end] : {std::pair{"lo", options.lo}, {"hi", options.hi}})
+    require(!(options.log && end <= 0), "draw", name + (" = " + std::to_string(end)),
+            "> 0 where log is true");
+  for (const KnownMinimum& known : options.minima)
+    require(std::isfinite(known.x) && std::isfinite(known.y), "draw",
+            "a minimum at " + std::to_string(known.x) + ", " + std::to_string(known.y), "finite");
   pictures::check_step("draw", options.step);
+}
+
+/// The exponents of ten of its values, 0 counting as the least that is positive.
+Grid exponents(Grid grid) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const double value : grid.values)
+    if (value > 0) least = std::min(least, value);
+  for (double& value : grid.values)
+    if (std::isfinite(value)) value = std::log10(std::max(value, least));
+  return grid;
+}
+
+/// Contour lines at the ticks and between them; where the ticks are not even, even lines that have
+/// no numbers.
+std::vector<pictures::Level> levels_of(const Ticks& ticks, double lo, double hi) {
+  if (ticks.step > 0) return contour_levels(ticks, lo, hi);
+  auto levels = contour_levels(nice_ticks(lo, hi, 7), lo, hi);
+  for (pictures::Level& level : levels) level.major = false;
+  return levels;
 }
 
 /// A picture of a grid, ready to be drawn.
@@ -42,12 +65,14 @@ class GridPicture {
   /// `turning`: a frame of a turn around the vertical axis.
   GridPicture(const Grid& grid, std::span<const Track> tracks, const PictureOptions& options,
               bool turning = false)
-      : grid_(pictures::ascending(grid)), plot_(plot_of(grid_, tracks, options)) {
+      : values_(pictures::ascending(grid)),
+        grid_(options.log ? exponents(values_) : values_),
+        plot_(plot_of(values_, grid_, tracks, options)) {
     const int64_t last = pictures::steps_of(plot_.racers);
     step_ = options.step < 0 ? last : std::min(options.step, last);
     const bool curve = grid_.x.n == 1 || grid_.y.n == 1;
     const bool map = options.contour_map && !curve, stacked = is_stacked(grid_, options);
-    std::string caption = pictures::beyond("Values", plot_.scale);
+    std::string caption = pictures::beyond("Values", plot_.scale, options.log);
     if (!options.caption.empty() && !caption.empty()) caption = "\n" + caption;
     sheet_ = {options.width, options.height, plot_.font, options.title, options.caption + caption};
 
@@ -104,27 +129,30 @@ class GridPicture {
     return options.contour_map && grid.x.n > 1 && grid.y.n > 1 && options.height > options.width;
   }
 
-  static Plot plot_of(const Grid& grid, std::span<const Track> tracks,
+  /// `grid`: what is shown of the values.
+  static Plot plot_of(const Grid& values, const Grid& grid, std::span<const Track> tracks,
                       const PictureOptions& options) {
     const double width = options.width, height = options.height;
     const bool map = options.contour_map && grid.x.n > 1 && grid.y.n > 1;
     const bool stacked = is_stacked(grid, options);
     const double panel =
         std::min(map && !stacked ? width / 2 : width, stacked ? height / 2 : height);
-    const ValueScale scale(grid.values, options.lo, options.hi);
-    const Ticks ticks = nice_ticks(scale.lo(), scale.hi(), 7);
-    const auto minima = pictures::minima_of(grid, options);
+    const auto end = [&](double value) { return options.log ? std::log10(value) : value; };
+    const ValueScale scale(grid.values, end(options.lo), end(options.hi));
+    const Ticks ticks = (options.log ? exponent_ticks : nice_ticks)(scale.lo(), scale.hi(), 7);
+    const auto minima = pictures::minima_of(values, options);
     return {grid,
+            options.log,
             scale,
             ticks,
-            contour_levels(ticks, scale.lo(), scale.hi()),
+            levels_of(ticks, scale.lo(), scale.hi()),
             minima,
-            text_of(minima, !options.minima.empty(), grid, scale),
-            pictures::racers_of(tracks, &grid.x, &grid.y),
+            text_of(minima, grid, options.log ? 0 : scale.hi() - scale.lo()),
+            pictures::racers_of(tracks, &grid.x, &grid.y, options.log),
             std::max(9.0, 17.0 * panel / 800)};
   }
 
-  Grid grid_;
+  Grid values_, grid_;
   Plot plot_;
   Sheet sheet_;
   Parts parts_;
@@ -150,10 +178,21 @@ PictureOptions checked(const Grid& grid, std::span<const Track> tracks, PictureO
   if (options.height == 0) options.height = format == Format::kGif ? 540 : 800;
   check(options);
   descent::check(grid, "draw");
+  for (const auto& [name, axis] : {std::pair{"x", &grid.x}, {"y", &grid.y}})
+    require(axis->n == 1 || axis->lo != axis->hi, "draw",
+            name + std::string(".hi = ") + std::to_string(axis->hi),
+            "other than lo where n = " + std::to_string(axis->n));
   if (std::none_of(grid.values.begin(), grid.values.end(),
                    [](double v) { return std::isfinite(v); }))
     throw std::invalid_argument("draw: none of the " + std::to_string(grid.values.size()) +
                                 " values is finite");
+  bool positive = false;
+  for (const double value : grid.values) {
+    positive = positive || (std::isfinite(value) && value > 0);
+    require(!options.log || !std::isfinite(value) || value >= 0, "draw",
+            "a value = " + std::to_string(value), "at least 0 where log is true");
+  }
+  require(!options.log || positive, "draw", "no value", "above 0 where log is true");
   for (const Track& track : tracks) descent::check(track, "draw: track " + track.label);
   if (!tracks.empty() && (grid.x.n == 1 || grid.y.n == 1))
     throw std::invalid_argument("draw: tracks over a grid of x.n = " + std::to_string(grid.x.n) +
@@ -185,7 +224,9 @@ void draw(const Grid& grid, std::span<const Track> tracks, const std::filesystem
                       .grid = grid,
                       .tracks = {tracks.begin(), tracks.end()},
                       .picture = options};
-    draw_page({&panel, 1}, path, {.title = options.title});
+    PageOptions page;
+    if (!options.title.empty()) page.title = options.title;
+    draw_page({&panel, 1}, path, page);
     return;
   }
   const bool race = std::any_of(tracks.begin(), tracks.end(),

@@ -12,6 +12,13 @@
 
 namespace descent {
 
+/// A minimum that is known, to be marked with a star.
+struct KnownMinimum {
+  double x = 0, y = 0;
+  double value = std::numeric_limits<double>::quiet_NaN();  ///< NaN: the grid's nearest
+  bool global = true;                                       ///< false: a local one, called so
+};
+
 struct PictureOptions {
   int width = 0;          ///< pixels, 200 to 4096; 0: 1600, in a .gif 960
   int height = 0;         ///< pixels, 200 to 4096; 0: 800, in a .gif 540
@@ -20,13 +27,14 @@ struct PictureOptions {
   double azimuth_degrees = -60;   ///< of the viewer, around the z axis; -90: x runs to the right
   double elevation_degrees = 30;  ///< of the viewer, 0 (level) to 90 (from above)
   bool contour_map = true;        ///< the map beside the surface (below it if height > width)
-  /// The values that the lowest and the highest colour stand for; NaN: chosen from the data, see
-  /// below. Give them to compare several pictures.
+  /// The values that the lowest and the highest colour stand for (> 0 if log); NaN: chosen from the
+  /// data, see below. Give them to compare several pictures.
   double lo = std::numeric_limits<double>::quiet_NaN();
   double hi = std::numeric_limits<double>::quiet_NaN();
-  std::vector<Point> minima{};  ///< known ones, marked with stars; empty: the grid's smallest value
-  bool mark_minima = true;      ///< false: no stars, for values of which no one wants the smallest
-  int64_t step = -1;            ///< the race up to this step; -1: all of it
+  bool log = false;  ///< logarithmic heights and colours; finite values must not be negative
+  std::vector<KnownMinimum> minima{};  ///< empty: the grid's smallest value is marked
+  bool mark_minima = true;  ///< false: no stars, for values of which no one wants the smallest
+  int64_t step = -1;        ///< the race up to this step; -1: all of it
   /// Called in the caller's thread after each drawn frame of a .gif with the number of frames that
   /// are done and that there will be; false stops, draw() returns and leaves everything as it was.
   std::function<bool(int64_t done, int64_t all)> on_frame{};
@@ -37,7 +45,7 @@ struct PictureOptions {
 /// given minima, are marked with stars. A grid of one row or one column becomes a curve.
 ///
 /// - Values that are NaN or infinite leave holes, hatched in the map.
-/// - Heights and colours are linear in the value: draw grid.log() for losses over many magnitudes.
+/// - With `log`, the scale has powers of ten, and 0 is drawn where the least positive value is.
 /// - A few far outliers do not flatten the rest: where the 1st and the 99th percentile lie closer
 ///   together than a fifth of what is beyond one of them, the colours end at that percentile, the
 ///   colour bar ends in a tip and the caption says so.

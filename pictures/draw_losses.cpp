@@ -170,7 +170,7 @@ void draw_losses(std::span<const Track> tracks, const std::filesystem::path& pat
   if (options.width == 0) options.width = format == Format::kGif ? 900 : 1200;
   if (options.height == 0) options.height = format == Format::kGif ? 520 : 700;
   check(tracks, options);
-  const std::vector<Racer> racers = pictures::racers_of(tracks);
+  const std::vector<Racer> racers = pictures::racers_of(tracks, nullptr, nullptr, options.log);
   const int64_t last = pictures::steps_of(racers);
   const int64_t step = options.step < 0 ? last : std::min(options.step, last);
   const Axis axis = axis_of(racers, options);

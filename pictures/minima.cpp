@@ -5,27 +5,34 @@
 #include <descent/pictures/ticks.h>
 
 namespace descent::pictures {
+namespace {
+
+const std::string kLowest = "lowest value";
+
+}  // namespace
 
 std::vector<Mark> minima_of(const Grid& grid, const PictureOptions& options) {
   if (!options.mark_minima) return {};
   if (options.minima.empty()) {
     const Grid::Minimum least = grid.minimum();
-    return {{least.x, least.y, least.value}};
+    return {{least.x, least.y, least.value, least.value, kLowest}};
   }
   std::vector<Mark> minima;
   const auto nearest = [](const Axis& axis, double at) {
     if (axis.n == 1) return int64_t{0};
     return std::lround((at - axis.lo) / (axis.hi - axis.lo) * static_cast<double>(axis.n - 1));
   };
-  for (const descent::Point& place : options.minima)
-    if (inside({place, place}, grid.x, grid.y))
-      minima.push_back(
-          {place.x, place.y, grid.at(nearest(grid.y, place.y), nearest(grid.x, place.x))});
+  for (const KnownMinimum& known : options.minima) {
+    const descent::Point place{known.x, known.y};
+    if (!inside({place, place}, grid.x, grid.y)) continue;
+    const double height = grid.at(nearest(grid.y, known.y), nearest(grid.x, known.x));
+    minima.push_back({known.x, known.y, std::isnan(known.value) ? height : known.value, height,
+                      known.global ? "minimum" : "local minimum"});
+  }
   return minima;
 }
 
-std::string text_of(const std::vector<Mark>& minima, bool given, const Grid& grid,
-                    const ValueScale& scale) {
+std::string text_of(const std::vector<Mark>& minima, const Grid& grid, double span) {
   if (minima.empty()) return "";
   const auto x = [&](const Mark& mark) { return coordinate(mark.x, grid.x.hi - grid.x.lo); };
   const auto y = [&](const Mark& mark) { return coordinate(mark.y, grid.y.hi - grid.y.lo); };
@@ -37,8 +44,8 @@ std::string text_of(const std::vector<Mark>& minima, bool given, const Grid& gri
     return text;
   }
   const Mark& mark = minima.front();
-  std::string text =
-      given ? "minimum" : "lowest value " + short_number(mark.value, scale.hi() - scale.lo());
+  std::string text = mark.name;
+  if (mark.name == kLowest) text += " " + short_number(mark.value, span);
   if (grid.x.n > 1 || grid.y.n == 1) text += " at " + grid.x_name + " = " + x(mark);
   if (grid.y.n > 1) text += (grid.x.n > 1 ? ", " : " at ") + grid.y_name + " = " + y(mark);
   return text;

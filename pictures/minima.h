@@ -7,9 +7,10 @@
 
 namespace descent::pictures {
 
-/// A minimum to be marked, with the value of the grid there.
+/// A minimum to be marked: its value, and that of the grid there, where its star is.
 struct Mark {
-  double x, y, value;
+  double x, y, value, height;
+  std::string name;  ///< "minimum", "local minimum" or "lowest value"
 };
 
 /// What is to be marked: the given minima that lie on the grid, whose axes must ascend; if none are
@@ -17,7 +18,7 @@ struct Mark {
 std::vector<Mark> minima_of(const Grid& grid, const PictureOptions& options);
 
 /// "lowest value -4.605 at alpha = 0, beta = 0.1", or "minimum at ..." if the places were given.
-std::string text_of(const std::vector<Mark>& minima, bool given, const Grid& grid,
-                    const ValueScale& scale);
+/// `span`: of the values.
+std::string text_of(const std::vector<Mark>& minima, const Grid& grid, double span);
 
 }  // namespace descent::pictures

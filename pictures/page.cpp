@@ -97,11 +97,12 @@ std::string axis_json(const std::string& name, const Axis& axis) {
                  {"n", std::to_string(axis.n)}});
 }
 
-std::string mark_json(const pictures::Mark& mark, bool given) {
+std::string mark_json(const pictures::Mark& mark) {
   return object({{"x", number_or_null(mark.x)},
                  {"y", number_or_null(mark.y)},
                  {"value", number_or_null(mark.value)},
-                 {"label", given ? "\"minimum\"" : "\"lowest value\""}});
+                 {"height", number_or_null(mark.height)},
+                 {"label", quoted(mark.name, "name of a mark")}});
 }
 
 std::string track_json(const Track& track) {
@@ -116,20 +117,6 @@ std::string track_json(const Track& track) {
                  {"left_at", std::to_string(track.left_at)}});
 }
 
-/// The logarithms as the page shows them: values too small for it are raised to its floor.
-Grid logarithms(Grid grid) {
-  double least = std::numeric_limits<double>::infinity(), most = 0;
-  for (const double value : grid.values)
-    if (std::isfinite(value) && value > 0) {
-      least = std::min(least, value);
-      most = std::max(most, value);
-    }
-  const double floor = std::max(least, 1e-8 * most);
-  for (double& value : grid.values)
-    if (std::isfinite(value)) value = std::max(value, floor);
-  return grid.log();
-}
-
 /// For browsers that cannot show the page itself.
 std::string picture_of(const Panel& panel) {
   PictureOptions options = panel.picture;
@@ -138,20 +125,17 @@ std::string picture_of(const Panel& panel) {
   options.title = options.caption = "";
   options.step = -1;
   options.contour_map = true;
-  if (!panel.log) return draw_png(panel.grid, panel.tracks, options);
-  std::vector<Track> tracks;
-  for (const Track& track : panel.tracks) tracks.push_back(track.log());
-  for (double* const end : {&options.lo, &options.hi}) *end = std::log(*end);
-  return draw_png(logarithms(panel.grid), tracks, options);
+  return draw_png(panel.grid, panel.tracks, options);
 }
 
 std::string panel_json(const Panel& panel) {
   const std::string png = picture_of(panel);  // refuses what cannot be drawn
   const Grid grid = pictures::ascending(panel.grid);
   const PictureOptions& picture = panel.picture;
-  const auto to_json = [&](const pictures::Mark& mark) {
-    return mark_json(mark, !picture.minima.empty());
-  };
+  std::vector<pictures::Mark> marks = pictures::minima_of(grid, picture);
+  std::erase_if(marks, [](const pictures::Mark& mark) {  // nothing is drawn there
+    return !std::isfinite(mark.height) || !std::isfinite(mark.value);
+  });
   return object({{"id", quoted(panel.id, "id of a panel")},
                  {"title", quoted(panel.title, "title of a panel")},
                  {"caption", quoted(panel.caption, "caption of a panel")},
@@ -163,8 +147,8 @@ std::string panel_json(const Panel& panel) {
                  {"hi", number_or_null(picture.hi)},
                  {"azimuth", number_or_null(picture.azimuth_degrees)},
                  {"elevation", number_or_null(picture.elevation_degrees)},
-                 {"log", boolean(panel.log)},
-                 {"marks", list(pictures::minima_of(grid, picture), to_json)},
+                 {"log", boolean(picture.log)},
+                 {"marks", list(marks, mark_json)},
                  {"tracks", list(panel.tracks, track_json)},
                  {"picture", "\"data:image/png;base64," + base64(png) + "\""}});
 }
@@ -193,10 +177,9 @@ void check_page(std::span<const Panel> panels) {
             panel.id + ": x.n = " + std::to_string(panel.grid.x.n) +
                 " and y.n = " + std::to_string(panel.grid.y.n),
             "at least 2");
-    if (!panel.log) continue;
-    for (const double value : panel.grid.values)
-      require(!(std::isfinite(value) && value < 0), "page_html",
-              panel.id + ": a value = " + std::to_string(value), "at least 0 where log is true");
+    require(std::any_of(panel.grid.values.begin(), panel.grid.values.end(),
+                        [](double value) { return std::isfinite(static_cast<float>(value)); }),
+            "page_html", panel.id + ": no value", "within the range of float32");
   }
 }
 

@@ -15,9 +15,9 @@ struct Panel {
   std::string caption{};  ///< UTF-8, what is drawn: surface, seed, start, steps
   Grid grid{};
   std::vector<Track> tracks{};  ///< the same label in several panels is the same racer
-  /// Direction of the view, lo, hi, minima and mark_minima; the rest is not used.
+  /// Direction of the view, lo, hi, log (what the page begins with), minima and mark_minima; the rest
+  /// is not used.
   PictureOptions picture{};
-  bool log = false;  ///< begin with logarithmic heights and colours; values must not be negative
 };
 
 struct PageOptions {

@@ -1,5 +1,7 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,9 +29,10 @@ using Parts = std::vector<std::unique_ptr<Part>>;
 
 /// What all parts of one picture of a grid share.
 struct Plot {
-  const Grid& grid;  ///< both axes ascending, at least one finite value
-  ValueScale scale;
-  Ticks ticks;                ///< of the values
+  const Grid& grid;  ///< both axes ascending, at least one finite value; exponents of ten if log
+  bool log;
+  ValueScale scale;           ///< of what the grid holds
+  Ticks ticks;                ///< of what the grid holds
   std::vector<Level> levels;  ///< of the contour lines
   std::vector<Mark> minima;
   std::string minima_text;  ///< "lowest value -4.605 at alpha = 0, beta = 0.1"
@@ -37,6 +40,13 @@ struct Plot {
   double font;  ///< size of tick labels in pixels; all other measures follow from it
 
   double title_font() const { return font * 1.06; }
+  /// What the grid would hold for a value; -infinity where there is no logarithm.
+  double shown(double value) const {
+    if (!log) return value;
+    return value > 0 ? std::log10(value) : -std::numeric_limits<double>::infinity();
+  }
+  /// The position of a value on the scale; what has no logarithm is at the bottom.
+  float height(double value) const { return log && value <= 0 ? 0 : scale.at(shown(value)); }
 };
 
 /// The grid as a lit surface, its contour map on the floor below, a box with three axes, trails.

@@ -60,6 +60,12 @@ bool is_bright(Color color) { return brightness(color) > 0.7f; }
 
 bool outside(const Axis& axis, double at) { return !(at >= axis.lo && at <= axis.hi); }
 
+/// Axes of a mesh may end a cell ahead of the domain whose mesh it is.
+bool far_outside(const Axis& axis, double at) {
+  const double cell = 1.0001 * (axis.hi / 2 - axis.lo / 2) / std::max<double>(1, axis.n - 1) * 2;
+  return outside({axis.lo - cell, axis.hi + cell, axis.n}, at);
+}
+
 }  // namespace
 
 RacerStyle racer_style(size_t racer) {
@@ -114,7 +120,8 @@ Color Racer::marker_border(int64_t step) const {
 
 std::string Racer::loss(int64_t step) const {
   const size_t n = points(step);
-  return n > 0 ? loss_number(track.losses[n - 1]) : "";
+  if (n == 0) return "";
+  return log ? short_number(track.losses[n - 1]) : loss_number(track.losses[n - 1]);
 }
 
 std::string Racer::note(int64_t step) const {
@@ -129,13 +136,14 @@ std::string Racer::note(int64_t step) const {
   return ended ? track.stopped : "";
 }
 
-std::vector<Racer> racers_of(std::span<const Track> tracks, const Axis* x, const Axis* y) {
+std::vector<Racer> racers_of(std::span<const Track> tracks, const Axis* x, const Axis* y,
+                             bool log) {
   std::vector<Racer> racers;
   for (const Track& track : tracks) {
-    racers.push_back({track, racer_style(racers.size()), track.drawable(), track.left_at});
+    racers.push_back({track, racer_style(racers.size()), track.drawable(), track.left_at, log});
     Racer& racer = racers.back();
     for (size_t k = 0; x != nullptr && k < racer.drawable; ++k)
-      if (outside(*x, track.x[k]) || outside(*y, track.y[k])) {
+      if (far_outside(*x, track.x[k]) || far_outside(*y, track.y[k])) {
         racer.left_at = static_cast<int64_t>(k);
         break;
       }

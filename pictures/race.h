@@ -39,6 +39,7 @@ struct Racer {
   RacerStyle style;
   size_t drawable;  ///< points that can be drawn
   int64_t left_at;  ///< the first point outside of the picture; -1: none
+  bool log;         ///< whether losses may be far below 1
 
   /// Points from the start to a step.
   size_t points(int64_t step) const;
@@ -54,9 +55,10 @@ struct Racer {
   Color marker_border(int64_t step) const;
 };
 
-/// All tracks. They left where their left_at says, or earlier where they cross the axes if given.
+/// All tracks. They left where their left_at says, or earlier where they are more than a cell outside
+/// of the axes if given.
 std::vector<Racer> racers_of(std::span<const Track> tracks, const Axis* x = nullptr,
-                             const Axis* y = nullptr);
+                             const Axis* y = nullptr, bool log = false);
 
 /// Steps of the longest track.
 int64_t steps_of(const std::vector<Racer>& racers);

@@ -164,11 +164,12 @@ std::unique_ptr<Part> legend_part(const std::vector<Racer>& racers, int64_t last
   return std::make_unique<LegendPart>(racers, last, font, room);
 }
 
-std::string beyond(const std::string& values, const ValueScale& scale) {
+std::string beyond(const std::string& values, const ValueScale& scale, bool log) {
   std::string text;
   const auto add = [&](const char* side, double end) {
-    text += (text.empty() ? "" : "\n") + values + " " + side + " " + short_number(end) +
-            " are drawn as " + short_number(end) + ".";
+    const std::string number = short_number(log ? std::pow(10, end) : end);
+    text += (text.empty() ? "" : "\n") + values + " " + side + " " + number + " are drawn as " +
+            number + ".";
   };
   if (scale.cuts_high()) add("above", scale.hi());
   if (scale.cuts_low()) add("below", scale.lo());

@@ -39,7 +39,7 @@ std::unique_ptr<Part> legend_part(const std::vector<Racer>& racers, int64_t last
                                   Rect& room);
 
 /// "Values above 5 are drawn as 5.", if there are any.
-std::string beyond(const std::string& values, const ValueScale& scale);
+std::string beyond(const std::string& values, const ValueScale& scale, bool log);
 
 /// The formats of files that pictures have.
 enum class Format { kPng, kSvg, kGif, kHtml };

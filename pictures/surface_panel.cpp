@@ -411,7 +411,7 @@ class SurfacePart : public Part {
     camera_.place(camera_.scale(), {origin.x - left_, origin.y - top_});
     Mesh(field_, camera_).draw(raster_, Shading(plot.levels, plot.font));
     for (const Mark& minimum : plot.minima)
-      mark(raster_, camera_, place(minimum.x, minimum.y, plot.scale.at(minimum.value)), plot.font);
+      mark(raster_, camera_, place(minimum.x, minimum.y, plot.height(minimum.height)), plot.font);
   }
 
   void draw_still(Canvas& canvas) const override {
@@ -478,7 +478,7 @@ class SurfacePart : public Part {
       if (const auto part = inside(way, plot_.grid.x, plot_.grid.y)) draw_way(racer, k, way, *part);
     }
     Trail& trail = trails_[racer];
-    const auto at = spot(here, plot_.scale.at(track.losses[k]), 1.5f * lift(width));
+    const auto at = spot(here, plot_.height(track.losses[k]), 1.5f * lift(width));
     const Point last = std::exchange(trail.last, {at.x, at.y});
     if (!inside({here, here}, plot_.grid.x, plot_.grid.y)) return;
     // A dot at the end of each step that is long enough to be seen as one.
@@ -492,13 +492,13 @@ class SurfacePart : public Part {
     const float t = ground(p);
     return std::isnan(t) || !inside({p, p}, plot_.grid.x, plot_.grid.y)
                ? 0
-               : plot_.scale.at(track.losses[k]) - t;
+               : plot_.height(track.losses[k]) - t;
   }
 
   void draw_way(size_t racer, size_t k, const Way& way, const Inside& part) {
     const Track& track = plot_.racers[racer].track;
     const double width = trail_width(plot_.font);
-    const float from = plot_.scale.at(track.losses[k - 1]), to = plot_.scale.at(track.losses[k]);
+    const float from = plot_.height(track.losses[k - 1]), to = plot_.height(track.losses[k]);
     const float above_from = above(track, k - 1), above_to = above(track, k);
     const auto at = [&](double s) {
       const descent::Point p = way.at(s);
@@ -533,7 +533,7 @@ class SurfacePart : public Part {
     TrailLayer::Brush paint = brush(r, radius, 0.25 * radius);
     paint.color = racer.marker_color(step);
     paint.border = racer.marker_border(step);
-    layer_->marker(spot(*ball, there ? plot_.scale.at(racer.track.losses[k]) : ground(*ball),
+    layer_->marker(spot(*ball, there ? plot_.height(racer.track.losses[k]) : ground(*ball),
                         1.5f * lift(marker_radius(plot_.font))),
                    racer.style.outline, paint);
   }

@@ -137,6 +137,7 @@ Ticks power_ticks(double lo, double hi, int most) {
     return result;
   }
   const int step = (last - first + most) / most;
+  result.step = step;
   for (int exponent = first + ((-first % step) + step) % step; exponent <= last; exponent += step) {
     static constexpr const char* kRaised[] = {
         "\xe2\x81\xb0", "\xc2\xb9",     "\xc2\xb2",     "\xc2\xb3",     "\xe2\x81\xb4",
@@ -147,6 +148,15 @@ Ticks power_ticks(double lo, double hi, int most) {
     result.ticks.push_back({static_cast<double>(exponent), label});
   }
   return result;
+}
+
+Ticks exponent_ticks(double lo, double hi, int most) {
+  Ticks powers = power_ticks(lo, hi, most);
+  if (powers.ticks.size() > 1) return powers;
+  Ticks even = nice_ticks(lo, hi, most);
+  even.offset.clear();
+  for (Tick& tick : even.ticks) tick.label = short_number(std::pow(10, tick.at), 0);
+  return even;
 }
 
 std::string loss_number(double number) {

@@ -28,6 +28,9 @@ Ticks nice_ticks(double lo, double hi, int most);
 /// exponent), at most `most` + 1, and where there are fewer than two also 2, 5, ... times them.
 Ticks power_ticks(double lo, double hi, int most);
 
+/// The same, and where that gives fewer than two ticks, even parts with their numbers.
+Ticks exponent_ticks(double lo, double hi, int most);
+
 /// A number for people, with a true minus sign (UTF-8): four significant digits, and as many more
 /// as it takes to tell numbers apart that spread over `span`.
 std::string short_number(double number, double span = 0);

@@ -7,6 +7,8 @@
 
 namespace descent {
 
+constexpr const char* kLineSearch = "line_search";  ///< its name in races
+
 /// Steepest descent: each step goes along the negative gradient as far as line_search() says; a
 /// search that fails leaves the parameters where they are. One group, without state.
 class LineSearchDescent final : public torch::optim::Optimizer {

@@ -14,7 +14,7 @@
 namespace descent {
 namespace {
 
-constexpr const char* kLineSearch = "line_search";
+constexpr int64_t kMostSteps = 10'000'000;  // 400 MB a track
 
 [[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("race: " + what); }
 
@@ -82,6 +82,8 @@ bool has_option(const RuleTable& rule, std::string_view name) {
 
 void set_weight_decay(const Racer& racer, torch::optim::Optimizer& optimizer, double decay) {
   const std::string whose = "weight_decay = " + to_text(decay) + ", but " + racer.label;
+  if (dynamic_cast<LineSearchDescent*>(&optimizer) != nullptr)
+    refuse(whose + " has no weight decay");
   auto* const ours = dynamic_cast<OptimizerBase*>(&optimizer);
   if (ours == nullptr)
     refuse(whose + " is not one of the optimizers that are made by name: set it in its options");
@@ -94,7 +96,9 @@ void set_weight_decay(const Racer& racer, torch::optim::Optimizer& optimizer, do
 }
 
 void check(const Surface& surface, const Point& start, const RaceOptions& options) {
-  if (options.steps < 1) refuse("steps = " + std::to_string(options.steps) + ", must be >= 1");
+  if (options.steps < 1 || options.steps > kMostSteps)
+    refuse("steps = " + std::to_string(options.steps) + ", must be in [1, " +
+           std::to_string(kMostSteps) + "]");
   if (!non_negative.holds(options.weight_decay))
     refuse(fields::out_of_range("weight_decay", options.weight_decay, non_negative.text));
   const auto pair = [](const char* open, double first, double second, const char* close) {
@@ -249,6 +253,7 @@ Track race(const Surface& surface, const Racer& racer, const RaceOptions& option
     }
     if (step == options.steps) return track;
     track.gradient_norms.push_back(std::hypot(loss.dx, loss.dy));
+    if (options.on_step) options.on_step(step + 1);
     in_one_sentence("race: " + racer.label + " at step " + std::to_string(step + 1),
                     [&] { optimizer->step(closure); });
   }

@@ -50,11 +50,13 @@ std::vector<Racer> parse_racers(std::string_view text);
 
 struct RaceOptions {
   std::optional<Point> start{};  ///< empty: the surface's own
-  int64_t steps = 100;
+  int64_t steps = 100;           ///< 1 to 10,000,000
   /// Decoupled where the optimizer offers it: p <- p - lr weight_decay p, from the p ahead of the
   /// step. Takes the place of the racers' own unless 0.
   double weight_decay = 0;
   std::optional<Noise> noise{};  ///< seen in the reported losses, never by an optimizer
+  /// Called ahead of each step with its number, from 1. What it throws ends the race.
+  std::function<void(int64_t step)> on_step{};
 };
 
 /// Runs each racer alone from the start, `steps` steps with the exact gradient, and returns their
@@ -62,7 +64,7 @@ struct RaceOptions {
 /// left. A racer whose point or loss is not finite ends there, flagged. step() is given a closure,
 /// so optimizers that evaluate elsewhere (look-ahead, line searches, SAM, L-BFGS) take part.
 ///
-/// Throws std::invalid_argument for no racers, steps < 1, a start outside the domain or where the
+/// Throws std::invalid_argument for no racers, steps out of range, a start outside the domain or where the
 /// surface is not finite, and a weight_decay that an optimizer cannot have; std::runtime_error where
 /// the surface's function or an optimizer throws.
 std::vector<Track> race(const Surface& surface, std::span<const Racer> racers,

@@ -22,7 +22,7 @@ def options(description):
 
 
 def pin(threads):
-    """Keeps the process on its first `threads` processors. Call it before importing the library."""
+    """Keeps the process on the last `threads` of its processors. Call it before importing the library."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     if hasattr(os, "sched_setaffinity"):

@@ -57,5 +57,5 @@ def in_batches(size):
 common.report({
     "jax eager vmap": eager,
     "jax.jit(vmap)": lambda: whole(alphas, betas).block_until_ready(),
-    **{f"jax.jit(lax.map(batch_size={size}))": in_batches(size) for size in (10, 25, 50, 100)},
+    **{f"jax.jit(lax.map(batch_size={size}))": in_batches(size) for size in (10, 25, 50, 100, 200, 400)},
 }, opts)

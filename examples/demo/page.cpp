@@ -1,5 +1,5 @@
-// Puts what sine_regression, loss_plane and descent wrote, and the list of optimizers, on one page:
-// <folder>/index.html.
+// Puts what sine_regression, the landscapes' examples and descent wrote, and the list of optimizers,
+// on one page: <folder>/index.html.
 //
 //   demo_page page.html out
 #include <algorithm>
@@ -119,20 +119,28 @@ std::string figure(const std::string& number, const std::string& meaning) {
   return "<div><b>" + number + "</b><span>" + meaning + "</span></div>\n";
 }
 
+/// The picture `file`.png that leads to `page`.
+std::string linked_picture(const std::string& file, const std::string& page,
+                           const std::string& caption) {
+  return "<figure><a href=\"" + page + "\"><img loading=\"lazy\" src=\"" + file +
+         ".png\" alt=\"Open " + page + "\"></a><figcaption>" + caption + "</figcaption></figure>\n";
+}
+
 std::string plane_section(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / "plane/summary.json")) return "";
   const json plane = json::parse(descent::read_file(folder / "plane/summary.json"));
   const double points = plane["points"].get<double>();
-  std::string text =
-      "<h2>Loss landscape</h2>\n<p>The logarithm of the loss of " + thousands(points * points) +
-      " networks: the trained weights in the centre, and what lies up to 5 lengths away "
-      "along two directions that are drawn as the initial weights are.</p>\n";
-  if (std::filesystem::exists(folder / "plane/plane.png"))
+  std::string text = "<h2>Loss landscape</h2>\n<p>The loss of " + thousands(points * points) +
+                     " networks, on a logarithmic scale: the trained weights in the centre, and "
+                     "what lies up to 5 lengths away "
+                     "along two directions that are drawn as the initial weights are.</p>\n";
+  if (std::filesystem::exists(folder / "plane/plane.html"))
     text +=
-        "<figure><img src=\"plane/plane.png\" alt=\"Surface and contour map of the loss\">"
-        "<figcaption>Numbers: <a href=\"plane/plane.csv\">csv</a>, <a "
-        "href=\"plane/plane.json\">json</a>, "
-        "<a href=\"plane/plane.npy\">npy</a></figcaption></figure>\n";
+        linked_picture("plane/plane", "plane/plane.html",
+                       "<a href=\"plane/plane.html\">Turn it and point at it</a>. Pictures: <a "
+                       "href=\"plane/plane.svg\">svg</a>, <a href=\"plane/plane.gif\">gif</a>. "
+                       "Numbers: <a href=\"plane/plane.csv\">csv</a>, <a "
+                       "href=\"plane/plane.json\">json</a>, <a href=\"plane/plane.npy\">npy</a>");
   text += "<div class=\"figures\">\n" +
           figure(digits(plane["seconds"].get<double>() * 1e3, 3) + " ms",
                  "for " + thousands(points * points) + " networks") +
@@ -143,6 +151,29 @@ std::string plane_section(const std::filesystem::path& folder) {
   return text;
 }
 
+/// The landscapes of networks that conv_landscape and transformer_landscape drew.
+std::string networks_section(const std::filesystem::path& folder) {
+  struct Drawn {
+    const char *file, *page, *caption;
+  };
+  std::string pictures;
+  for (const auto& [file, page, caption] :
+       {Drawn{"conv/loss", "conv/loss.html",
+              "Cross entropy of a convolutional network with batch normalisation, along two "
+              "filter-normalised directions"},
+        Drawn{"conv/error", "conv/error.html", "Its share of wrong answers over the same plane"},
+        Drawn{"transformer/loss", "transformer/loss.html",
+              "Cross entropy of a transformer along its two steepest directions: the Hessian's top "
+              "eigenvectors"},
+        Drawn{"transformer/spectrum", "transformer/spectrum.png",
+              "The Hessian's spectrum, at whose right end those two are"}})
+    if (std::filesystem::exists(folder / page)) pictures += linked_picture(file, page, caption);
+  if (pictures.empty()) return "";
+  return "<h2>Landscapes of other networks</h2>\n<p>Any module has one. Click a surface to turn it "
+         "and to point at it.</p>\n<div class=\"pictures\">\n" +
+         pictures + "</div>\n";
+}
+
 /// The ten optimizers on each surface that the gallery has them on, and the way to the rest.
 std::string races_section(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / "gallery/index.html")) return "";
@@ -150,7 +181,7 @@ std::string races_section(const std::filesystem::path& folder) {
       "<h2>Races</h2>\n<p>The optimizers that train networks, let loose on surfaces: ten of them "
       "from one start. <a href=\"gallery/joint.html\">Turn and play the six search surfaces</a>, "
       "<a href=\"gallery/tuned.html\">the usual test functions at fair rates</a>, or see <a "
-      "href=\"gallery/index.html\">the whole gallery</a>.</p>\n<div class=\"races\">\n";
+      "href=\"gallery/index.html\">the whole gallery</a>.</p>\n<div class=\"pictures\">\n";
   for (const char* race : {"joint-f4", "joint-f1", "joint-f0", "joint-f5", "joint-f2", "joint-f3",
                            "tuned-rosenbrock", "tuned-beale"}) {
     const std::string file = std::string("gallery/") + race;
@@ -188,13 +219,19 @@ void write_page(const std::filesystem::path& layout, const std::filesystem::path
   const double steps = sine["steps"].get<double>(), seconds = sine["seconds"].get<double>();
   const double in_optimizer = sine["optimizer_seconds"].get<double>();
   const std::string plane = plane_section(folder), races = races_section(folder);
+  const std::string networks = networks_section(folder);
   std::string commands = "build/release/bin/sine_regression --out out/sine\n";
   if (!plane.empty()) commands += "build/release/bin/loss_plane --out out/plane\n";
+  if (!networks.empty())
+    commands +=
+        "build/release/bin/conv_landscape out/conv\n"
+        "build/release/bin/transformer_landscape out/transformer\n";
   if (!races.empty())
     commands += "build/release/bin/descent race --gallery --out out/gallery --force\n";
 
   const std::vector<std::pair<std::string, std::string>> contents{
       {"plane", plane},
+      {"networks", networks},
       {"races", races},
       {"samples", std::to_string(sine["samples"].get<int64_t>())},
       {"optimizer", descent::escaped_html(sine["optimizer"].get<std::string>())},
@@ -221,7 +258,7 @@ void write_page(const std::filesystem::path& layout, const std::filesystem::path
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::cerr << "demo_page <page.html> <folder with sine and plane>\n";
+    std::cerr << "demo_page <page.html> <folder with sine, plane, conv, transformer and gallery>\n";
     return 2;
   }
   try {

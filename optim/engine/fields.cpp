@@ -99,7 +99,12 @@ OptionValues parse_options(std::string_view text) {
     if (equals == std::string_view::npos || trimmed(item.substr(0, equals)).empty())
       throw std::invalid_argument("options: '" + std::string(item) +
                                   "' cannot be read, must be name=value");
-    options.emplace_back(trimmed(item.substr(0, equals)), value_from_text(item.substr(equals + 1)));
+    const std::string name(trimmed(item.substr(0, equals)));
+    for (const auto& [earlier, value] : options)
+      if (earlier == name)
+        throw std::invalid_argument("options: " + name + " is given twice, as " + to_text(value) +
+                                    " and as " + std::string(trimmed(item.substr(equals + 1))));
+    options.emplace_back(name, value_from_text(item.substr(equals + 1)));
     text = end < text.size() ? text.substr(end + 1) : std::string_view();
   }
   return options;

@@ -77,7 +77,7 @@ std::string to_text(const OptionValue& value);
 /// The inverse of to_text; lists may also be written "0.9,0.999" or "0.9:0.999".
 OptionValue value_from_text(std::string_view text);
 /// Options written as "lr=0.1,betas=[0.9,0.95],nesterov=true" or as a JSON object; throws
-/// std::invalid_argument that names what cannot be read.
+/// std::invalid_argument that names what cannot be read, or is given twice.
 OptionValues parse_options(std::string_view text);
 
 /// "FirstGrad" -> "first_grad": an enum value as options and files write it.

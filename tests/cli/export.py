@@ -12,6 +12,7 @@ x = torch.randn(96, 1, 6, 6)
 y = (x[:, 0, :3].sum((1, 2)) > x[:, 0, 3:].sum((1, 2))).long()
 batches = [{"input": x[k:k + 32], "target": y[k:k + 32]} for k in range(0, 96, 32)]
 torch.save(batches, folder / "data.pt")
+torch.save({"input": torch.full_like(x, torch.inf), "target": y}, folder / "infinite.pt")
 
 
 def network():

@@ -41,6 +41,8 @@ landscape(2 error "--norm = lyer, must be none, .*did you mean layer" ${job} --p
           --norm lyer ${out})
 landscape(2 error "--seed = 3 with --plane line:.*nothing is drawn" ${job}
           --plane "line:${net}/start.pt" --seed 3 ${out})
+landscape(2 error "--seed: -3, must be a whole number" ${job} --seed -3 ${out})
+landscape(2 error "--weight-decay = 0, must be finite and > 0" ${job} --weight-decay 0 ${out})
 landscape(2 error "--axes = 1:2, must be from:to:points" ${job} --axes 1:2 ${out})
 landscape(2 error "--axes = 1:2:3x, must be" ${job} --axes 1:2:3x ${out})
 landscape(2 error "--axes = -1:1:0: n = 0, must be >= 1" ${job} --axes -1:1:0 ${out})
@@ -57,9 +59,15 @@ landscape(2 error "--batch-norm = interpolate with --plane pca" ${job}
 landscape(2 error "--path = fast, must be auto, loop, batched or fused" ${job} --path fast ${out})
 landscape(2 error "--memory = lots, must be a size like 256MiB" ${job} --memory lots ${out})
 landscape(2 error "memory is 10 bytes" ${job} --memory 10B ${out})
+landscape(2 error "memory = 10 bytes" ${job} --plane hessian --memory 10B ${out})
+landscape(2 error "memory is 10 bytes" ${job} --plane "pca:${net}/snapshots" --memory 10B ${out})
 landscape(2 error "threads is -1" ${job} --threads -1 ${out})
-landscape(2 error "path is fused, but" ${job} --path fused ${out})
 landscape(2 error "/proc/none" ${job} --out /proc/none/out)
+execute_process(COMMAND "${DESCENT}" landscape ${job} --out "" WORKING_DIRECTORY "${refused}"
+                RESULT_VARIABLE result ERROR_VARIABLE error)
+if(NOT result EQUAL 2 OR NOT error STREQUAL "descent: --out is empty, must be a folder\n")
+  message(FATAL_ERROR "--out '': ${result}\n${error}")
+endif()
 expect_empty("${refused}")
 file(WRITE "${FOLDER}/file" "")
 landscape(2 error "file is no folder" ${job} --out "${FOLDER}/file")
@@ -88,18 +96,26 @@ if(numbers MATCHES "\n-1," OR NOT EXISTS "${FOLDER}/first/spectrum.png")
   message(FATAL_ERROR "--force did not replace its own files and keep the others")
 endif()
 
-# The other planes.
+# The other paths and planes.
+landscape(0 out "path  *loop.*open" ${job} --path loop --axes -1:1:5 --out "${FOLDER}/loop")
+landscape(0 out "path  *fused.*open" ${job} --path fused --axes -1:1:5 --out "${FOLDER}/fused")
 landscape(0 out "least .*open .*landscape.html" ${job} --plane "pca:${net}/snapshots"
           --out "${FOLDER}/pca")
 expect_files("${FOLDER}/pca" landscape.csv landscape.gif landscape.html landscape.json landscape.npy
-             landscape.png landscape.svg landscape.vtp trajectory.csv trajectory.json trajectory.png
-             trajectory.vtp)
+             landscape.png landscape.svg landscape.vtp projection.csv projection.json trajectory.csv
+             trajectory.json trajectory.png trajectory.vtp)
 landscape(0 out "open .*landscape.png" ${job} --plane "line:${net}/start.pt" --out "${FOLDER}/line")
 expect_files("${FOLDER}/line" landscape.csv landscape.json landscape.npy landscape.png landscape.svg
              landscape.vtp)
 landscape(0 out "eigenvalue.*open" ${job} --plane hessian --axes -1:1:9 --out "${FOLDER}/hessian")
 landscape(0 out "open" ${job} --plane random --norm layer --axes -1:1:9,0:0:1 --linear
           --out "${FOLDER}/curve")
+landscape(0 out "open .*landscape.html" ${job} --weight-decay 0.01 --axes -1:1:9
+          --out "${FOLDER}/decay")
+file(READ "${FOLDER}/decay/landscape.html" page)
+if(NOT EXISTS "${FOLDER}/decay/landscape_weight_decay.png" OR NOT page MATCHES "\"weight_decay\"")
+  message(FATAL_ERROR "--weight-decay is not drawn")
+endif()
 
 # An interrupted run keeps what it computed, and goes on to the same bytes.
 find_program(bash bash)
@@ -145,7 +161,15 @@ if(bash)
      NOT error MATCHES "^descent: [^\n]*cannot write[^\n]*--resume goes on from there\n$")
     message(FATAL_ERROR "on a full disk: ${result}\n${out}${error}")
   endif()
+  # Another run in the same folder: it takes none of these, and leaves them.
+  set(other ${job} --path loop --axes -1:1:9 --seed 5)
+  landscape(0 out "open" ${other} --out "${FOLDER}/other")
+  landscape(0 out "another run has computed is still in" ${other} --out "${FOLDER}/full" --resume)
+  expect_same("${FOLDER}/other" "${FOLDER}/full" ${files})
   landscape(0 out "open" ${long} --out "${FOLDER}/full" --resume)
+  if(EXISTS "${FOLDER}/full/.tiles")
+    message(FATAL_ERROR "tiles are left in ${FOLDER}/full")
+  endif()
   expect_same("${FOLDER}/whole" "${FOLDER}/full" ${files})
 endif()
 
@@ -168,6 +192,13 @@ if(PYTHON)
   landscape(0 out "open" ${python}
             --plane "between:${FOLDER}/python/b.pt,${FOLDER}/python/c.pt"
             --out "${FOLDER}/python-between")
+  landscape(2 error "path is fused, but" ${python} --path fused --out "${refused}/out")
+  landscape(2 error "--log with nll = -" --model "${FOLDER}/python/net.pt"
+            --data "${FOLDER}/python/data.pt" --loss nll --log --axes -1:1:5 --out "${refused}/out")
+  file(REMOVE_RECURSE "${refused}/out")  # what was computed
+  landscape(0 out "no value on the plane is finite.*open [^\n]*landscape.csv"
+            --model "${FOLDER}/python/net.pt" --data "${FOLDER}/python/infinite.pt"
+            --loss cross_entropy --axes -1:1:3 --out "${FOLDER}/holes")
   landscape(2 error "state_dict" --model "${FOLDER}/python/snapshots/00000000.pt"
             --data "${FOLDER}/python/data.pt" --loss mse --out "${refused}/out")
   expect_empty("${refused}")

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <descent/landscape/memory.h>
+
 #include "models.h"
 
 namespace descent::tests {
@@ -419,6 +421,39 @@ TEST(Batched, SaysWhyItDoesNotApply) {
   EXPECT_THAT(
       [&] { evaluate(*wide, mse, data, plane, kX, kY, {.path = Path::Batched, .memory = 20000}); },
       ThrowsMessage<std::invalid_argument>(HasSubstr("in options.memory = 20000")));
+}
+
+/// Attention over many tokens, whose scores only batching rules write out.
+class LongImpl : public nn::Cloneable<LongImpl> {
+ public:
+  LongImpl() { reset(); }
+  void reset() override { weight_ = register_parameter("weight", torch::randn({4, 4})); }
+  Tensor forward(const Tensor& x) {
+    return at::scaled_dot_product_attention(x.matmul(weight_), x, x);
+  }
+
+ private:
+  Tensor weight_;
+};
+TORCH_MODULE(Long);
+
+TEST(Batched, StaysInTheBudgetWhereItsRulesTakeMoreThanTheLoop) {
+  torch::manual_seed(12);
+  const Long net;
+  const Data data{torch::randn({2, 1, 256, 4}), torch::randn({2, 1, 256, 4})};
+  const Plane plane = gaussian_plane(*net);
+  const auto run = [&](int64_t memory, std::string* path) {
+    return landscape::peak_bytes([&] {
+      const Grid grid = evaluate(*net, mse, data, plane, kX, kY, {.threads = 1, .memory = memory});
+      *path = grid.notes.at("path");
+    });
+  };
+  std::string path;
+  // In the loop a network takes 100 kB, in the batch a megabyte.
+  EXPECT_LE(run(int64_t{32} << 20, &path), int64_t{32} << 20);
+  EXPECT_EQ(path, "loop");
+  EXPECT_LE(run(int64_t{256} << 20, &path), int64_t{34} << 20);
+  EXPECT_EQ(path, "batched");
 }
 
 TEST(Batched, LeavesEverythingInOrderAfterAnException) {

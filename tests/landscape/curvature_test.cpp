@@ -1,14 +1,20 @@
 #include <cmath>
 #include <filesystem>
+#include <latch>
+#include <limits>
 #include <numeric>
+#include <thread>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <torch/csrc/jit/api/module.h>
 
 #include <descent/base/atomic_file.h>
 #include <descent/landscape/curvature.h>
 #include <descent/landscape/parameters.h>
+#include <descent/landscape/script.h>
 
 #include "models.h"
 
@@ -238,6 +244,43 @@ TEST(HessianVectorProduct, DifferentiatesFusedAttentionTwice) {
   expect_product(flat(hessian_vector_product(*plain, mse, data, v)), product, 1e-5);
 }
 
+TEST(HessianVectorProduct, KeepsAttentionPlainWhileAnyThreadNeedsIt) {
+  AttentionNet net(true);
+  const Data data{torch::randn({3, 5, 4}), torch::randn({3, 2})};
+  const auto v = random_like(*net);
+  const Tensor expected = flat(hessian_vector_product(*net, mse, data, v));
+  const auto flash = [] { return at::globalContext().userEnabledFlashSDP(); };
+  const bool before = flash();
+  ASSERT_TRUE(before);
+  // The second begins while the first is at work, and ends after it.
+  std::latch first_began(1), second_began(1), first_ended(1);
+  std::thread second([&] {
+    first_began.wait();
+    bool entered = false;
+    const Metric loss("second", [&](const Tensor& prediction, const Tensor& target) {
+      if (!std::exchange(entered, true)) {
+        second_began.count_down();
+        first_ended.wait();
+        EXPECT_FALSE(flash());
+      }
+      return torch::mse_loss(prediction, target);
+    });
+    expect_product(expected, hessian_vector_product(*net, loss, data, v), 1e-5);
+  });
+  bool entered = false;
+  const Metric loss("first", [&](const Tensor& prediction, const Tensor& target) {
+    if (!std::exchange(entered, true)) {
+      first_began.count_down();
+      second_began.wait();
+    }
+    return torch::mse_loss(prediction, target);
+  });
+  expect_product(expected, hessian_vector_product(*net, loss, data, v), 1e-5);
+  first_ended.count_down();
+  second.join();
+  EXPECT_EQ(flash(), before);
+}
+
 TEST(HessianVectorProduct, IsZeroOfALossThatIsLinearInTheWeights) {
   PointNet net(3);
   const Metric linear("linear", [](const Tensor& w, const Tensor& a) { return w.dot(a); });
@@ -280,6 +323,29 @@ TEST(TopEigenvalues, AreThoseOfTheFullHessian) {
   }
   EXPECT_LT(all.front(), 0);
   EXPECT_GT(all.back(), 0);
+}
+
+TEST(TopEigenvalues, OfTorchScriptAreThoseOfTheSameModule) {
+  auto net = tanh_net();
+  torch::jit::Module script("Tanh");
+  for (const auto& item : net->named_parameters()) {
+    std::string name = item.key();
+    name[1] = '_';
+    script.register_parameter("p" + name, item.value().detach().clone().requires_grad_(), false);
+  }
+  script.define(
+      "def forward(self, x):\n"
+      "  h = torch.tanh(torch.addmm(self.p0_bias, x, self.p0_weight.t()))\n"
+      "  return torch.addmm(self.p2_bias, h, self.p2_weight.t())\n");
+  const Network scripted = network_of(script);
+  for (const auto& [ours, its] : {std::pair{"", ""}, {"2.", "p2_"}, {"0.bias", "p0_bias"}}) {
+    const auto expected =
+        top_eigenvalues(*net, cross_entropy, tanh_data(), {.only = ours, .eigenvalues = 2});
+    const auto found =
+        top_eigenvalues(scripted, cross_entropy, tanh_data(), {.only = its, .eigenvalues = 2});
+    EXPECT_THAT(found.values, Pointwise(DoubleNear(1e-10), expected.values)) << its;
+  }
+  for (const Tensor& parameter : script.parameters()) EXPECT_FALSE(parameter.grad().defined());
 }
 
 TEST(TopEigenvalues, FindAMultipleOneAsOftenAsItOccurs) {
@@ -536,6 +602,28 @@ TEST(Curvature, TellsItsProgressAndStopsWhenItIsTold) {
   }
 }
 
+TEST(Curvature, TakesAnyNumberAsTheMost) {
+  auto net = tanh_net();
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  std::vector<double> fractions;
+  CurvatureOptions options{.eigenvalues = 2, .density_probes = 1};
+  const auto expected = curvature(*net, cross_entropy, tanh_data(), options);
+  options.max_products = options.trace_probes = options.density_steps = options.memory = kMost;
+  options.trace_tolerance = 0.5;
+  options.on_progress = [&](double fraction) {
+    fractions.push_back(fraction);
+    return true;
+  };
+  const auto report = curvature(*net, cross_entropy, tanh_data(), options);
+  EXPECT_EQ(report.eigen.values, expected.eigen.values);
+  EXPECT_EQ(report.density.nodes, expected.density.nodes);
+  EXPECT_TRUE(std::is_sorted(fractions.begin(), fractions.end()));
+  EXPECT_GT(fractions.front(), 0);
+  EXPECT_LE(fractions.back(), 1);
+  EXPECT_EQ(hessian_plane(*net, cross_entropy, tanh_data(), {.max_products = kMost}).hash(),
+            hessian_plane(*net, cross_entropy, tanh_data()).hash());
+}
+
 TEST(Curvature, LeavesTheNetworkAlone) {
   auto net = conv_net();
   const Snapshot before(*net);
@@ -578,6 +666,9 @@ TEST(Curvature, RefusesWhatHasNone) {
   refused(cross_entropy, {.memory = 1000}, "memory = 1000 bytes, but 20 vectors of 216 bytes");
   refused(cross_entropy, {.trace_probes = 0}, "trace_probes = 0");
   refused(cross_entropy, {.density_steps = 0}, "density_steps = 0");
+  refused(cross_entropy, {.density_probes = 2, .density_steps = int64_t{1} << 62},
+          "density_probes = 2 times density_steps = 4611686018427387904, must be at most "
+          "9223372036854775807");
   refused(cross_entropy, {.rho = NAN}, "rho = nan");
   EXPECT_THAT([&] { curvature(nn::SequentialImpl(nn::ReLU()), mse, data); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("has no parameters")));

@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <descent/base/atomic_file.h>
 #include <descent/landscape/data_file.h>
 #include <descent/pickle/pickle.h>
 
@@ -135,6 +136,18 @@ TEST_F(DataFile, IsRefusedWithItsNameAndTheReason) {
                 w.end_tuple();
               }),
               HasSubstr(": target is 7, must be a tensor"));
+}
+
+TEST_F(DataFile, WithOneChangedBitInItsNumbersIsRefused) {
+  write(pair);
+  std::string bytes = read_file(path_);
+  const size_t place =
+      bytes.find(std::string(static_cast<const char*>(kX.const_data_ptr()), kX.nbytes()));
+  ASSERT_NE(place, std::string::npos);
+  bytes[place + 9] ^= 8;
+  std::ofstream(path_, std::ios::binary) << bytes;
+  EXPECT_EQ(refusal(),
+            path_.string() + ": its record 'data/0' is damaged (its checksum does not match)");
 }
 
 }  // namespace

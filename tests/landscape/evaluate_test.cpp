@@ -1,10 +1,13 @@
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <stdexcept>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <descent/landscape/loop.h>
 
 #include "models.h"
 
@@ -233,6 +236,38 @@ TEST(Evaluate, RecordsWhereTheNumbersComeFrom) {
   EXPECT_THAT(grid.notes.at("self_check"), HasSubstr("3 points"));
   EXPECT_THAT(grid.notes.at("reason"), HasSubstr("by pieces"));
   EXPECT_EQ(grid.log().notes.at("path"), "fused");
+  EXPECT_EQ(grid.notes.at("metric"), "mse");
+  EXPECT_EQ(grid.value_name, "loss");
+  EXPECT_EQ(grid.notes.at("network"), "torch::nn::SequentialImpl");
+  EXPECT_EQ(grid.notes.at("parameters"), std::to_string(32 + 272 + 17));
+  EXPECT_EQ(grid.notes.at("dtype"), "Float");
+  auto mixed = sine_net();
+  mixed->ptr(2)->to(torch::kBFloat16);
+  const Network in_two_types(*mixed, [](nn::SequentialImpl& m, const torch::Tensor& x) {
+    return m.ptr<nn::LinearImpl>(4)->forward(m.ptr<nn::LinearImpl>(0)->forward(x));
+  });
+  EXPECT_EQ(evaluate(in_two_types, mse, sine_data(), random_plane(*mixed), kPoint, kPoint)
+                .notes.at("dtype"),
+            "BFloat16, Float");
+  EXPECT_EQ(grid.notes.at("samples"), "50");
+  EXPECT_EQ(grid.notes.at("batch_norm"), "keep");
+  EXPECT_THAT(grid.notes.at("descent"), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+
+  Data data = sine_data();
+  data.target[0] += 1;
+  const Grid other_data = evaluate(*net, mse, data, plane, kPoint, kPoint);
+  EXPECT_NE(other_data.notes.at("data_hash"), grid.notes.at("data_hash"));
+  EXPECT_EQ(other_data.notes.at("weights"), grid.notes.at("weights"));
+  Plane moved = plane;
+  moved.center[0] = moved.center[0] + 1;
+  const Grid other_weights = evaluate(*net, mse, sine_data(), moved, kPoint, kPoint);
+  EXPECT_EQ(other_weights.notes.at("data_hash"), grid.notes.at("data_hash"));
+  EXPECT_NE(other_weights.notes.at("weights"), grid.notes.at("weights"));
+
+  const Grid own =
+      evaluate(*net, Metric("margin", absolute_error), sine_data(), plane, kPoint, kPoint);
+  EXPECT_EQ(own.value_name, "margin");
+  EXPECT_EQ(own.notes.at("metric"), "margin");
 }
 
 TEST(Evaluate, RefusesBadInputBeforeAnyWork) {
@@ -246,6 +281,10 @@ TEST(Evaluate, RefusesBadInputBeforeAnyWork) {
   };
   refused(data, plane, {-5, 5, 0}, kWide, {}, "axis x");
   refused(data, plane, kWide, {-INFINITY, 5, 3}, {}, "axis y");
+  const int64_t many = 4'000'000'000;
+  refused(data, plane, {-5, 5, many}, {-5, 5, many}, {}, "axis y has 4000000000, which is more");
+  refused(data, plane, {0, 1e300, 9}, kWide, {}, "axis x reaches 1e+300; allowed with weights of");
+  refused(data, plane, kWide, {-1e39, 0, 2}, {}, "axis y reaches -1e+39");
   refused(data, plane, kWide, kWide, {.threads = -1}, "options.threads is -1");
   refused({data.input.slice(0, 0, 0), data.target}, plane, kWide, kWide, {}, "data.input is empty");
   refused({data.input, torch::Tensor()}, plane, kWide, kWide, {}, "data.target is empty");
@@ -303,8 +342,139 @@ TORCH_MODULE(Sharing);
 TEST(Evaluate, RefusesAModuleThatSharesSubmodulesWithItsClone) {
   const Sharing net;
   const Plane plane = random_plane(*net, {.draw = Draw::Gaussian});
+  const Snapshot before(*net);
   EXPECT_THAT([&] { evaluate(*net, mse, sine_data(), plane, kPoint, kPoint); },
-              ThrowsMessage<std::invalid_argument>(HasSubstr("reset() must create")));
+              ThrowsMessage<std::invalid_argument>(AllOf(
+                  HasSubstr("reset() must create"), HasSubstr("an optimizer that was built"))));
+  const Snapshot after(*net);
+  for (size_t k = 0; k < before.values.size(); ++k) {
+    EXPECT_TRUE(after.values[k].equal(before.values[k]));
+  }
+}
+
+/// A linear layer that multiplies by what it keeps of its weight: a view from the beginning, or a
+/// copy from the first call.
+class KeepsItsWeightImpl : public nn::Cloneable<KeepsItsWeightImpl> {
+ public:
+  explicit KeepsItsWeightImpl(bool view) : view_(view) { KeepsItsWeightImpl::reset(); }
+  void reset() override {
+    weight_ = register_parameter("weight", torch::randn({1, 1}));
+    kept_ = view_ ? weight_.t() : torch::Tensor();
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    if (!kept_.defined()) kept_ = weight_.detach().clone();
+    return x.matmul(kept_);
+  }
+
+ private:
+  bool view_;
+  torch::Tensor weight_, kept_;
+};
+TORCH_MODULE(KeepsItsWeight);
+
+TEST(Evaluate, RefusesAModuleThatReadsItsWeightsPastItsParameters) {
+  for (const bool view : {true, false}) {
+    const KeepsItsWeight net(view);
+    const Plane plane = random_plane(*net, {.draw = Draw::Gaussian});
+    const auto refused = ThrowsMessage<std::invalid_argument>(
+        AllOf(HasSubstr("KeepsItsWeightImpl"), HasSubstr("override clone()")));
+    EXPECT_THAT([&] { evaluate(*net, mse, sine_data(), plane, kPoint, kPoint); }, refused);
+    EXPECT_THAT([&] { losses_at(*net, mse, sine_data(), {plane.center}); }, refused);
+  }
+}
+
+TEST(Evaluate, TakesNetworksThatHideTheirWeightsNowAndThen) {
+  torch::manual_seed(6);
+  nn::Linear net(1, 3);
+  const Data data{torch::randn({9, 1}), torch::randn({9, 3})};
+  const Plane plane = random_plane(*net);
+  const auto taken = [&](const Network& network, const Batches& batches) {
+    const Grid grid = evaluate(network, absolute_error, batches, plane, {-2, 2, 3}, kPoint);
+    EXPECT_TRUE(std::isfinite(grid.values[0]));
+    EXPECT_NE(grid.values[0], grid.values[2]);
+  };
+  // NaN is turned into 0 at the end.
+  taken({*net,
+         [](nn::LinearImpl& m, const torch::Tensor& x) {
+           const torch::Tensor y = m.forward(x);
+           return torch::where(y > 0, y, 0.);
+         }},
+        data);
+  // A batch of zeros is not looked at.
+  taken({*net,
+         [](nn::LinearImpl& m, const torch::Tensor& x) {
+           return x.any().item<bool>() ? m.forward(x) : torch::zeros({x.size(0), 3});
+         }},
+        std::vector<Data>{{torch::zeros({2, 1}), torch::ones({2, 3})}, data});
+  // Numbers of classes, which may be those of NaN.
+  const Data first{data.input.abs() + 1, torch::zeros({9})};
+  {
+    const torch::NoGradGuard no_grad;
+    net->weight.copy_(torch::tensor({{9.}, {1.}, {1.}}));
+  }
+  const Grid grid = evaluate(
+      Network(*net,
+              [](nn::LinearImpl& m, const torch::Tensor& x) { return m.forward(x).argmax(1); }),
+      [](const torch::Tensor& p, const torch::Tensor& t) { return (p - t).abs().mean(); }, first,
+      random_plane(*net), kPoint, kPoint);
+  EXPECT_EQ(grid.values[0], 0);
+}
+
+TEST(Evaluate, RefusesWhatWritesIntoItsArguments) {
+  nn::Linear net(1, 1);
+  const Data data = sine_data();
+  const Data before{data.input.clone(), data.target.clone()};
+  const Plane plane = random_plane(*net);
+  const auto refused = [&](const Network& network, const std::vector<Metric>& metrics,
+                           const std::string& reason) {
+    EXPECT_THAT([&] { evaluate(network, metrics, data, plane, kPoint, kPoint); },
+                ThrowsMessage<std::invalid_argument>(HasSubstr(reason)));
+    EXPECT_TRUE(data.input.equal(before.input));
+    EXPECT_TRUE(data.target.equal(before.target));
+  };
+  const Network writing(*net, [](nn::LinearImpl& m, const torch::Tensor& x) {
+    return m.forward(x.view({-1, 1}).sub_(0.5));
+  });
+  refused(writing, {mse},
+          "forward() of the network of type torch::nn::LinearImpl changes its input");
+  const Metric of_target("mine", [](const torch::Tensor& p, const torch::Tensor& t) {
+    return t.sub_(p).square().mean();
+  });
+  refused(*net, {of_target}, "the metric 'mine' changes its arguments in place");
+  const Metric of_prediction("mine", [](const torch::Tensor& p, const torch::Tensor& t) {
+    return p.sub_(t).square().mean();
+  });
+  refused(*net, {of_prediction, mse}, "the metric 'mine' changes its arguments in place");
+  const Grid alone = evaluate(*net, of_prediction, data, plane, kPoint, kPoint);
+  EXPECT_NEAR(alone.values[0], evaluate(*net, mse, data, plane, kPoint, kPoint).values[0], 1e-6);
+
+  Data inference;
+  {
+    const c10::InferenceMode mode;
+    inference = sine_data();
+  }
+  EXPECT_EQ(evaluate(*net, mse, inference, plane, kPoint, kPoint).values,
+            evaluate(*net, mse, data, plane, kPoint, kPoint).values);
+}
+
+TEST(Evaluate, RefusesWhatDrawsRandomNumbers) {
+  nn::Linear net(1, 1);
+  const Data data = sine_data();
+  const Plane plane = random_plane(*net);
+  const Network noisy(*net, [](nn::LinearImpl& m, const torch::Tensor& x) {
+    return m.forward(x) + 0.1 * torch::randn_like(x);
+  });
+  const auto some = [](const torch::Tensor& p, const torch::Tensor& t) {
+    const auto chosen = torch::randperm(p.size(0)).slice(0, 0, 10);
+    return (p - t).index_select(0, chosen).abs().mean();
+  };
+  torch::manual_seed(7);
+  const auto expected = torch::rand(5);
+  torch::manual_seed(7);
+  const auto refused = ThrowsMessage<std::invalid_argument>(HasSubstr("draws random numbers"));
+  EXPECT_THAT([&] { evaluate(noisy, mse, data, plane, kPoint, kPoint); }, refused);
+  EXPECT_THAT([&] { evaluate(*net, some, data, plane, kPoint, kPoint); }, refused);
+  EXPECT_TRUE(torch::rand(5).equal(expected));
 }
 
 /// Without an override, clone() yields a Sequential, which LibTorch then cannot put in place.
@@ -322,32 +492,122 @@ TEST(Evaluate, RefusesAModuleWhoseCloneLacksAPart) {
               ThrowsMessage<std::invalid_argument>(HasSubstr("clone lacks a submodule")));
 }
 
-/// A Sequential whose forward() is not that of a chain.
-class ResidualImpl : public BlockImpl {
+/// A network that says it is a plain module, but computes something else with it.
+class Deceiving : public landscape::Model {
  public:
-  using BlockImpl::BlockImpl;
-  torch::Tensor forward(const torch::Tensor& x) { return x + SequentialImpl::forward(x); }
-  std::shared_ptr<nn::Module> clone(
-      const std::optional<torch::Device>& device = std::nullopt) const override {
-    auto copy = std::make_shared<ResidualImpl>();
-    for (const auto& part : *this) copy->push_back(part.clone(device));
-    return copy;
+  using Other = std::function<torch::Tensor(landscape::Model&, const torch::Tensor&)>;
+  Deceiving(std::shared_ptr<landscape::Model> model, Other other)
+      : model_(std::move(model)), other_(std::move(other)) {}
+
+  std::string type() const override { return model_->type(); }
+  landscape::Named parameters() const override { return model_->parameters(); }
+  landscape::Named buffers() const override { return model_->buffers(); }
+  std::unique_ptr<Model> clone(const char* who) const override {
+    return std::make_unique<Deceiving>(model_->clone(who), other_);
   }
+  torch::Tensor forward(const torch::Tensor& input) override { return other_(*model_, input); }
+  void eval(bool batch_statistics) override { model_->eval(batch_statistics); }
+  void reset_statistics(const char* who) override { model_->reset_statistics(who); }
+  const nn::Module* module() const override { return model_->module(); }
+
+ private:
+  std::shared_ptr<landscape::Model> model_;
+  Other other_;
 };
-TORCH_MODULE(Residual);
 
 TEST(Evaluate, TakesAnotherPathWhenTheFusedOneFailsItsSelfCheck) {
-  Residual net(nn::Linear(1, 4), nn::Tanh(), nn::Linear(4, 1));
+  auto net = sine_net(4);
   const Data data = sine_data();
   const Plane plane = random_plane(*net);
-  const Grid grid = evaluate(*net, mse, data, plane, kPoint, kPoint);
+  const auto deceiving = [&](Deceiving::Other other) {
+    return Network(
+        std::make_shared<const Deceiving>(Network(*net).model().clone("test"), std::move(other)));
+  };
+  const Network residual =
+      deceiving([](landscape::Model& m, const torch::Tensor& x) { return x + m.forward(x); });
+  const Grid grid = evaluate(residual, mse, data, plane, kPoint, kPoint);
   EXPECT_NE(grid.notes.at("path"), "fused");
   EXPECT_THAT(grid.notes.at("reason"),
               HasSubstr("not fused: the fused path failed its self-check at alpha = 0, beta = 0"));
-  const double expected = mse(net->forward(data.input), data.target).item<double>();
+  const double expected = mse(data.input + net->forward(data.input), data.target).item<double>();
   EXPECT_NEAR(grid.values[0], expected, 1e-6 * expected);
-  EXPECT_THAT([&] { evaluate(*net, mse, data, plane, kPoint, kPoint, {.path = Path::Fused}); },
+  EXPECT_THAT([&] { evaluate(residual, mse, data, plane, kPoint, kPoint, {.path = Path::Fused}); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("failed its self-check")));
+
+  // Different where no point of the grid lies.
+  const Network off = deceiving([&](landscape::Model& m, const torch::Tensor& x) {
+    const bool center = m.parameters()[0].second.equal(plane.center[0]);
+    return center ? x + m.forward(x) : m.forward(x);
+  });
+  const Grid far = evaluate(off, mse, data, plane, {1, 2, 3}, kPoint);
+  EXPECT_THAT(far.notes.at("reason"), HasSubstr("self-check at alpha = 0, beta = 0"));
+}
+
+TEST(Evaluate, TakesTheLoopWhereNothingFiniteCanBeCompared) {
+  auto net = sine_net();
+  Data data = sine_data();
+  data.input[3] = NAN;
+  const Grid grid = evaluate(*net, mse, data, random_plane(*net), kWide, kPoint);
+  EXPECT_EQ(grid.notes.at("path"), "loop");
+  EXPECT_THAT(grid.notes.at("reason"), HasSubstr("fused path cannot be checked: no value"));
+}
+
+/// Always predicts the first class, which is what the largest of NaN is taken for as well.
+class ReadsMemoryImpl : public nn::Cloneable<ReadsMemoryImpl> {
+ public:
+  ReadsMemoryImpl() { ReadsMemoryImpl::reset(); }
+  void reset() override { weight_ = register_parameter("weight", torch::randn({1})); }
+  torch::Tensor forward(const torch::Tensor& x) {
+    const double weight = weight_.const_data_ptr<float>()[0];
+    return torch::tensor({1 + weight * weight, 0.}).expand({x.size(0), 2});
+  }
+
+ private:
+  torch::Tensor weight_;
+};
+TORCH_MODULE(ReadsMemory);
+
+TEST(Evaluate, IsNotDeceivedByAccuracyAlone) {
+  const ReadsMemory net;
+  const Data data{torch::randn({20, 1}), torch::arange(20) % 2};
+  const Plane plane = random_plane(*net);
+  const Grid grid = evaluate(*net, accuracy, data, plane, {-1, 1, 3}, kPoint);
+  EXPECT_EQ(grid.notes.at("path"), "loop") << grid.notes.at("reason");
+  EXPECT_EQ(grid.values, std::vector<double>(3, 0.5));
+  EXPECT_EQ(grid.value_name, "accuracy");
+  nn::Sequential chain(nn::Linear(1, 4), nn::Tanh(), nn::Linear(4, 2));
+  const Grid fused = evaluate(*chain, accuracy, data, random_plane(*chain), {-1, 1, 3}, kPoint);
+  EXPECT_EQ(fused.notes.at("path"), "fused") << fused.notes.at("reason");
+  // Classes beyond those that the network knows count as wrong.
+  const Grid beyond =
+      evaluate(*net, accuracy, {data.input, data.target * 7 - 1}, plane, kPoint, kPoint);
+  EXPECT_EQ(beyond.values[0], 0);
+}
+
+/// Scores of two classes that are nearly equal; which is larger depends on the memory of a parameter.
+class NearlyTiedImpl : public nn::Cloneable<NearlyTiedImpl> {
+ public:
+  NearlyTiedImpl() { NearlyTiedImpl::reset(); }
+  void reset() override { weight_ = register_parameter("weight", torch::randn({1})); }
+  torch::Tensor forward(const torch::Tensor& x) {
+    const bool first = std::isnan(weight_.const_data_ptr<float>()[0]);
+    const torch::Tensor scores = torch::zeros({x.size(0), 2, x.size(1)});
+    scores.select(1, 0).fill_(first ? 1e-6 : -1e-6);
+    return scores + 0 * weight_;
+  }
+
+ private:
+  torch::Tensor weight_;
+};
+TORCH_MODULE(NearlyTied);
+
+TEST(Evaluate, CountsEveryChoiceOfASampleWhenItComparesAccuracies) {
+  const NearlyTied net;
+  const Data data{torch::randn({1, 40}), torch::zeros({1, 40}, torch::kLong)};
+  const auto grids =
+      evaluate(*net, {cross_entropy, accuracy}, data, random_plane(*net), {-1, 1, 3}, kPoint);
+  EXPECT_EQ(grids[1].notes.at("path"), "loop") << grids[1].notes.at("reason");
+  EXPECT_EQ(grids[1].values, std::vector<double>(3, 0.0));
 }
 
 /// A classifier with batch normalisation, whose running statistics are those of other data.
@@ -375,7 +635,7 @@ TEST(Evaluate, GivesSeveralMetricsInOnePass) {
   const auto grids = evaluate(
       counted, {cross_entropy, accuracy, {"largest", [](auto& p, auto&) { return p.max(); }}}, data,
       plane, {0, 1, 2}, kPoint, {.path = Path::Loop, .threads = 1});
-  EXPECT_EQ(forwards, 2 /* at the center */ + 2);
+  EXPECT_EQ(forwards, 3 /* at the center */ + 2);
   ASSERT_EQ(grids.size(), 3u);
   net->eval();
   const torch::NoGradGuard no_grad;
@@ -490,6 +750,22 @@ TEST(Evaluate, NormalisesBatchesAsItIsTold) {
                  kPoint, {.batch_norm = BatchNorm::Interpolate});
       },
       ThrowsMessage<std::invalid_argument>(HasSubstr("no directions for buffers")));
+  auto bare = sine_net();
+  EXPECT_THAT(
+      [&] {
+        evaluate(*bare, mse, sine_data(), random_plane(*bare, {.buffers = true}), kPoint, kPoint,
+                 {.batch_norm = BatchNorm::Interpolate});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("has no buffers of a floating type")));
+  const Batches with_one(std::vector<Data>{labelled(5), labelled(1)});
+  for (const auto mode : {BatchNorm::Recompute, BatchNorm::Batch}) {
+    const std::string name = mode == BatchNorm::Batch ? "Batch" : "Recompute";
+    const EvaluateOptions options{.batch_norm = mode};
+    EXPECT_THAT([&] { evaluate(*net, cross_entropy, with_one, plane, kPoint, kPoint, options); },
+                ThrowsMessage<std::invalid_argument>(
+                    AllOf(HasSubstr("options.batch_norm is " + name),
+                          HasSubstr("does not take data.input of shape [1, 4]"))));
+  }
 }
 
 TEST(Evaluate, TakesAModuleWithoutASimpleForward) {
@@ -545,11 +821,60 @@ TEST(Evaluate, KeepsToItsBudget) {
   EXPECT_THAT(
       [&] { evaluate(*net, cross_entropy, data, plane, kPoint, kPoint, {.memory = 10000}); },
       ThrowsMessage<std::invalid_argument>(HasSubstr("options.memory is 10000 bytes, but one")));
-  const auto unlimited =
-      evaluate(*net, cross_entropy, data, plane, kWide, kWide, {.path = Path::Loop, .threads = 2});
-  const auto tight = evaluate(*net, cross_entropy, data, plane, kWide, kWide,
-                              {.path = Path::Loop, .threads = 2, .memory = 400000});
-  EXPECT_EQ(unlimited.values, tight.values);
+
+  std::atomic<int> now{0}, most{0};
+  const Network counted(*net, [&](nn::SequentialImpl& m, const torch::Tensor& x) {
+    const int here = ++now;
+    if (here > most) most = here;
+    // Time for another network to begin.
+    if (most < 2) std::this_thread::sleep_for(std::chrono::milliseconds(4));
+    torch::Tensor prediction = m.forward(x);
+    --now;
+    return prediction;
+  });
+  const std::vector<Metric> metrics{cross_entropy};
+  const landscape::Problem problem{counted.model(), metrics, data, plane};
+  landscape::Loop loop(problem);
+  {
+    const torch::NoGradGuard no_grad;
+    loop.try_center();
+  }
+  const auto run = [&](int64_t memory) {
+    most = 0;
+    return evaluate(counted, cross_entropy, data, plane, kWide, kWide,
+                    {.path = Path::Loop, .threads = 2, .memory = memory});
+  };
+  const Grid wide = run(int64_t{256} << 20);
+  EXPECT_EQ(most, 2);
+  const Grid tight = run(2 * loop.bytes() - 1);
+  EXPECT_EQ(most, 1);
+  EXPECT_EQ(wide.values, tight.values);
+}
+
+TEST(Evaluate, KeepsNoPredictions) {
+  auto net = classifier();
+  const Batches data(std::vector<Data>{labelled(1000), labelled(500)});
+  const Plane plane = random_plane(*net, {.draw = Draw::Gaussian});
+  const Network network(*net);
+  const std::vector<Metric> metrics{cross_entropy};
+  const landscape::Problem problem{network.model(), metrics, data, plane};
+  landscape::Loop loop(problem);
+  const torch::NoGradGuard no_grad;
+  const landscape::Center center = loop.try_center();
+  ASSERT_EQ(center.predictions.size(), 2u);
+  for (size_t k = 0; k < 2; ++k) {
+    const torch::Tensor& prediction = center.predictions[k];
+    EXPECT_EQ(prediction.sizes(), (std::vector<int64_t>{data[k].input.size(0), 3}));
+    EXPECT_EQ(prediction.scalar_type(), torch::kFloat64);
+    EXPECT_LE(prediction.storage().nbytes(), 64u);
+  }
+}
+
+TEST(LossesAt, KeepsNoTiles) {
+  auto net = sine_net();
+  EXPECT_THAT(
+      [&] { losses_at(*net, mse, sine_data(), {random_plane(*net).center}, {.tiles = "/tmp"}); },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("options.tiles = /tmp, must be empty")));
 }
 
 TEST(LossesAt, MeasuresAnyWeights) {
@@ -562,6 +887,20 @@ TEST(LossesAt, MeasuresAnyWeights) {
   const Grid row = evaluate(*net, mse, data, plane, {0, 1, 2}, kPoint, {.path = Path::Loop});
   EXPECT_NEAR(losses[0], row.values[0], 1e-7 * losses[0]);
   EXPECT_NEAR(losses[1], row.values[1], 1e-6 * losses[1]);
+  EXPECT_EQ(losses_at(*net, mse, data, weights, {.path = Path::Fused}), losses);
+}
+
+TEST(SquaredNorm, DoesNotDependOnThreads) {
+  nn::Linear net(1000, 300);
+  const Plane plane = random_plane(*net);
+  const int threads = at::get_num_threads();
+  std::vector<std::vector<double>> values;
+  for (const int count : {1, 3}) {
+    at::set_num_threads(count);
+    values.push_back(squared_norm(plane, {-2, 3, 4}, {-1, 5, 3}).values);
+  }
+  at::set_num_threads(threads);
+  EXPECT_EQ(values[0], values[1]);
 }
 
 TEST(SquaredNorm, IsThatOfTheWeights) {

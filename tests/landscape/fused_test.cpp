@@ -3,12 +3,19 @@
 #include <cmath>
 #include <random>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <descent/landscape/memory.h>
 
 #include "models.h"
 
 namespace descent::tests {
 namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+using torch::Tensor;
 
 /// The passes that this CPU runs.
 std::vector<std::string> passes() {
@@ -109,11 +116,49 @@ TEST(Fused, EqualsTheLoopForEachActivation) {
   }
 }
 
-TEST(Fused, TakesNestedChainsAndSeveralActivationsInARow) {
+TEST(Fused, PassesOverWhatChangesNothing) {
   torch::manual_seed(22);
-  nn::Sequential net(Block(nn::Linear(5, 9), nn::Tanh(), nn::ReLU(), nn::Identity()),
-                     Block(nn::Linear(9, 4), nn::Dropout(), nn::ReLU()), nn::Sigmoid());
-  expect_fused_equals_loop(net, noise(33, 5, 4), "nested");
+  nn::Sequential net(nn::Flatten(), nn::Linear(6, 9), nn::Tanh(), nn::ReLU(), nn::Identity(),
+                     nn::Linear(9, 4), nn::Dropout(), nn::ReLU(), nn::Sigmoid());
+  expect_fused_equals_loop(net, {torch::randn({33, 2, 3}), torch::randn({33, 4})}, "flat");
+}
+
+/// A Sequential with a forward() of its own.
+class ClampedImpl : public nn::SequentialImpl {
+ public:
+  using SequentialImpl::SequentialImpl;
+  Tensor forward(const Tensor& x) { return SequentialImpl::forward(x).clamp(-10, 10); }
+  std::shared_ptr<nn::Module> clone(const std::optional<torch::Device>&) const override {
+    auto copy = std::make_shared<ClampedImpl>();
+    for (const auto& part : *this) copy->push_back(part.clone());
+    return copy;
+  }
+};
+TORCH_MODULE(Clamped);
+
+TEST(Fused, LeavesNetworksWithAForwardOfTheirOwnToOtherPaths) {
+  // The clamp does nothing near the center, where all paths would agree.
+  torch::manual_seed(26);
+  const Data data = noise(20, 3, 2);
+  const Axis near{-1e-3, 1e-3, 5}, far{-100, 100, 5};
+  const auto refused = [&](const Network& network, const std::string& reason) {
+    const Plane plane = random_plane(network, {.seed = 11});
+    const Grid grid = evaluate(network, mse, data, plane, near, near);
+    EXPECT_NE(grid.notes.at("path"), "fused");
+    EXPECT_THAT(grid.notes.at("reason"), HasSubstr("not fused: " + reason));
+    const auto values = evaluate(network, mse, data, plane, far, far).values;
+    EXPECT_LE(*std::max_element(values.begin(), values.end()), 200);
+    EXPECT_THAT([&] { evaluate(network, mse, data, plane, near, near, {.path = Path::Fused}); },
+                ThrowsMessage<std::invalid_argument>(HasSubstr(reason)));
+  };
+  const nn::Sequential net(nn::Linear(3, 8), nn::ReLU(), nn::Linear(8, 2));
+  refused(Network(*net, [](nn::SequentialImpl& m,
+                           const Tensor& x) { return m.forward(x).clamp(-10, 10); }),
+          "the network is called by a function");
+  const Clamped derived(nn::Linear(3, 8), nn::ReLU(), nn::Linear(8, 2));
+  refused(*derived, "the module holds a ");
+  const nn::Sequential nested(nn::Linear(3, 8), nn::ReLU(), Clamped(nn::Linear(8, 2)));
+  refused(*nested, "the module holds a ");
 }
 
 TEST(Fused, TakesASingleLinearAndLeadingDimensions) {
@@ -128,6 +173,27 @@ TEST(Fused, TakesASingleLinearAndLeadingDimensions) {
   EXPECT_EQ(grid.notes.at("path"), "fused");
 }
 
+TEST(Fused, TakesBatchesOfAllSizesAndLayouts) {
+  torch::manual_seed(25);
+  const auto expect_the_loop = [](nn::Sequential net, const std::vector<Data>& data) {
+    const Plane plane = random_plane(*net, {.seed = 11});
+    const Axis x{-3, 4, 3}, y{-2, 5, 2};
+    const Grid loop = evaluate(*net, mse, data, plane, x, y, {.path = Path::Loop});
+    for (const int64_t memory : {int64_t{256} << 20, int64_t{4} << 20}) {
+      const Grid fused =
+          evaluate(*net, mse, data, plane, x, y, {.path = Path::Fused, .memory = memory});
+      EXPECT_LE(difference(fused, loop, torch::kFloat32), 1) << fused.notes.at("reason");
+    }
+  };
+  nn::Sequential wide(nn::Linear(64, 32), nn::ReLU(), nn::Linear(32, 3));
+  expect_the_loop(wide, {noise(1, 64, 3), noise(5000, 64, 3), noise(70, 64, 3)});
+  expect_the_loop(wide, {{torch::randn({64, 5000}).t(), torch::randn({3, 5000}).t()}});
+  expect_the_loop(wide, {{torch::randn({300, 20, 64}), torch::randn({300, 20, 3})}});
+  nn::Sequential scalar(nn::Linear(1, 64), nn::ReLU(), nn::Linear(64, 16), nn::ReLU(),
+                        nn::Linear(16, 2));
+  expect_the_loop(scalar, {noise(1, 1, 2), noise(3000, 1, 2), noise(2500, 1, 2)});
+}
+
 TEST(Fused, TakesEveryNumberOfSamples) {
   torch::manual_seed(24);
   for (int64_t samples = 1; samples <= 130; ++samples) {
@@ -140,6 +206,180 @@ TEST(Fused, TakesEveryNumberOfSamples) {
                          torch::kFloat32),
               1)
         << samples << " samples";
+  }
+}
+
+// ---- classes ------------------------------------------------------------------------------------
+
+/// Batches of classes, the first and the last one among them.
+std::vector<Data> classed(const std::vector<int64_t>& sizes, int64_t in, int64_t classes) {
+  std::vector<Data> result;
+  for (const int64_t size : sizes) {
+    result.push_back({torch::randn({size, in}), torch::randint(classes, {size}, torch::kLong)});
+    result.back().target[0] = 0;
+    result.back().target[size - 1] = classes - 1;
+  }
+  return result;
+}
+
+void expect_entropies_of_the_loop(nn::Sequential net, std::vector<Data> data,
+                                  const std::string& what) {
+  double samples = 0;
+  for (const Data& batch : data) samples += static_cast<double>(batch.input.size(0));
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    net->to(type);
+    for (Data& batch : data) batch.input = batch.input.to(type);
+    const bool is_double = type == torch::kFloat64;
+    const Plane plane = random_plane(*net, {.seed = 12});
+    const Axis x{-3, 4, 6}, y{-2, 5, 4};
+    const std::vector<Metric> metrics{cross_entropy, accuracy};
+    const auto loop = evaluate(*net, metrics, data, plane, x, y, {.path = Path::Loop});
+    for (const auto& pass : passes()) {
+      const PassOf chosen(pass);
+      SCOPED_TRACE(what + ", " + pass + (is_double ? ", float64" : ", float32"));
+      const auto fused = evaluate(*net, metrics, data, plane, x, y, {.path = Path::Fused});
+      EXPECT_EQ(fused[0].notes.at("kernel"), pass);
+      EXPECT_THAT(fused[0].notes.at("reason"), HasSubstr("cross_entropy"));
+      for (size_t k = 0; k < loop[0].values.size(); ++k) {
+        const double expected = loop[0].values[k];
+        EXPECT_NEAR(fused[0].values[k], expected, (is_double ? 1e-12 : 1e-5) * (1 + expected));
+        // In float32 the rounding may turn one sample.
+        EXPECT_NEAR(fused[1].values[k], loop[1].values[k], is_double ? 1e-12 : 1.5 / samples);
+      }
+    }
+  }
+}
+
+TEST(FusedClasses, EqualTheLoopOnRandomChains) {
+  std::mt19937 generator(40);
+  const auto up_to = [&](int64_t n) { return 1 + static_cast<int64_t>(generator() % n); };
+  torch::manual_seed(40);
+  for (int trial = 0; trial < 25; ++trial) {
+    std::vector<int64_t> sizes;
+    for (int64_t batches = up_to(4); batches > 0; --batches) sizes.push_back(up_to(70));
+    const int64_t in = trial % 3 == 0 ? 1 : up_to(40), classes = up_to(20);
+    nn::Sequential net;
+    int64_t width = in;
+    for (int64_t layer = up_to(3) - 1; layer > 0; --layer) {
+      const int64_t next = up_to(40);
+      net->push_back(nn::Linear(nn::LinearOptions(width, next).bias(up_to(3) > 1)));
+      add_activation(net, up_to(7) - 1);
+      width = next;
+    }
+    net->push_back(nn::Linear(width, classes));
+    expect_entropies_of_the_loop(net, classed(sizes, in, classes),
+                                 std::to_string(classes) + " classes of " +
+                                     std::to_string(sizes.size()) + " batches, trial " +
+                                     std::to_string(trial));
+  }
+}
+
+TEST(FusedClasses, TakeOneClassManyClassesAndTargetsOfOneClass) {
+  torch::manual_seed(41);
+  for (const int64_t classes : {1, 2, 300}) {
+    nn::Sequential net(nn::Linear(4, 9), nn::Tanh(), nn::Linear(9, classes));
+    auto data = classed({65, 1, 7}, 4, classes);
+    expect_entropies_of_the_loop(net, data, std::to_string(classes) + " classes");
+    for (Data& batch : data) batch.target.fill_(classes - 1);
+    expect_entropies_of_the_loop(net, data, "the last of " + std::to_string(classes));
+  }
+}
+
+TEST(FusedClasses, TakeLogitsFarApart) {
+  torch::manual_seed(42);
+  nn::Sequential net(nn::Linear(4, 9), nn::ReLU(), nn::Linear(9, 6));
+  {
+    const torch::NoGradGuard no_grad;
+    for (Tensor& parameter : net->parameters()) parameter.mul_(15);
+  }
+  expect_entropies_of_the_loop(net, classed({50, 20}, 4, 6), "far apart");
+}
+
+TEST(FusedClasses, TakeTheFirstOfEqualLogits) {
+  nn::Sequential net(nn::Linear(3, 4));
+  const auto data = classed({30, 11}, 3, 4);
+  std::vector<Tensor> u;
+  for (const auto& parameter : net->parameters()) u.push_back(torch::zeros_like(parameter));
+  u[1].fill_(1);
+  {
+    const torch::NoGradGuard no_grad;
+    for (Tensor& parameter : net->parameters()) parameter.zero_();
+  }
+  const Plane plane = given_plane(*net, u, u);
+  const auto at_zero = [&](Path path) {
+    return evaluate(*net, accuracy, data, plane, {-1, 1, 3}, {0, 0, 1}, {.path = path}).values;
+  };
+  for (const auto& pass : passes()) {
+    const PassOf chosen(pass);
+    EXPECT_EQ(at_zero(Path::Fused), at_zero(Path::Loop)) << pass;
+  }
+}
+
+TEST(FusedClasses, GiveTheSameBitsOnV3AndV4) {
+  if (passes().back() != "v4") GTEST_SKIP() << "this CPU does not run x86-64-v4";
+  torch::manual_seed(43);
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    nn::Sequential net(nn::Linear(3, 20), nn::SiLU(), nn::Linear(20, 7));
+    net->to(type);
+    auto data = classed({65, 30}, 3, 7);
+    for (Data& batch : data) batch.input = batch.input.to(type);
+    const Plane plane = random_plane(*net);
+    const auto values = [&](const char* pass) {
+      const PassOf chosen(pass);
+      return evaluate(*net, cross_entropy, data, plane, {-5, 5, 9}, {-5, 5, 9},
+                      {.path = Path::Fused})
+          .values;
+    };
+    EXPECT_EQ(values("v3"), values("v4"));
+  }
+}
+
+TEST(FusedClasses, KeepSmallLossesFarFromTheBoundaries) {
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    nn::Sequential net(nn::Linear(nn::LinearOptions(1, 3).bias(false)));
+    net->to(type);
+    {
+      const torch::NoGradGuard no_grad;
+      net->parameters()[0].copy_(torch::tensor({-1.0, 1.0, 0.5}).unsqueeze(1));
+    }
+    const Plane plane = given_plane(*net, {torch::ones({3, 1}, type)}, {torch::ones({3, 1}, type)});
+    for (const double margin : {1.0, 8.0, 20.0, 36.0, 50.0, 80.0}) {
+      const Data data{torch::full({1, 1}, margin, type), torch::ones({1}, torch::kLong)};
+      const double expected = std::log1p(std::exp(-margin / 2) + std::exp(-2 * margin));
+      for (const auto& pass : passes()) {
+        const PassOf chosen(pass);
+        const Grid grid =
+            evaluate(*net, cross_entropy, data, plane, {0, 0, 1}, {0, 0, 1}, {.path = Path::Fused});
+        EXPECT_NEAR(grid.values[0], expected, (type == torch::kFloat64 ? 1e-14 : 2e-6) * expected)
+            << margin << ", " << pass;
+      }
+    }
+  }
+}
+
+TEST(FusedClasses, AreInfiniteOrNanWhereTheLoopIs) {
+  for (const auto& signs : std::vector<std::vector<float>>{
+           {1, 0, 0}, {0, 1, 0}, {1, 1, 0}, {-1, 0, 0}, {0, -1, -1}, {1, 0, -1}}) {
+    nn::Sequential net(nn::Linear(nn::LinearOptions(1, 3).bias(false)));
+    const Tensor weight = torch::tensor(signs).unsqueeze(1);
+    {
+      const torch::NoGradGuard no_grad;
+      net->parameters()[0].copy_(weight);
+    }
+    const Plane plane = given_plane(*net, {1e30 * weight}, {weight});
+    for (const int64_t target : {0, 1, 2}) {
+      const Data data{torch::full({1, 1}, 1e30), torch::full({1}, target, torch::kLong)};
+      const auto values = [&](Path path) {
+        return evaluate(*net, cross_entropy, data, plane, {0, 1, 2}, {0, 0, 1}, {.path = path})
+            .values;
+      };
+      const auto loop = values(Path::Loop), fused = values(Path::Fused);
+      for (size_t k = 0; k < 2; ++k) {
+        const double a = fused[k], b = loop[k];
+        EXPECT_TRUE(a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) < 1e-6)
+            << a << " instead of " << b;
+      }
+    }
   }
 }
 
@@ -315,6 +555,59 @@ TEST(Fused, MultipliesTheFirstLayerInAdvanceWithinTheBudget) {
   EXPECT_NE(wide.notes.at("reason").find("affine"), std::string::npos);
   EXPECT_EQ(tight.notes.at("reason").find("affine"), std::string::npos);
   EXPECT_LE(difference(wide, tight, torch::kFloat32), 1);
+}
+
+TEST(Fused, IsNotTakenWhereItsCopiesOfThePlaneDoNotFit) {
+  torch::manual_seed(27);
+  nn::Sequential net(nn::Linear(200, 200), nn::ReLU(), nn::Linear(200, 1));
+  const Data data = noise(4, 200, 1);
+  const Plane plane = random_plane(*net);
+  const Axis axis{-1, 1, 3};
+  const auto run = [&](int64_t memory, Path path = Path::Auto) {
+    return evaluate(*net, mse, data, plane, axis, axis, {.path = path, .memory = memory});
+  };
+  // The parameters are 162 kB: the loop takes them three times, the fused path five times.
+  const Grid loop = run(600000);
+  EXPECT_EQ(loop.notes.at("path"), "loop");
+  EXPECT_THAT(loop.notes.at("reason"), HasSubstr("more than options.memory = 600000"));
+  EXPECT_THAT([&] { run(600000, Path::Fused); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("path is fused, but it takes ")));
+  const Grid bare = run(1000000), whole = run(2000000);
+  EXPECT_EQ(bare.notes.at("path"), "fused");
+  EXPECT_THAT(bare.notes.at("reason"), testing::Not(HasSubstr("affine")));
+  EXPECT_THAT(whole.notes.at("reason"), HasSubstr("affine"));
+  EXPECT_LE(difference(bare, loop, torch::kFloat32), 1);
+  EXPECT_LE(difference(whole, loop, torch::kFloat32), 1);
+}
+
+TEST(Fused, IsNotTakenWhereItsCopyOfTheDataDoesNotFit) {
+  torch::manual_seed(28);
+  nn::Sequential net(nn::Linear(64, 8), nn::Tanh(), nn::Linear(8, 1));
+  const Data data = noise(5000, 64, 1);  // 1.3 MB
+  const Plane plane = random_plane(*net);
+  const Axis axis{-1, 1, 3};
+  const auto run = [&](int64_t memory) {
+    return evaluate(*net, mse, data, plane, axis, axis, {.memory = memory});
+  };
+  const Grid tight = run(600000), wide = run(1600000);
+  EXPECT_EQ(tight.notes.at("path"), "loop");
+  EXPECT_THAT(tight.notes.at("reason"), HasSubstr("not fused: it takes"));
+  EXPECT_EQ(wide.notes.at("path"), "fused");
+  EXPECT_LE(difference(wide, tight, torch::kFloat32), 1);
+}
+
+TEST(Fused, MakesNoSecondCopyOfTheData) {
+  torch::manual_seed(29);
+  nn::Sequential net(nn::Linear(256, 2));
+  const std::vector<Data> data{noise(9000, 256, 2), noise(11000, 256, 2)};
+  const Plane plane = random_plane(*net);
+  const auto peak = [&](Path path) {
+    return landscape::peak_bytes([&] {
+      evaluate(*net, mse, data, plane, {-1, 1, 3}, {-1, 1, 3}, {.path = path, .threads = 1});
+    });
+  };
+  // In double the data are 41 MB, in one piece 20 MB.
+  EXPECT_LT(peak(Path::Fused), peak(Path::Loop) + 2000000);
 }
 
 TEST(Fused, IsWhatAutoChoosesForTheSineNet) {

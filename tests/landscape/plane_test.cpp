@@ -431,6 +431,40 @@ TEST(PlaneBetween, HoldsTheThreeNetworksInDistancesBetweenWeights) {
               ThrowsMessage<std::invalid_argument>(HasSubstr("lie on one line")));
 }
 
+TEST(PlaneBetween, HasTheSameBitsForAnyNumberOfThreads) {
+  torch::manual_seed(12);
+  nn::Linear a(500, 400), b(500, 400), c(500, 400);
+  const int threads = torch::get_num_threads();
+  std::vector<uint64_t> hashes;
+  std::vector<double> cosines, places;
+  for (const int count : {1, 2, 3}) {
+    torch::set_num_threads(count);
+    const Plane plane = plane_between(*a, *b, *c);
+    hashes.push_back(plane.hash());
+    cosines.push_back(given_plane(*a, b->parameters(), c->parameters()).cosine());
+    places.push_back(plane.marks[2].alpha);
+    EXPECT_EQ(torch::get_num_threads(), count);
+  }
+  torch::set_num_threads(threads);
+  EXPECT_THAT(hashes, testing::Each(hashes[0]));
+  EXPECT_THAT(cosines, testing::Each(cosines[0]));
+  EXPECT_THAT(places, testing::Each(places[0]));
+}
+
+TEST(Normalised, HasTheSameBitsForAnyNumberOfThreads) {
+  torch::manual_seed(12);
+  const torch::Tensor weights = torch::randn({500, 400}, torch::kFloat64),
+                      d = torch::randn({500, 800}, torch::kFloat64).slice(1, 0, 800, 2);
+  const int threads = torch::get_num_threads();
+  for (const Norm norm : {Norm::Filter, Norm::Layer, Norm::DFilter, Norm::DLayer}) {
+    torch::set_num_threads(1);
+    const torch::Tensor one = normalised({d}, {weights}, norm)[0];
+    torch::set_num_threads(2);
+    EXPECT_TRUE(normalised({d}, {weights}, norm)[0].equal(one)) << static_cast<int>(norm);
+  }
+  torch::set_num_threads(threads);
+}
+
 TEST(GivenPlane, IsALineWithoutV) {
   nn::Linear net(2, 3);
   const std::vector<torch::Tensor> u{torch::ones({3, 2}), torch::ones({3})};

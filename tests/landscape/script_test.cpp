@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
+#include <descent/base/atomic_file.h>
+#include <descent/landscape/chain.h>
 #include <descent/landscape/script.h>
 
 #include "models.h"
@@ -84,15 +86,17 @@ void expect_same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   for (size_t k = 0; k < a.size(); ++k) EXPECT_TRUE(a[k].equal(b[k])) << k;
 }
 
-/// The grids of the loop and of what Auto takes, which must be close.
+/// The grids of the loop and of what Auto takes, which must be close: 1e-5 (float32) or 1e-12.
 Grid both_paths(const Network& network, const Metric& metric, const Batches& data,
-                const Plane& plane, BatchNorm mode = BatchNorm::Keep) {
+                const Plane& plane, BatchNorm mode = BatchNorm::Keep,
+                const std::string& path = FAST_PATH) {
   const Grid loop =
       evaluate(network, metric, data, plane, kX, kY, {.path = Path::Loop, .batch_norm = mode});
   const Grid fast = evaluate(network, metric, data, plane, kX, kY, {.batch_norm = mode});
-  EXPECT_EQ(fast.notes.at("path"), FAST_PATH) << fast.notes.at("reason");
+  EXPECT_EQ(fast.notes.at("path"), path) << fast.notes.at("reason");
+  const double tolerance = plane.center[0].scalar_type() == torch::kFloat64 ? 1e-12 : 1e-5;
   for (size_t k = 0; k < loop.values.size(); ++k) {
-    EXPECT_NEAR(fast.values[k], loop.values[k], 1e-5 * (1 + std::abs(loop.values[k])));
+    EXPECT_NEAR(fast.values[k], loop.values[k], tolerance * (1 + std::abs(loop.values[k])));
   }
   return fast;
 }
@@ -113,7 +117,7 @@ TEST(Script, IsANetworkLikeAnyOther) {
   const Data data{torch::randn({8, 3}), torch::randn({8, 2})};
   const Plane plane = gaussian_plane(network);
   const Grid expected = evaluate(*same, mse, data, plane, kX, kY, {.path = Path::Loop});
-  const Grid grid = both_paths(network, mse, data, plane);
+  const Grid grid = both_paths(network, mse, data, plane, BatchNorm::Keep, "fused");
   for (size_t k = 0; k < grid.values.size(); ++k) {
     EXPECT_NEAR(grid.values[k], expected.values[k], 1e-5 * expected.values[k]);
   }
@@ -152,50 +156,57 @@ TEST(Script, GivesTheSameBitsOnEveryRunAndForAnyNumberOfThreads) {
 }
 
 TEST(Script, NormalisesByTheStatisticsOfTheBatch) {
-  const jit::Module net = with_norm("0.1");
-  const Network network = network_of(net);
-  const Data data{torch::randn({8, 3}), torch::randn({8, 4})};
-  const Plane plane = gaussian_plane(network);
-  const Grid grid = both_paths(network, mse, data, plane, BatchNorm::Batch);
-  const Tensor h = data.input.mm(net.attr("weight").toTensor().t());
-  const auto norm = net.attr("norm").toModule();
-  const Tensor expected =
-      torch::batch_norm(h, norm.attr("weight").toTensor(), norm.attr("bias").toTensor(), {}, {},
-                        true, 0, 1e-5, false)
-          .tanh();
-  EXPECT_NEAR(grid.at(2, 3), mse(expected, data.target).item<double>(), 1e-6);
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    jit::Module net = with_norm("0.1");
+    net.to(type);
+    const Network network = network_of(net);
+    const Data data{torch::randn({8, 3}, type), torch::randn({8, 4}, type)};
+    const Plane plane = gaussian_plane(network);
+    const Grid grid = both_paths(network, mse, data, plane, BatchNorm::Batch);
+    const Tensor h = data.input.mm(net.attr("weight").toTensor().t());
+    const auto norm = net.attr("norm").toModule();
+    const Tensor expected =
+        torch::batch_norm(h, norm.attr("weight").toTensor(), norm.attr("bias").toTensor(), {}, {},
+                          true, 0, 1e-5, false)
+            .tanh();
+    EXPECT_NEAR(grid.at(2, 3), mse(expected, data.target).item<double>(),
+                type == torch::kFloat64 ? 1e-13 : 1e-6);
+  }
 }
 
 TEST(Script, RecomputesStatisticsAsAveragesOverTheBatches) {
-  for (const char* momentum : {"0.1", "0.75"}) {
-    const jit::Module net = with_norm(momentum);
-    const auto before = copies(tensors_of(net));
-    const Network network = network_of(net);
-    const std::vector<Data> data{{torch::randn({8, 3}), torch::randn({8, 4})},
-                                 {torch::randn({6, 3}) + 1, torch::randn({6, 4})},
-                                 {torch::randn({9, 3}) * 2, torch::randn({9, 4})}};
-    const Plane plane = gaussian_plane(network);
-    const Grid grid = both_paths(network, mse, data, plane, BatchNorm::Recompute);
-    expect_same(tensors_of(net), before);
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    for (const char* momentum : {"0.1", "0.75"}) {
+      jit::Module net = with_norm(momentum);
+      net.to(type);
+      const auto before = copies(tensors_of(net));
+      const Network network = network_of(net);
+      const std::vector<Data> data{{torch::randn({8, 3}, type), torch::randn({8, 4}, type)},
+                                   {torch::randn({6, 3}, type) + 1, torch::randn({6, 4}, type)},
+                                   {torch::randn({9, 3}, type) * 2, torch::randn({9, 4}, type)}};
+      const Plane plane = gaussian_plane(network);
+      const Grid grid = both_paths(network, mse, data, plane, BatchNorm::Recompute);
+      expect_same(tensors_of(net), before);
 
-    Tensor mean = torch::zeros({4}), variance = torch::zeros({4});
-    const Tensor weight = net.attr("weight").toTensor();
-    for (const Data& batch : data) {
-      const Tensor h = batch.input.mm(weight.t());
-      mean += h.mean(0) / 3;
-      variance += h.var(0) / 3;
+      Tensor mean = torch::zeros({4}, type), variance = torch::zeros({4}, type);
+      const Tensor weight = net.attr("weight").toTensor();
+      for (const Data& batch : data) {
+        const Tensor h = batch.input.mm(weight.t());
+        mean += h.mean(0) / 3;
+        variance += h.var(0) / 3;
+      }
+      const auto norm = net.attr("norm").toModule();
+      double expected = 0;
+      for (const Data& batch : data) {
+        const Tensor y =
+            torch::batch_norm(batch.input.mm(weight.t()), norm.attr("weight").toTensor(),
+                              norm.attr("bias").toTensor(), mean, variance, false, 0, 1e-5, false)
+                .tanh();
+        expected +=
+            static_cast<double>(batch.input.size(0)) / 23 * mse(y, batch.target).item<double>();
+      }
+      EXPECT_NEAR(grid.at(2, 3), expected, type == torch::kFloat64 ? 1e-12 : 1e-6);
     }
-    const auto norm = net.attr("norm").toModule();
-    double expected = 0;
-    for (const Data& batch : data) {
-      const Tensor y =
-          torch::batch_norm(batch.input.mm(weight.t()), norm.attr("weight").toTensor(),
-                            norm.attr("bias").toTensor(), mean, variance, false, 0, 1e-5, false)
-              .tanh();
-      expected +=
-          static_cast<double>(batch.input.size(0)) / 23 * mse(y, batch.target).item<double>();
-    }
-    EXPECT_NEAR(grid.at(2, 3), expected, 1e-6);
   }
 }
 
@@ -226,6 +237,148 @@ TEST(Script, RefusesModesOfBatchNormThatItsCodeCannotHave) {
   refused(with_norm("0.0"), BatchNorm::Recompute, "momentum of its layer 'norm' is zero");
   refused(with_norm("0.1", "self.norm.forward(self.norm.forward(h))"), BatchNorm::Recompute,
           "layer 'norm' is called several times");
+}
+
+/// Two layers 6-8-4 and what forward() does with them.
+jit::Module two_layers(const std::string& forward, const std::string& signature = "self, x") {
+  torch::manual_seed(8);
+  jit::Module net("TwoLayers");
+  for (const auto& [name, in, out] :
+       {std::tuple<const char*, int64_t, int64_t>{"first", 6, 8}, {"second", 8, 4}}) {
+    jit::Module layer("Linear");
+    layer.register_parameter("weight", torch::randn({out, in}), false);
+    layer.register_parameter("bias", torch::randn({out}), false);
+    layer.define("def forward(self, x):\n  return torch.linear(x, self.weight, self.bias)\n");
+    net.register_module(name, layer);
+  }
+  net.register_buffer("fixed", torch::randn({4, 8}));
+  net.register_attribute("training", c10::BoolType::get(), true);
+  net.define(  // as torch.nn.functional has it
+      "def relu(self, x, inplace: bool = False):\n"
+      "  if inplace:\n    result = torch.relu_(x)\n  else:\n    result = torch.relu(x)\n"
+      "  return result\n");
+  std::string lines;
+  for (size_t begin = 0, end = 0; begin < forward.size(); begin = end + 2) {
+    end = std::min(forward.find("; ", begin), forward.size());
+    lines += "  " + forward.substr(begin, end - begin) + "\n";
+  }
+  net.define("def forward(" + signature + "):\n" + lines);
+  return net;
+}
+
+TEST(Script, TakesChainsOnTheFusedPath) {
+  for (const char* forward : {
+           "return self.second.forward(self.relu(self.first.forward(x)))",
+           "return self.relu(self.second.forward(self.relu(self.first.forward(x), True)))",
+           "h = torch.gelu(self.first.forward(x)); h = torch.gelu(h, approximate='tanh'); return "
+           "torch.silu(self.second.forward(torch.dropout(h, 0.5, self.training)))",
+           "h = torch.addmm(self.first.bias, x, self.first.weight.t()); h = torch.tanh(h); return "
+           "torch.dropout(torch.addmm(self.second.bias, h, self.second.weight.t()), 0.5, False)",
+           "h = torch.matmul(x, self.first.weight.transpose(0, 1)) + self.first.bias; h = "
+           "torch.sigmoid(h); return self.second.bias + torch.mm(h, self.second.weight.t())",
+           "h = torch.matmul(x, self.first.weight.t()); h = torch.tanh_(h); return torch.matmul(h, "
+           "self.second.weight.transpose(-1, -2))",
+           "h = self.first.forward(x.view(x.size(0), -1)); h = torch.relu(h).flatten(1); return "
+           "self.second.forward(h.unsqueeze(1)).squeeze(1)",
+       }) {
+    for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+      SCOPED_TRACE(forward);
+      jit::Module net = two_layers(forward);
+      net.to(type);
+      const Network network = network_of(net);
+      const Data data{torch::randn({9, 6}, type), torch::randn({9, 4}, type)};
+      const Plane plane = gaussian_plane(network);
+      const Grid grid = both_paths(network, mse, data, plane, BatchNorm::Keep, "fused");
+      EXPECT_THAT(grid.notes.at("reason"), HasSubstr("a chain of 2 Linear under mse"));
+      const Batches classes(std::vector<Data>{{data.input, torch::randint(4, {9}, torch::kLong)}});
+      both_paths(network, cross_entropy, classes, plane, BatchNorm::Keep, "fused");
+    }
+  }
+}
+
+TEST(Script, TakesChainsWhoseCodeArrangesTheInputAnew) {
+  const Network network =
+      network_of(two_layers("return self.second.forward(torch.tanh(self.first.forward(x.view(-1, "
+                            "6))))"));
+  const Plane plane = gaussian_plane(network);
+  both_paths(network, mse, {torch::randn({18, 3}), torch::randn({9, 4})}, plane, BatchNorm::Keep,
+             "fused");
+}
+
+TEST(Script, SaysWhyItIsNoChain) {
+  const auto refused = [](const jit::Module& net, const std::string& reason) {
+    std::string why_not;
+    EXPECT_FALSE(landscape::chain_of(network_of(net).model(), &why_not));
+    EXPECT_THAT(why_not, HasSubstr(reason));
+  };
+  const auto code = [&](const std::string& forward, const std::string& reason) {
+    SCOPED_TRACE(forward);
+    refused(two_layers(forward), reason);
+  };
+  code("h = self.first.forward(x); return self.second.forward(h + torch.relu(h))",
+       "a value in several places");
+  code("h = self.first.forward(x); torch.relu_(h); return self.second.forward(h)",
+       "a value in several places");
+  code("return torch.log_softmax(self.second.forward(self.first.forward(x)), 1)",
+       "its code has aten::log_softmax");
+  code("return self.second.forward(torch.softplus(self.first.forward(x)))",
+       "its code has aten::softplus");
+  code("return self.second.forward(self.first.forward(x)) * 2", "its code has aten::mul");
+  code("return self.second.forward(self.first.forward(x)) + 2", "its code has aten::add");
+  code("return torch.linear(self.first.forward(x), self.fixed)", "that is no parameter");
+  code("return torch.linear(self.first.forward(x), self.fixed + 1)",
+       "its code has aten::linear by something else than the weight");
+  code("return torch.matmul(self.first.forward(x), self.second.weight)",
+       "its code has aten::matmul");
+  code("return torch.matmul(self.second.weight, self.first.forward(x).t())",
+       "its code has aten::t");
+  code(
+      "return torch.addmm(self.second.bias, self.first.forward(x), self.second.weight.t(), "
+      "alpha=2)",
+      "its code has aten::addmm");
+  code(
+      "h = self.first.forward(x); if bool(h.sum() > 0):;   h = torch.relu(h); return "
+      "self.second.forward(h)",
+      "a value in several places");
+  code("print(self.training); return self.second.forward(self.first.forward(x))",
+       "its code has prim::Print");
+  code("self.first.weight.clamp_(-1, 1); return self.second.forward(self.first.forward(x))",
+       "its code has aten::clamp_");
+  code("self.fixed.add_(1); return self.second.forward(self.first.forward(x))",
+       "its code has aten::add_");
+  code("return self.second.forward(torch.dropout(self.first.forward(x), 0.5, True))",
+       "not off in eval mode");
+  code(
+      "return "
+      "self.second.forward(self.first.forward(self.second.forward(self.first.forward(x)).repeat(1, "
+      "2)))",
+      "its code has aten::repeat");
+  code("return torch.linear(self.second.forward(self.first.forward(x)), self.first.weight)",
+       "widths");
+  code("return self.second.forward(self.first.forward(torch.relu(x)))", "begins with aten::relu");
+  code("return x", "has no Linear");
+  code("return self.fixed", "or not at all");
+  refused(two_layers("return self.second.forward(self.first.forward(x)) * scale",
+                     "self, x, scale: float = 1.0"),
+          "something else than one tensor");
+
+  jit::Module twice("Twice");
+  twice.register_parameter("weight", torch::randn({3, 3}), false);
+  twice.define(
+      "def forward(self, x):\n"
+      "  return torch.linear(torch.tanh(torch.linear(x, self.weight)), self.weight)\n");
+  refused(twice, "its code uses a parameter twice");
+}
+
+TEST(Script, LeavesLogProbabilitiesToOtherPaths) {
+  const Network network = network_of(
+      two_layers("return torch.log_softmax(self.second.forward(self.first.forward(x)), 1)"));
+  const Data data{torch::randn({9, 6}), torch::randint(4, {9}, torch::kLong)};
+  const Plane plane = gaussian_plane(network);
+  const Grid of_nll = both_paths(network, nll, data, plane);
+  EXPECT_THAT(of_nll.notes.at("reason"), HasSubstr("not fused: the metric 'nll' is not computed"));
+  const Grid entropy = both_paths(network, cross_entropy, data, plane);
+  EXPECT_THAT(entropy.notes.at("reason"), HasSubstr("not fused: its code has aten::log_softmax"));
 }
 
 TEST(Script, RefusesModulesThatDoNotReturnATensorAndDataThatDoNotFit) {
@@ -293,6 +446,20 @@ TEST_F(ScriptFile, IsRefusedIfItIsNoneOrDamaged) {
   refused(file, "is damaged");
 }
 
+TEST_F(ScriptFile, WithOneChangedBitInAWeightIsRefused) {
+  const fs::path file = folder_ / "net.pt";
+  const jit::Module net = linear();
+  net.save(file.string());
+  std::string bytes = read_file(file);
+  const Tensor weight = net.attr("weight").toTensor();
+  const std::string numbers(static_cast<const char*>(weight.const_data_ptr()), weight.nbytes());
+  const size_t place = bytes.find(numbers);
+  ASSERT_NE(place, std::string::npos);
+  bytes[place + 5] ^= 1;
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+  refused(file, "its record 'data/0' is damaged (its checksum does not match)");
+}
+
 #ifdef PYTHON
 
 TEST_F(ScriptFile, OfPythonIsReadAndItsNeighboursAreNamed) {
@@ -306,6 +473,24 @@ TEST_F(ScriptFile, OfPythonIsReadAndItsNeighboursAreNamed) {
     const Plane plane = gaussian_plane(network);
     const Grid grid = both_paths(network, cross_entropy, data, plane);
     EXPECT_NEAR(grid.at(2, 3), losses[0].item<double>(), 1e-6) << name;
+    jit::Module in_double = jit::load((folder_ / name).string());
+    in_double.to(torch::kFloat64);
+    const Network same = network_of(in_double);
+    both_paths(same, cross_entropy, {data.input.to(torch::kFloat64), data.target},
+               gaussian_plane(same));
+  }
+  for (const std::string name : {"chain_scripted.pt", "chain_traced.pt"}) {
+    for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+      const bool is_double = type == torch::kFloat64;
+      SCOPED_TRACE(name + (is_double ? ", float64" : ", float32"));
+      jit::Module chain = jit::load((folder_ / name).string());
+      chain.to(type);
+      const Network network = network_of(chain);
+      const Grid grid = both_paths(network, cross_entropy, {data.input.to(type), data.target},
+                                   gaussian_plane(network), BatchNorm::Keep, "fused");
+      EXPECT_THAT(grid.notes.at("reason"), HasSubstr("a chain of 4 Linear"));
+      EXPECT_NEAR(grid.at(2, 3), losses[2].item<double>(), is_double ? 1e-12 : 1e-6);
+    }
   }
   const Network scripted = load_network(folder_ / "scripted.pt");
   const Plane plane = gaussian_plane(scripted);

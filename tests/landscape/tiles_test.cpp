@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <descent/base/atomic_file.h>
 
@@ -25,7 +26,28 @@ class TilesTest : public testing::Test {
     calls_ = 0;
     options.path = Path::Loop;
     options.tiles = folder_;
-    return evaluate(network_, mse, data_, plane_, x_, y_, options);
+    return evaluate(network_, metric_, data_, plane_, x_, y_, options);
+  }
+
+  /// Stops a run of the module on this path, resumes it, and compares it with a whole one.
+  void expect_resumption(Path path) {
+    EvaluateOptions options{.path = path, .threads = 1};
+    const Grid whole = evaluate(*net_, mse, data_, plane_, x_, y_, options);
+    options.tiles = folder_;
+    options.on_progress = [](double done) { return done < 0.4; };
+    const Grid stopped = evaluate(*net_, mse, data_, plane_, x_, y_, options);
+    EXPECT_TRUE(std::isnan(stopped.values.back()));
+    std::vector<double> fractions;
+    options.threads = 2;
+    options.on_progress = [&](double done) {
+      fractions.push_back(done);
+      return true;
+    };
+    Grid resumed = evaluate(*net_, mse, data_, plane_, x_, y_, options);
+    EXPECT_GT(fractions.front(), 0.4);
+    EXPECT_EQ(resumed.values, whole.values);
+    resumed.notes.erase("tiles");
+    EXPECT_EQ(resumed.notes, whole.notes);
   }
 
   std::vector<fs::path> files() const {
@@ -35,7 +57,7 @@ class TilesTest : public testing::Test {
     return result;
   }
 
-  fs::path folder_ = fs::path(testing::TempDir()) / "descent_tiles";
+  fs::path folder_ = fs::path(testing::TempDir()) / ("descent_tiles_" + std::to_string(::getpid()));
   nn::Sequential net_ = sine_net(4);
   Data data_ = sine_data(8);
   std::atomic<int64_t> calls_{0};
@@ -43,18 +65,20 @@ class TilesTest : public testing::Test {
                      ++calls_;
                      return m.forward(x);
                    }};
+  Metric metric_ = mse;
   Plane plane_ = random_plane(*net_);
   Axis x_{-5, 5, 30}, y_{-5, 5, 10};
-  const int64_t center_ = 2;  // calls that look at the plane's center
+  const int64_t center_ = 3;           // calls that look at the plane's center
+  const int64_t known_ = center_ + 2;  // those that tell whose tiles are whose
 };
 
 TEST_F(TilesTest, AreTakenInsteadOfComputingAgain) {
   const Grid first = run();
-  EXPECT_EQ(calls_, 300 + center_);
+  EXPECT_EQ(calls_, 300 + known_);
   EXPECT_EQ(first.values,
             evaluate(network_, mse, data_, plane_, x_, y_, {.path = Path::Loop}).values);
   const Grid second = run({.threads = 2});
-  EXPECT_EQ(calls_, center_);
+  EXPECT_EQ(calls_, known_);
   EXPECT_EQ(first.values, second.values);
   EXPECT_EQ(first.notes, second.notes);
 }
@@ -74,6 +98,34 @@ TEST_F(TilesTest, ContinueAStoppedRunWithTheSameBits) {
             evaluate(network_, mse, data_, plane_, x_, y_, {.path = Path::Loop}).values);
 }
 
+TEST_F(TilesTest, ContinueTheFusedPath) { expect_resumption(Path::Fused); }
+
+TEST_F(TilesTest, ContinueTheBatchedPath) {
+  x_.n = y_.n = 40;  // several times as many networks as are taken at once
+  try {
+    expect_resumption(Path::Batched);
+  } catch (const std::invalid_argument& error) {
+    ASSERT_THAT(error.what(), HasSubstr("this build of descent is without it"));
+    GTEST_SKIP() << error.what();
+  }
+}
+
+TEST_F(TilesTest, AreKnownAgainUnderAnyNumberOfThreads) {
+  data_ = sine_data(200000);
+  x_.n = y_.n = 2;
+  network_ = Network(*net_, [](nn::SequentialImpl& m, const torch::Tensor& x) {
+    const torch::Tensor y = m.forward(x);
+    return y - y.mean();  // whose rounding depends on the threads that add
+  });
+  const int threads = at::get_num_threads();
+  for (const int count : {1, 3}) {
+    at::set_num_threads(count);
+    run();
+  }
+  at::set_num_threads(threads);
+  EXPECT_EQ(files().size(), 1u);
+}
+
 TEST_F(TilesTest, ThatAreDamagedAreComputedAgain) {
   const Grid first = run();
   const auto tiles = files();
@@ -85,11 +137,24 @@ TEST_F(TilesTest, ThatAreDamagedAreComputedAgain) {
   fs::resize_file(tiles[3], 0);
   fs::copy_file(tiles[0], tiles[4], fs::copy_options::overwrite_existing);
   const Grid second = run();
-  EXPECT_GT(calls_, center_ + 20);
-  EXPECT_LE(calls_, center_ + 4 * 8);
+  EXPECT_GT(calls_, known_ + 20);
+  EXPECT_LE(calls_, known_ + 4 * 8);
   EXPECT_EQ(first.values, second.values);
   run();
-  EXPECT_EQ(calls_, center_);
+  EXPECT_EQ(calls_, known_);
+}
+
+TEST_F(TilesTest, ThatCannotBeReadAreComputedAgain) {
+  const fs::path unreadable = "/proc/self/mem";  // EIO also for who may read everything
+  if (!fs::exists(unreadable)) GTEST_SKIP() << "there is no " << unreadable;
+  const Grid first = run();
+  const auto tile = files().front();
+  fs::remove(tile);
+  fs::create_symlink(unreadable, tile);
+  const Grid second = run();
+  EXPECT_EQ(calls_, known_ + 8);
+  EXPECT_EQ(first.values, second.values);
+  EXPECT_FALSE(fs::is_symlink(tile));
 }
 
 TEST_F(TilesTest, OfAnotherJobAreLeftAlone) {
@@ -97,16 +162,63 @@ TEST_F(TilesTest, OfAnotherJobAreLeftAlone) {
   const auto before = files();
   data_.target.add_(1);
   run();
-  EXPECT_EQ(calls_, 300 + center_);
+  EXPECT_EQ(calls_, 300 + known_);
   EXPECT_EQ(files().size(), 2 * before.size());
   data_.target.sub_(1);
   plane_ = random_plane(*net_, {.seed = 5});
   run();
-  EXPECT_EQ(calls_, 300 + center_);
+  EXPECT_EQ(calls_, 300 + known_);
   x_.hi = 6;
   run();
-  EXPECT_EQ(calls_, 300 + center_);
+  EXPECT_EQ(calls_, 300 + known_);
   EXPECT_EQ(files().size(), 4 * before.size());
+}
+
+TEST_F(TilesTest, OfANetworkOfTheSameWeightsAreLeftAlone) {
+  run();
+  nn::Sequential other(nn::Linear(1, 4), nn::Tanh(), nn::Linear(4, 4), nn::ReLU(),
+                       nn::Linear(4, 1));
+  {
+    const torch::NoGradGuard no_grad;
+    for (size_t k = 0; k < plane_.center.size(); ++k)
+      other->parameters()[k].copy_(plane_.center[k]);
+  }
+  const EvaluateOptions options{.path = Path::Loop};
+  network_ = *other;
+  EXPECT_EQ(run().values, evaluate(*other, mse, data_, plane_, x_, y_, options).values);
+  // The same at the center.
+  network_ = Network(*other, [](nn::SequentialImpl& m, const torch::Tensor& x) {
+    return m.forward(x).clamp(-5, 5);
+  });
+  const Grid clamped = evaluate(network_, mse, data_, plane_, x_, y_, options);
+  EXPECT_NE(clamped.values, evaluate(*other, mse, data_, plane_, x_, y_, options).values);
+  EXPECT_EQ(run().values, clamped.values);
+}
+
+TEST_F(TilesTest, OfAnotherShortcutAreLeftAlone) {
+  net_ = nn::Sequential(nn::Linear(3, 64), nn::ReLU(), nn::Linear(64, 1));
+  data_ = {torch::randn({2000, 3}), torch::randn({2000, 1})};
+  plane_ = random_plane(*net_);
+  x_.n = y_.n = 5;
+  const auto on_fused = [&](int64_t memory, const fs::path& tiles) {
+    return evaluate(*net_, mse, data_, plane_, x_, y_,
+                    {.path = Path::Fused, .memory = memory, .tiles = tiles});
+  };
+  const Grid wide = on_fused(int64_t{8} << 20, folder_),
+             tight = on_fused(int64_t{3} << 20, folder_);
+  EXPECT_NE(wide.notes.at("reason"), tight.notes.at("reason"));
+  EXPECT_EQ(tight.values, on_fused(int64_t{3} << 20, {}).values);
+}
+
+TEST_F(TilesTest, OfAMetricOfTheSameNameAreLeftAlone) {
+  for (const double most : {1e9, 1e3, 1e-3}) {
+    metric_ = Metric("mine", [most](const torch::Tensor& p, const torch::Tensor& t) {
+      return (p - t).abs().mean().clamp_max(most);
+    });
+    const Grid fresh = evaluate(network_, metric_, data_, plane_, x_, y_, {.path = Path::Loop});
+    EXPECT_EQ(run().values, fresh.values);
+    EXPECT_EQ(fresh.value_name, "mine");
+  }
 }
 
 TEST_F(TilesTest, RefuseAFolderThatCannotBe) {

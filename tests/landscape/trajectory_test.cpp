@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,8 +9,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
 #include <torch/torch.h>
 
+#include <descent/base/atomic_file.h>
+#include <descent/landscape/memory.h>
 #include <descent/landscape/trajectory.h>
 #include <descent/pickle/pickle.h>
 
@@ -175,6 +180,25 @@ TEST(PcaPlane, TakesSnapshotsInBlocksIfTheyAreManyOrLong) {
   EXPECT_NEAR(plane.explained.at(1), shares[1].item<double>(), 1e-12);
   EXPECT_NEAR(plane.u[0][0][7].abs().item<double>() * std::sqrt(2000),
               right[0][0].abs().item<double>(), 1e-6);
+}
+
+TEST_F(TrajectoryFolder, TakesNoMoreMemoryThanItIsAllowed) {
+  nn::Linear net(nn::LinearOptions(300, 300).bias(false));
+  constexpr int64_t kRow = 300 * 300 * 8;  // bytes of a snapshot in double
+  torch::manual_seed(1);
+  for (const fs::path& folder : {fs::path(), folder_}) {
+    const Trajectory trajectory =
+        along(*net, *net, torch::randn({30, 300 * 300}), {.folder = folder});
+    const Plane much = pca_plane(*net, trajectory);
+    for (const int64_t rows : {7, 20, 40}) {
+      Plane little;
+      const int64_t peak =
+          landscape::peak_bytes([&] { little = pca_plane(*net, trajectory, rows * kRow); });
+      EXPECT_LE(peak, rows * kRow + 3 * kRow / 2 + 8 * 30 * 30 * 8) << rows << folder;
+      EXPECT_NEAR(flat(little.u).dot(flat(much.u)).item<double>(), 1, 1e-5);
+      EXPECT_NEAR(little.explained.at(1), much.explained.at(1), 1e-12);
+    }
+  }
 }
 
 TEST(PcaPlane, IsTheSameForAnyNumberOfThreads) {
@@ -344,6 +368,72 @@ TEST(Projection, SaysHowFarThePathIsFromThePlane) {
             "by 0.25.");
 }
 
+/// Two snapshots, of which the second was not reached.
+Projection two_points() {
+  Projection projection;
+  projection.steps = {0, 40};
+  projection.on_plane.x = {0.1, -2};
+  projection.on_plane.y = {1e-20, 3};
+  projection.on_plane.losses = {4, INFINITY};
+  projection.true_loss.losses = {0.30000000000000004, NAN};
+  projection.distance = {1, 0.25};
+  projection.length = 12.44;
+  projection.explained = {0.75, 0.125};
+  return projection;
+}
+
+TEST_F(TrajectoryFolder, HoldsAProjectionAsATable) {
+  const fs::path file = folder_ / "path.csv";
+  two_points().save(file);
+  EXPECT_EQ(read_file(file),
+            "step,alpha,beta,distance,plane_loss,true_loss\n"
+            "0,0.1,1e-20,1,4,0.30000000000000004\n"
+            "40,-2,3,0.25,inf,nan\n");
+}
+
+TEST_F(TrajectoryFolder, HoldsAProjectionWithItsSharesAndWhatItSaysAboutItself) {
+  const fs::path file = folder_ / "path.JSON";
+  const Projection projection = two_points();
+  projection.save(file);
+  const auto read = nlohmann::json::parse(read_file(file));
+  EXPECT_EQ(read["format"], "descent-projection-1");
+  EXPECT_EQ(read["about"], projection.about());
+  EXPECT_EQ(read["length"], 12.44);
+  EXPECT_EQ(read["is_line"], false);
+  EXPECT_EQ(read["explained"], (std::vector<double>{0.75, 0.125}));
+  EXPECT_EQ(read["stopped"], "");
+  EXPECT_EQ(read["step"], (std::vector<int64_t>{0, 40}));
+  EXPECT_EQ(read["alpha"], projection.on_plane.x);
+  EXPECT_EQ(read["beta"], projection.on_plane.y);
+  EXPECT_EQ(read["distance"], projection.distance);
+  EXPECT_EQ(read["plane_loss"][0], 4);
+  EXPECT_EQ(read["plane_loss"][1], "inf");
+  EXPECT_EQ(read["true_loss"][0], 0.30000000000000004);
+  EXPECT_EQ(read["true_loss"][1], "nan");
+}
+
+TEST_F(TrajectoryFolder, HoldsNoProjectionThatIsIncomplete) {
+  const auto refuses = [&](const Projection& projection, const char* name,
+                           const std::string& reason) {
+    refused<std::invalid_argument>([&] { projection.save(folder_ / name); },
+                                   "Projection::save: " + reason);
+    EXPECT_TRUE(fs::is_empty(folder_));
+  };
+  refuses(two_points(), "path.txt", (folder_ / "path.txt").string() + " must end in .csv or .json");
+  refuses({}, "path.csv", "there are no steps");
+  Projection projection = two_points();
+  projection.distance.pop_back();
+  refuses(projection, "path.json", "1 values of distance for 2 steps");
+}
+
+TEST(Projection, KnowsTheSharesOfItsPlane) {
+  nn::Linear net = affine();
+  const Trajectory trajectory = along(*net, *net, walk(5));
+  const Plane plane = pca_plane(*net, trajectory);
+  ASSERT_EQ(plane.explained.size(), 2u);
+  EXPECT_EQ(project(trajectory, plane, *net, mse, data()).explained, plane.explained);
+}
+
 TEST(AxesAround, HoldThePathAndZeroWithAMargin) {
   Projection projection;
   projection.on_plane.x = {2, 4, 3};
@@ -405,6 +495,48 @@ TEST_F(TrajectoryFolder, StaysWithinItsBoundsBecauseEverySecondSnapshotIsDropped
     expect_bounded({.every = 3, .folder = folder_ / std::to_string(most), .most = most},
                    static_cast<size_t>(most), 70);
   }
+}
+
+/// While it lives, files cannot grow beyond so many bytes, as on a full disk.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : before_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &limit_);
+    const rlimit full{bytes, limit_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &full);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &limit_);
+    std::signal(SIGXFSZ, before_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  void (*before_)(int);
+  rlimit limit_{};
+};
+
+TEST_F(TrajectoryFolder, LosesNothingToAFullDisk) {
+  nn::Linear net = affine();
+  set(*net, torch::zeros({8}));
+  Recorder recorder(*net, {.folder = folder_, .most = 3});
+  recorder.step();
+  recorder.step();
+  const auto expect_steps = [&](const std::vector<int64_t>& steps) {
+    EXPECT_EQ(steps_of(recorder.trajectory()), steps);
+    expect_same(Trajectory::load(folder_), recorder.trajectory());
+  };
+  expect_steps({0, 1, 2});
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const FullDisk full(100);
+    refused<std::runtime_error>([&] { recorder.step(); }, "cannot write");
+  }
+  expect_steps({0, 1, 2});
+  recorder.step();
+  expect_steps({0, 2, 5});  // of every second step, and the newest
+  recorder.step();
+  expect_steps({0, 2, 6});
 }
 
 TEST_F(TrajectoryFolder, HoldsWhatMemoryHolds) {
@@ -511,6 +643,16 @@ TEST_F(TrajectoryFolder, IsRefusedByTheNameOfWhatIsWrong) {
   other(folder_ / "99999999999999999999.pt", "", "the number in its name is too large");
 
   const Trajectory trajectory = Trajectory::load(folder_);
+  std::string numbers = read_file(folder_ / "00000002.pt");
+  const Tensor weight = trajectory.weights(2)[0];
+  const size_t place =
+      numbers.find(std::string(static_cast<const char*>(weight.const_data_ptr()), weight.nbytes()));
+  ASSERT_NE(place, std::string::npos);
+  numbers[place] ^= 1;
+  std::ofstream(folder_ / "00000002.pt", std::ios::binary) << numbers;
+  refused<std::runtime_error>([&] { trajectory.weights(2); },
+                              (folder_ / "00000002.pt").string() +
+                                  ": its record 'data/0' is damaged (its checksum does not match)");
   fs::remove(folder_ / "00000001.pt");
   refused<std::runtime_error>([&] { trajectory.weights(1); },
                               (folder_ / "00000001.pt").string() + ": ");

@@ -8,6 +8,8 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <descent/base/atomic_file.h>
+#include <descent/pickle/checksums.h>
 #include <descent/pickle/pickle.h>
 
 namespace {
@@ -25,8 +27,8 @@ struct TemporaryFile {
 
 /// An archive of torch.save with this pickle and one record of eight float numbers 0 ... 7.
 void write_archive(const std::filesystem::path& path, const std::string& program,
-                   const std::string& byteorder = "little") {
-  caffe2::serialize::PyTorchStreamWriter archive(path.string());
+                   const std::string& byteorder = "little", bool checksums = true) {
+  caffe2::serialize::PyTorchStreamWriter archive(path.string(), checksums);
   archive.writeRecord("data.pkl", program.data(), program.size());
   archive.writeRecord("byteorder", byteorder.data(), byteorder.size());
   const std::vector<float> numbers{0, 1, 2, 3, 4, 5, 6, 7};
@@ -287,6 +289,75 @@ TEST(WrongFiles, WithAnyByteChangedDoNoHarm) {
     }
   }
   EXPECT_GT(refused, 1000);
+}
+
+/// Writes the bytes and reads the tensor in them; the error of one that cannot be.
+std::variant<at::Tensor, std::string> reading(const std::filesystem::path& path,
+                                              const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+  try {
+    File opened(path);
+    return opened.tensor(*std::get<const Stored*>(opened.top())).clone();
+  } catch (const c10::Error& error) {
+    return error.what_without_backtrace();
+  }
+}
+
+const std::string kEight = "\x80\x02" + tensor("K\0"s, "K\x08\x85", "K\1\x85") + ".";
+
+/// Where the float numbers 0, 1, 2, ... are in a file.
+size_t place_of_numbers(const std::string& bytes) { return bytes.find("\0\0\0\0\0\0\x80\x3f"s); }
+
+TEST(Checksums, AreThoseOfZip) {
+  const std::string text = "The quick brown fox jumps over the lazy dog";
+  EXPECT_EQ(crc32("123456789", 9), 0xcbf43926u);
+  EXPECT_EQ(crc32(text.data(), text.size()), 0x414fa339u);
+  for (size_t n = 0; n < text.size(); ++n)
+    EXPECT_EQ(crc32(text.data() + n, text.size() - n, crc32(text.data(), n)), 0x414fa339u) << n;
+}
+
+TEST(Checksums, LetNoChangedByteBecomeAChangedNumber) {
+  const TemporaryFile file;
+  write_archive(file.path, kEight);
+  const std::string bytes = descent::read_file(file.path);
+  size_t refused = 0;
+  for (size_t k = 0; k < bytes.size(); ++k) {
+    std::string changed = bytes;
+    changed[k] ^= 0x40;
+    const auto read = reading(file.path, changed);
+    if (const auto* const numbers = std::get_if<at::Tensor>(&read))
+      EXPECT_TRUE(at::equal(*numbers, at::arange(8, at::kFloat))) << k;
+    else
+      ++refused;
+  }
+  EXPECT_GT(refused, kEight.size() + 32);
+  std::string changed = bytes;
+  changed[place_of_numbers(bytes) + 7] ^= 1;
+  EXPECT_EQ(std::get<std::string>(reading(file.path, changed)),
+            "its record 'data/0' is damaged (its checksum does not match)");
+}
+
+TEST(Checksums, AreFoundInArchivesWithoutNumbersOf64Bits) {
+  const TemporaryFile file;
+  write_archive(file.path, kEight);
+  std::string bytes = descent::read_file(file.path);
+  const size_t end64 = bytes.rfind("PK\6\6"), end = bytes.rfind("PK\5\6");
+  ASSERT_EQ(end - end64, 76u);
+  bytes.erase(end64, 76);
+  EXPECT_TRUE(
+      at::equal(std::get<at::Tensor>(reading(file.path, bytes)), at::arange(8, at::kFloat)));
+  bytes[place_of_numbers(bytes)] ^= 1;
+  EXPECT_THAT(std::get<std::string>(reading(file.path, bytes)), HasSubstr("'data/0' is damaged"));
+}
+
+TEST(Checksums, MayBeAbsent) {
+  const TemporaryFile file;
+  write_archive(file.path, kEight, "little", /*checksums=*/false);
+  std::string bytes = descent::read_file(file.path);
+  EXPECT_TRUE(
+      at::equal(std::get<at::Tensor>(reading(file.path, bytes)), at::arange(8, at::kFloat)));
+  bytes[place_of_numbers(bytes) + 7] ^= 0x80;
+  EXPECT_EQ(std::get<at::Tensor>(reading(file.path, bytes))[1].item<float>(), -1);
 }
 
 }  // namespace

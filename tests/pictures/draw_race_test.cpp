@@ -74,27 +74,48 @@ TEST(RacePicture, ShowsTheRaceUpToAStep) {
 }
 
 TEST(RacePicture, FlagsWhoDivergedOrLeft) {
-  // The trail is the same, what the legend and the marker say is not.
+  // The same numbers: only the flags tell them apart, by the marker and by a note in the legend.
   Track stays = way_down("SGD", 1, 1);
+  for (auto* values : {&stays.x, &stays.y, &stays.losses, &stays.smooth_losses})
+    values->push_back(kNaN);
+  stays.gradient_norms.push_back(1);
   Track leaves = stays, diverges = stays;
-  for (auto* values : {&leaves.x, &leaves.y, &leaves.losses, &leaves.smooth_losses}) {
-    values->push_back(5);
-    (values == &leaves.x        ? diverges.x
-     : values == &leaves.y      ? diverges.y
-     : values == &leaves.losses ? diverges.losses
-                                : diverges.smooth_losses)
-        .push_back(kNaN);
-  }
-  leaves.gradient_norms.push_back(1);
-  diverges.gradient_norms.push_back(1);
+  leaves.left_at = 4;
   diverges.diverged = true;
   const auto drawn = [](const Track& track) {
     return Pixels(draw_png(bowl(), {&track, 1}, kSmall));
   };
   const Pixels a = drawn(stays), b = drawn(leaves), c = drawn(diverges);
-  EXPECT_NE(a.rgb, b.rgb);
-  EXPECT_NE(a.rgb, c.rgb);
-  EXPECT_NE(b.rgb, c.rgb);
+  constexpr ptrdiff_t kLegend = 600 * 260;
+  const auto marker = [](const Pixels& of) {
+    return std::vector(of.rgb.begin(), of.rgb.begin() + kLegend);
+  };
+  const auto note = [](const Pixels& of) {
+    return std::vector(of.rgb.begin() + kLegend, of.rgb.end());
+  };
+  EXPECT_NE(marker(a), marker(b));
+  EXPECT_NE(marker(a), marker(c));
+  EXPECT_NE(note(a), note(b));
+  EXPECT_NE(note(a), note(c));
+  EXPECT_NE(note(b), note(c));
+}
+
+TEST(RacePicture, DrawsALossWithoutALogarithmAtTheBottom) {
+  // The legend says the last loss only, whose digits are the widest.
+  const auto drawn = [](double loss, double last) {
+    const std::array tracks = {
+        track("a", {{0.8, 0.8}, {0.4, 0.2}, {-0.5, 0.1}}, [&](double x, double) {
+          return x > 0.5 ? 1 : x > 0 ? loss : last;
+        })};
+    PictureOptions options = kSmall;
+    options.lo = 1e-3;
+    options.hi = 2;
+    options.log = true;
+    return draw_png(bowl(), tracks, options);
+  };
+  EXPECT_EQ(drawn(0, 0.1234), drawn(1e-9, 0.1234));
+  EXPECT_NE(drawn(0, 0.1234), drawn(0.01, 0.1234));
+  EXPECT_NE(drawn(0, 0.1234), drawn(0, 0.01234));
 }
 
 TEST(RacePicture, IsDrawnOfAnyTracks) {

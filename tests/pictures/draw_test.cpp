@@ -96,7 +96,7 @@ TEST(Picture, MarksTheGivenMinimaThatLieOnIt) {
   const Pixels found(draw_png(bowl(0.5, 0.5), options));
   options.minima = {{0.5, 0.5}};
   EXPECT_EQ(Pixels(draw_png(bowl(), options)).marker(300, 600).x, found.marker(300, 600).x);
-  const auto red = [&](const std::vector<descent::Point>& minima) {
+  const auto red = [&](const std::vector<KnownMinimum>& minima) {
     options.minima = minima;
     return Pixels(draw_png(bowl(), options)).count(0xff4b33, 300);
   };
@@ -142,9 +142,9 @@ TEST(Picture, IsDrawnOfAnyFiniteNumbers) {
   const auto scaled = [](double by) {
     return table({-by, by, 9}, {-1, 1, 9}, [=](double x, double y) { return x + y * by; });
   };
-  for (const Grid& grid : {same(0), same(1e308), same(-5e-324), scaled(1e-30), scaled(1e30),
-                           scaled(4e307), table({0, 0, 3}, {0, 1, 3}, std::plus<double>()),
-                           table({1, 1.0000000001, 3}, {0, 1, 3}, std::multiplies<double>())})
+  for (const Grid& grid :
+       {same(0), same(1e308), same(-5e-324), scaled(1e-30), scaled(1e30), scaled(4e307),
+        table({1, 1.0000000001, 3}, {0, 1, 3}, std::multiplies<double>())})
     EXPECT_NO_THROW(draw_png(grid, {.width = 200, .height = 200}));
 }
 
@@ -158,6 +158,25 @@ TEST(Picture, OfOneRowOrColumnIsACurve) {
       kSmall));
   EXPECT_GT(other.marker(0, 600).x, row.marker(0, 600).x + 50);
   EXPECT_NO_THROW(draw_png(Grid{{0, 0, 1}, {0, 0, 1}, {3}}, kSmall));
+}
+
+TEST(Picture, DrawsLogarithmsAndZeroWhereTheLeastPositiveValueIs) {
+  PictureOptions options = kSmall;
+  options.mark_minima = false;
+  const auto drawn = [&](const Grid& grid, bool log) {
+    options.log = log;
+    return draw_png(grid, options);
+  };
+  const Grid powers =
+      table({-1, 1, 21}, {-1, 1, 21}, [](double x, double y) { return std::pow(10, 3 * x + y); });
+  EXPECT_NE(drawn(powers, true), drawn(powers, false));
+  Grid with_zero = powers;
+  with_zero.values[0] = 0;  // the least of them
+  EXPECT_NE(drawn(with_zero, true), drawn(with_zero, false));
+  with_zero.values[1] = powers.values[0];
+  Grid twice_least = powers;
+  twice_least.values[1] = powers.values[0];
+  EXPECT_EQ(drawn(with_zero, true), drawn(twice_least, true));
 }
 
 TEST(Picture, LooksFromEveryDirection) {
@@ -204,7 +223,18 @@ TEST_F(PictureFile, RefusalsNameTheValueAndWhatIsAllowedAndLeaveNoFile) {
             std::string::npos);
   EXPECT_NE(refused(bowl(), {.minima = {{kNaN, 0}}}).find("must be finite"), std::string::npos);
   EXPECT_EQ(refused(bowl(), {.step = -2}), "draw: step = -2, must be -1 or more");
+  EXPECT_EQ(refused(bowl(), {.lo = 0, .log = true}),
+            "draw: lo = 0.000000, must be > 0 where log is true");
+  EXPECT_EQ(
+      refused(table({0, 1, 2}, {0, 1, 2}, [](double x, double) { return -x; }), {.log = true}),
+      "draw: a value = -1.000000, must be at least 0 where log is true");
+  EXPECT_EQ(refused(table({0, 1, 2}, {0, 1, 2}, [](double, double) { return 0; }), {.log = true}),
+            "draw: no value, must be above 0 where log is true");
   EXPECT_EQ(refused(Grid{{0, 1, 0}, {0, 1, 2}}, {}), "draw: x axis: n = 0, must be >= 1");
+  EXPECT_EQ(refused(Grid{{3, 3, 2}, {0, 1, 1}, {1, 2}}, {}),
+            "draw: x.hi = 3.000000, must be other than lo where n = 2");
+  EXPECT_EQ(refused(Grid{{0, 1, 1}, {2, 2, 2}, {1, 2}}, {}),
+            "draw: y.hi = 2.000000, must be other than lo where n = 2");
   EXPECT_EQ(refused(Grid{{0, 1, 2}, {0, 1, 2}, {1, 2, 3}}, {}),
             "draw: values.size() = 3, must be y.n * x.n = 2 * 2");
   EXPECT_EQ(refused(Grid{{0, 1, 2}, {0, 1, 1}, {kNaN, kInf}}, {}),

@@ -105,7 +105,8 @@ TEST(Page, HoldsTheExactNumbers) {
   EXPECT_TRUE(std::isnan(values[5]));
   for (size_t k = 6; k < values.size(); ++k)
     EXPECT_EQ(values[k], static_cast<float>(given.grid.values[k]));
-  EXPECT_EQ(f0["marks"], (json{{{"x", 0}, {"y", 0}, {"value", 0}, {"label", "lowest value"}}}));
+  EXPECT_EQ(f0["marks"],
+            (json{{{"x", 0}, {"y", 0}, {"value", 0}, {"height", 0}, {"label", "lowest value"}}}));
   const json& adam = f0["tracks"][1];
   EXPECT_EQ(adam["label"], "Adam");
   EXPECT_EQ(f0["tracks"][0]["detail"], "sgd:lr=1");
@@ -118,10 +119,24 @@ TEST(Page, HoldsTheExactNumbers) {
   EXPECT_EQ(numbers<double>(adam["gradient_norms"]), given.tracks[1].gradient_norms);
 }
 
+TEST(Page, MarksKnownMinimaThatAreNoHoles) {
+  Panel given = panel();
+  given.grid.values[0] = kNaN;  // at (-1, -1)
+  given.picture.minima = {{0.5, 0.5, -3}, {0.5, -0.5}, {-1, -1, 0}, {0, 0, -kInf}, {7, 7, 0}};
+  const double height = given.grid.at(15, 15);
+  EXPECT_EQ(data_of(page_html({&given, 1}))["panels"][0]["marks"],
+            (json{{{"x", 0.5}, {"y", 0.5}, {"value", -3}, {"height", height}, {"label", "minimum"}},
+                  {{"x", 0.5},
+                   {"y", -0.5},
+                   {"value", given.grid.at(5, 15)},
+                   {"height", given.grid.at(5, 15)},
+                   {"label", "minimum"}}}));
+}
+
 TEST(Page, HasAPictureForBrowsersThatCannotShowIt) {
   for (const bool log : {false, true}) {
     Panel given = panel();
-    given.log = log;
+    given.picture.log = log;
     given.picture.lo = log ? 1e-3 : 0;
     const json page = data_of(page_html({&given, 1}));
     const std::string picture = page["panels"][0]["picture"];
@@ -174,9 +189,14 @@ TEST(Page, RefusesWhatItCannotShow) {
             "json: title of a panel is not UTF-8");
   EXPECT_EQ(refused([](auto& panels) {
               panels[0].grid.values[0] = -1;
-              panels[0].log = true;
+              panels[0].picture.lo = kNaN;
+              panels[0].picture.log = true;
             }),
-            "page_html: f0: a value = -1.000000, must be at least 0 where log is true");
+            "draw: a value = -1.000000, must be at least 0 where log is true");
+  EXPECT_EQ(refused([](auto& panels) {
+              for (double& value : panels[0].grid.values) value = 1e300;
+            }),
+            "page_html: f0: no value, must be within the range of float32");
   EXPECT_EQ(refused([](auto& panels) {
               panels[0].grid = {{0, 1, 2}, {0, 1, 1}, {1, 2}};
             }),
@@ -196,6 +216,8 @@ TEST_F(PageFile, IsWrittenByItsExtension) {
   draw(bowl(), folder_ / "b.html", {.title = "A bowl", .caption = "c"});
   const json page = data_of(read_file(folder_ / "b.html"));
   EXPECT_EQ(page["title"], "A bowl");
+  draw(bowl(), folder_ / "c.html", {});
+  EXPECT_EQ(data_of(read_file(folder_ / "c.html"))["title"], PageOptions().title);
   EXPECT_EQ(page["panels"][0]["tracks"], json::array());
   EXPECT_EQ(refusal([&] {
               draw_page({&given, 1}, folder_ / "a.htm");

@@ -61,7 +61,7 @@ TEST(Racers, AreFlaggedFromTheStepAtWhichTheyLeaveOrDiverge) {
   Track stops = track("stops", {{0, 0}, {0, 1}}, sum);
   stops.stopped = "the loss is below 1e-9";
   const std::vector<Track> tracks = {leaves, diverges, stops};
-  const Axis x{-2, 2, 3}, y{-2, 2, 3};
+  const Axis x{-2, 2, 41}, y{-2, 2, 41};
   const auto racers = racers_of(tracks, &x, &y);
   EXPECT_EQ(steps_of(racers), 3);
   EXPECT_EQ(racers[0].note(1), "");
@@ -78,10 +78,34 @@ TEST(Racers, AreFlaggedFromTheStepAtWhichTheyLeaveOrDiverge) {
   EXPECT_EQ(racers[1].loss(9), "9.00000");  // the last number
 }
 
+TEST(Racers, HaveNotLeftWithinACellOfTheAxes) {
+  // Where the mesh of an open domain ends a cell early, a start may lie at the domain's border.
+  const Axis x{-2, 2, 41}, y{-2, 2, 41};
+  const auto left_at = [&](const Point& at) {
+    const std::vector<Track> tracks = {track("a", {at, {0, 0}}, sum)};
+    return racers_of(tracks, &x, &y)[0].left_at;
+  };
+  for (const Point& near : {Point{2.1, 0}, {-2.1, 0}, {0, 2.1}, {0, -2.1}, {2.1, -2.1}})
+    EXPECT_EQ(left_at(near), -1) << near.x << ' ' << near.y;
+  for (const Point& far : {Point{2.11, 0}, {-2.11, 0}, {0, 2.11}, {0, -2.11}, {2.11, -2.1}})
+    EXPECT_EQ(left_at(far), 0) << far.x << ' ' << far.y;
+}
+
+TEST(Racers, SayLossesFarBelowOneWhereTheyAreLogarithmic) {
+  const std::vector<Track> tracks = {
+      track("a", {{1, 0}, {2, 0}}, [](double x, double) { return x == 1 ? 3e-9 : 0; })};
+  EXPECT_EQ(racers_of(tracks)[0].loss(0), "0.00000");
+  const Racer racer = racers_of(tracks, nullptr, nullptr, true)[0];
+  EXPECT_EQ(racer.loss(0),
+            "3e\xe2\x88\x92"
+            "9");
+  EXPECT_EQ(racer.loss(1), "0");
+}
+
 TEST(Racers, KeepTheirMarkerWhereTheyLeft) {
   const std::vector<Track> tracks = {track("a", {{0, 0}, {1, 0}, {3, 0}, {9, 9}}, sum),
                                      track("b", {{5, 5}, {6, 6}}, sum)};
-  const Axis x{-2, 2, 3}, y{-2, 2, 3};
+  const Axis x{-2, 2, 41}, y{-2, 2, 41};
   const auto racers = racers_of(tracks, &x, &y);
   EXPECT_EQ(racers[0].ball(1, x, y)->x, 1);
   EXPECT_EQ(racers[0].ball(2, x, y)->x, 2);

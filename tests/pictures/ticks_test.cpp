@@ -71,6 +71,8 @@ TEST(PowerTicks, ArePowersOfTenOrTheirMultiplesWhereThereAreFew) {
               ElementsAre("10\xe2\x81\xbb\xc2\xb2", "10\xe2\x81\xbb\xc2\xb9", "10\xe2\x81\xb0",
                           "10\xc2\xb9"));
   EXPECT_THAT(labels(power_ticks(0.2, 1.31, 5)), ElementsAre("2", "5", "10", "20"));
+  EXPECT_THAT(labels(exponent_ticks(0.2, 1.31, 5)), ElementsAre("2", "5", "10", "20"));
+  EXPECT_THAT(labels(exponent_ticks(0.5, 0.6, 2)), ElementsAre("3.162", "3.548", "3.981"));
   for (const Tick& tick : power_ticks(-300, 12, 6).ticks) EXPECT_EQ(tick.at, std::round(tick.at));
   EXPECT_LE(power_ticks(-300, 12, 6).ticks.size(), 7u);
 }

@@ -49,6 +49,18 @@ TEST(ARace, RecordsEveryPointLossAndGradient) {
   descent::check(track, "track");
 }
 
+TEST(ARace, AsksAheadOfEachStepAndEndsWithWhatIsThrown) {
+  std::vector<int64_t> steps;
+  race(kBowl, racer("sgd"), {.steps = 3, .on_step = [&](int64_t step) { steps.push_back(step); }});
+  EXPECT_EQ(steps, (std::vector<int64_t>{1, 2, 3}));
+  struct Enough {};
+  const auto stop = [](int64_t step) {
+    if (step == 2) throw Enough();
+  };
+  EXPECT_THROW(race(kBowl, racer("sgd"), {.on_step = stop}), Enough);
+  EXPECT_THROW(descent::tune(kBowl, "sgd", {.race = {.on_step = stop}}), Enough);
+}
+
 TEST(ARace, IsTheSameOnEveryRun) {
   const descent::Family joint = descent::find_family("joint");
   const auto once = race(find_surface("f1"), joint.racers),
@@ -215,7 +227,9 @@ TEST(ARace, IsRefusedWithOneSentence) {
   EXPECT_EQ(message([] { race(kBowl, std::vector<Racer>{}); }),
             "race: there are no racers, must be at least one");
   EXPECT_EQ(message([] { race(kBowl, racer("sgd"), {.steps = 0}); }),
-            "race: steps = 0, must be >= 1");
+            "race: steps = 0, must be in [1, 10000000]");
+  EXPECT_EQ(message([] { race(kBowl, racer("sgd"), {.steps = 10'000'001}); }),
+            "race: steps = 10000001, must be in [1, 10000000]");
   EXPECT_EQ(message([] {
               race(kBowl, racer("sgd"), {.start = descent::Point{1, 3}});
             }),

@@ -1,0 +1,39 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace caffe2::serialize {
+class PyTorchStreamReader;
+}
+
+namespace descent::pickle {
+
+/// The CRC-32 of the bytes, as zip archives have it.
+uint32_t crc32(const void* data, size_t size, uint32_t of_those_before = 0);
+
+/// The checksums of a zip archive's records. LibTorch's reader passes over them, so that a changed
+/// byte would be a changed weight. Everything throws c10::Error with what is wrong, without the
+/// path.
+class Checksums {
+ public:
+  explicit Checksums(const std::filesystem::path& path);
+
+  /// Throws unless these are the bytes of the record, which is named as in the reader. Records that
+  /// were saved without a checksum (torch.serialization.set_crc32_options(False)) pass.
+  void check(const std::string& record, const void* data, size_t size) const;
+
+  /// The same of all records, read piece by piece.
+  void check_all(caffe2::serialize::PyTorchStreamReader& archive) const;
+
+ private:
+  using Known = std::pair<const std::string, uint32_t>;
+  static void compare(const Known& known, uint32_t sum);
+
+  std::unordered_map<std::string, uint32_t> of_records_;  // without those that have none
+};
+
+}  // namespace descent::pickle

@@ -1,0 +1,11 @@
+# What `descent race --gallery` writes. DESCENT is the program, FOLDER is its own.
+include("${CMAKE_CURRENT_LIST_DIR}/descent.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../links.cmake")
+file(REMOVE_RECURSE "${FOLDER}")
+descent(0 out "open .*index.html" race --gallery --out "${FOLDER}")
+expect_links("${FOLDER}/index.html")
+file(GLOB pages RELATIVE "${FOLDER}" "${FOLDER}/*.html")
+list(LENGTH pages count)
+if(count LESS 17)
+  message(FATAL_ERROR "${count} pages: ${pages}")
+endif()

@@ -11,14 +11,14 @@ set(DESCENT_PYTHONPATH "${site}:${imports}")
 set(DESCENT_PYTHON_TORCH FALSE)
 if(DESCENT_PYTHON AND EXISTS "${site}/torch/__init__.py")
   set(import_torch "${CMAKE_COMMAND}" -E env "PYTHONPATH=${DESCENT_PYTHONPATH}" "${DESCENT_PYTHON}"
-      -c "import numpy, torch")
+      -c "import filelock, networkx, numpy, torch")
   execute_process(COMMAND ${import_torch} RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
-  if(failed AND NOT EXISTS "${imports}")
+  if(failed AND NOT EXISTS "${imports}/networkx")
     message(STATUS "Installing what Python's torch imports into ${imports} (once, for tests)")
     execute_process(
       COMMAND "${CMAKE_COMMAND}" -E env PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
               "${DESCENT_PYTHON}" -m pip install --quiet --only-binary :all: --no-compile
-              --target "${imports}" numpy sympy typing-extensions
+              --target "${imports}" filelock networkx numpy sympy typing-extensions
       OUTPUT_QUIET ERROR_QUIET)
     execute_process(COMMAND ${import_torch} RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
   endif()

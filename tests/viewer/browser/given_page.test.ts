@@ -30,7 +30,6 @@ test.each(given)('%s opens, is drawn, plays and answers the pointer', async (fil
     await page.mouse.move(box.x + 0.45 * box.width, box.y + 0.5 * box.height);
     await settled(page);
     const shown = await card(page);
-    const { x, y } = data.panels[0];
     const [least, most] = values_around(data.panels[0], shown['x'], shown['y']);
     const digits = 1e-3 * Math.max(Math.abs(least), Math.abs(most)); // what the card leaves out
     expect(shown['value']).toBeGreaterThanOrEqual(least - digits);

@@ -33,20 +33,17 @@ namespace fs = std::filesystem;
 /// end goes away.
 class Tiles {
  public:
-  Tiles(const fs::path& out, bool resume, bool force) : out_(out), existed_(fs::exists(out)) {
-    if (out.empty()) throw std::invalid_argument("--out is empty, must be a folder");
-    if (existed_ && !fs::is_directory(out))
-      throw std::invalid_argument(out.string() + " is no folder");
-    if (fs::exists(folder())) {
-      if (!resume && !force)
-        throw std::invalid_argument(out.string() +
-                                    " holds what an interrupted run has computed: --resume goes "
-                                    "on with it, --force begins anew");
-      if (!resume) fs::remove_all(folder());
-    } else if (existed_ && !force && !fs::is_empty(out)) {
-      throw std::invalid_argument(out.string() +
-                                  " holds files already, which --force would replace");
+  Tiles(const fs::path& out, bool resume, bool force)
+      : out_(out), existed_(check_output(out, /*replace=*/true)) {
+    if (!fs::exists(folder())) {
+      check_output(out, force);
+      return;
     }
+    if (!resume && !force)
+      throw std::invalid_argument(out.string() +
+                                  " holds what an interrupted run has computed: --resume goes on "
+                                  "with it, --force begins anew");
+    if (!resume) fs::remove_all(folder());
   }
   Tiles(const Tiles&) = delete;
   Tiles& operator=(const Tiles&) = delete;

@@ -17,22 +17,25 @@ namespace {
 
 }  // namespace
 
-OutputFolder::OutputFolder(const fs::path& folder, bool replace) {
+bool check_output(const fs::path& folder, bool replace) {
   if (folder.empty()) throw std::invalid_argument("--out is empty, must be a folder");
-  folder_ = fs::absolute(folder).lexically_normal();
-  if (!folder_.has_filename()) folder_ = folder_.parent_path();  // "out/" means "out"
   std::error_code error;
-  const fs::file_status status = fs::status(folder_, error);
-  exists_ = fs::exists(status);
-  if (exists_ && !fs::is_directory(status))
-    throw std::invalid_argument(folder_.string() + " is no folder");
-  if (exists_ && !replace) {
-    const bool empty = fs::is_empty(folder_, error);
-    if (error) throw std::runtime_error(folder_.string() + ": " + error.message());
-    if (!empty)
-      throw std::invalid_argument(folder_.string() +
-                                  " holds files already, which --force would replace");
-  }
+  const fs::file_status status = fs::status(folder, error);
+  if (!fs::exists(status)) return false;
+  if (!fs::is_directory(status)) throw std::invalid_argument(folder.string() + " is no folder");
+  if (replace) return true;
+  const bool empty = fs::is_empty(folder, error);
+  if (error) throw std::runtime_error(folder.string() + ": " + error.message());
+  if (!empty)
+    throw std::invalid_argument(folder.string() +
+                                " holds files already, which --force would replace");
+  return true;
+}
+
+OutputFolder::OutputFolder(const fs::path& folder, bool replace)
+    : folder_(folder.empty() ? folder : fs::absolute(folder).lexically_normal()) {
+  if (!folder_.has_filename()) folder_ = folder_.parent_path();  // "out/" means "out"
+  exists_ = check_output(folder_, replace);
   try {
     make_hidden();
   } catch (...) {

@@ -5,14 +5,17 @@
 
 namespace descent::cli {
 
+/// Whether a folder for results exists already. Throws std::invalid_argument if it is no folder, or
+/// holds something and `replace` is false.
+bool check_output(const std::filesystem::path& folder, bool replace);
+
 /// A folder of results that appears when all of them are there: files are made in a hidden folder,
 /// beside a new one or inside of one that is there already, and publish() moves them. Until then,
 /// and on any failure, everything is as it was.
 class OutputFolder {
  public:
-  /// Throws std::runtime_error if `folder` cannot be written, and std::invalid_argument if it is
-  /// no folder or holds something already and `replace` is false. With `replace`, files of the same
-  /// names are replaced and all others stay.
+  /// Throws as check_output(), and std::runtime_error if `folder` cannot be written. With `replace`,
+  /// files of the same names are replaced and all others stay.
   OutputFolder(const std::filesystem::path& folder, bool replace);
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;

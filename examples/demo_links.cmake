@@ -8,7 +8,7 @@ foreach(command IN ITEMS "${SINE};--steps;300;--out;${FOLDER}/sine" "${DEMO_PAGE
   endif()
 endforeach()
 file(READ "${FOLDER}/index.html" page)
-include("${CMAKE_CURRENT_LIST_DIR}/../tests/links.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../tests/written.cmake")
 expect_links("${FOLDER}/index.html")
 foreach(file IN ITEMS plane/plane.html conv/loss.html transformer/loss.html)
   string(FIND "${page}" "href=\"${file}\"" found)

@@ -5,7 +5,6 @@
 #include <numeric>
 #include <random>
 #include <sstream>
-#include <stdexcept>
 #include <utility>
 
 #include <ATen/ops/empty.h>
@@ -14,6 +13,7 @@
 #include <descent/landscape/curvature.h>
 #include <descent/landscape/hessian.h>
 #include <descent/landscape/lanczos.h>
+#include <descent/landscape/refuse.h>
 
 namespace descent {
 namespace {
@@ -21,16 +21,10 @@ namespace {
 using at::Tensor;
 using landscape::Hessian;
 using landscape::Krylov;
+using landscape::refuse;
 using landscape::Ritz;
 
 constexpr int64_t kFewestProbes = 8;
-
-template <class... Parts>
-[[noreturn]] void refuse(const Parts&... parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  throw std::invalid_argument(text.str());
-}
 
 void check_at_least(const char* who, const char* field, int64_t value, int64_t least) {
   if (value < least) refuse(who, ": ", field, " = ", value, ", must be at least ", least);

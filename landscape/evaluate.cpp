@@ -21,6 +21,7 @@
 #include <descent/landscape/fused.h>
 #include <descent/landscape/loop.h>
 #include <descent/landscape/one_thread.h>
+#include <descent/landscape/refuse.h>
 #include <descent/landscape/tiles.h>
 #include <descent/landscape/workers.h>
 
@@ -35,27 +36,19 @@ constexpr int kCheckedPoints = 3;
 /// Tiles of a job, if its chunks are not longer.
 constexpr int64_t kTiles = 256;
 
-template <class... Parts>
-[[noreturn]] void refuse(const Parts&... parts) {
-  std::ostringstream text;
-  text << "evaluate: ";
-  (text << ... << parts);
-  throw std::invalid_argument(text.str());
-}
-
 void check_tensor(const char* field, const std::string& name, const Tensor& tensor,
                   const Tensor& own) {
   if (!tensor.defined()) {
-    refuse("the plane's ", field, " has no tensor for '", name, "'");
+    refuse("evaluate: the plane's ", field, " has no tensor for '", name, "'");
   }
   if (tensor.sizes() != own.sizes() || tensor.scalar_type() != own.scalar_type() ||
       tensor.device() != own.device()) {
-    refuse("the plane does not fit the network: '", name, "' is ", own.scalar_type(), own.sizes(),
-           " on ", own.device(), ", the plane's ", field, " is ", tensor.scalar_type(),
+    refuse("evaluate: the plane does not fit the network: '", name, "' is ", own.scalar_type(),
+           own.sizes(), " on ", own.device(), ", the plane's ", field, " is ", tensor.scalar_type(),
            tensor.sizes(), " on ", tensor.device());
   }
   if (!at::isfinite(tensor).all().item<bool>()) {
-    refuse("the plane's ", field, " of '", name, "' has values that are not finite");
+    refuse("evaluate: the plane's ", field, " of '", name, "' has values that are not finite");
   }
 }
 
@@ -67,8 +60,8 @@ void check_lists(const char* what, const Parameters& own, const std::vector<Tens
   for (const auto& [field, list] : lists) {
     if (list == &v && line) continue;
     if (list->size() != count) {
-      refuse("the plane does not fit the network: it has ", list->size(), " ", what, " in ", field,
-             ", the network has ", count);
+      refuse("evaluate: the plane does not fit the network: it has ", list->size(), " ", what,
+             " in ", field, ", the network has ", count);
     }
     for (size_t k = 0; k < count; ++k)
       check_tensor(field, own.names[k], (*list)[k], own.tensors[k]);
@@ -77,16 +70,18 @@ void check_lists(const char* what, const Parameters& own, const std::vector<Tens
 
 void check_plane(const Model& model, const Plane& plane, BatchNorm batch_norm) {
   const Parameters own = parameters_of(model);
-  if (own.tensors.empty()) refuse("the network of type ", model.type(), " has no parameters");
+  if (own.tensors.empty())
+    refuse("evaluate: the network of type ", model.type(), " has no parameters");
   check_lists("parameters", own, plane.center, plane.u, plane.v, plane.is_line());
   if (batch_norm != BatchNorm::Interpolate) return;
   if (floating_buffers_of(model).tensors.empty()) {
-    refuse("options.batch_norm is Interpolate, but the network of type ", model.type(),
+    refuse("evaluate: options.batch_norm is Interpolate, but the network of type ", model.type(),
            " has no buffers of a floating type; take BatchNorm::Keep");
   }
   if (plane.buffers.names.empty()) {
     refuse(
-        "options.batch_norm is Interpolate, but the plane has no directions for buffers; planes "
+        "evaluate: options.batch_norm is Interpolate, but the plane has no directions for buffers; "
+        "planes "
         "between networks have, and random ones with buffers = true");
   }
   check_lists("buffers", floating_buffers_of(model), plane.buffers.center, plane.buffers.u,
@@ -94,10 +89,11 @@ void check_plane(const Model& model, const Plane& plane, BatchNorm batch_norm) {
 }
 
 void check_data(const Batches& data) {
-  if (data.size() == 0) refuse("the data has no batches");
+  if (data.size() == 0) refuse("evaluate: the data has no batches");
   for (const Data& batch : data) {
-    if (!batch.input.defined() || batch.input.numel() == 0) refuse("data.input is empty");
-    if (!batch.target.defined() || batch.target.numel() == 0) refuse("data.target is empty");
+    if (!batch.input.defined() || batch.input.numel() == 0) refuse("evaluate: data.input is empty");
+    if (!batch.target.defined() || batch.target.numel() == 0)
+      refuse("evaluate: data.target is empty");
   }
 }
 
@@ -108,8 +104,8 @@ void check_range(const Axis& axis, const char* name, const std::vector<Tensor>& 
   if (std::abs(end) <= kMost) return;
   for (const Tensor& tensor : moving) {
     if (tensor.scalar_type() == at::kDouble) continue;
-    refuse("axis ", name, " reaches ", end, "; allowed with weights of type ", tensor.scalar_type(),
-           " is from ", -kMost, " to ", kMost);
+    refuse("evaluate: axis ", name, " reaches ", end, "; allowed with weights of type ",
+           tensor.scalar_type(), " is from ", -kMost, " to ", kMost);
   }
 }
 
@@ -118,20 +114,22 @@ void check_options(const Plane& plane, const std::vector<Metric>& metrics, const
   check(x, "evaluate: axis x");
   check(y, "evaluate: axis y");
   if (plane.is_line() && (y.n != 1 || y.lo != 0)) {
-    refuse("axis y has ", y.n, " points from ", y.lo, ", but the plane is a line: it has no v");
+    refuse("evaluate: axis y has ", y.n, " points from ", y.lo,
+           ", but the plane is a line: it has no v");
   }
-  if (metrics.empty()) refuse("there are no metrics");
+  if (metrics.empty()) refuse("evaluate: there are no metrics");
   // Division, because the product of the sizes may overflow.
   const auto most = static_cast<int64_t>(std::vector<double>().max_size() / (metrics.size() + 1));
   if (x.n > most / y.n) {
-    refuse("axis x has ", x.n, " points and axis y has ", y.n, ", which is more than the ", most,
-           " values that a grid can hold");
+    refuse("evaluate: axis x has ", x.n, " points and axis y has ", y.n,
+           ", which is more than the ", most, " values that a grid can hold");
   }
   if (options.threads < 0) {
-    refuse("options.threads is ", options.threads,
+    refuse("evaluate: options.threads is ", options.threads,
            "; allowed are 1, 2, ... and 0 for all of LibTorch's");
   }
-  if (options.memory < 1) refuse("options.memory is ", options.memory, "; allowed is 1 and more");
+  if (options.memory < 1)
+    refuse("evaluate: options.memory is ", options.memory, "; allowed is 1 and more");
 }
 
 /// Compares two ways to compute a metric up to rounding.
@@ -260,7 +258,7 @@ Choice choose(const Problem& problem, const std::vector<Tensor>& predictions, co
         return true;
       }
     }
-    if (options.path != Path::Auto) refuse("path is ", name, ", but ", why_not);
+    if (options.path != Path::Auto) refuse("evaluate: path is ", name, ", but ", why_not);
     reasons += (reasons.empty() ? "" : "; ") + std::string("not ") + name + ": " + why_not;
     return false;
   };
@@ -470,8 +468,9 @@ int workers_for(const Problem& problem, const Evaluator& evaluator, int64_t item
 
 void check_budget(const Loop& loop, const EvaluateOptions& options) {
   if (loop.bytes() > options.memory) {
-    refuse("options.memory is ", options.memory, " bytes, but one network on this data needs ",
-           loop.bytes(), "; allow more, or use smaller batches");
+    refuse("evaluate: options.memory is ", options.memory,
+           " bytes, but one network on this data needs ", loop.bytes(),
+           "; allow more, or use smaller batches");
   }
 }
 
@@ -563,11 +562,12 @@ std::vector<double> losses_at(const Network& network, const Metric& metric, cons
   using namespace landscape;
   if (options.batch_norm == BatchNorm::Interpolate) {
     refuse(
-        "losses_at() takes weights, not points of a plane: options.batch_norm = Interpolate has "
+        "evaluate: losses_at() takes weights, not points of a plane: options.batch_norm = "
+        "Interpolate has "
         "nothing to interpolate");
   }
   if (!options.tiles.empty()) {
-    refuse("losses_at() keeps no tiles: options.tiles = ", options.tiles.string(),
+    refuse("evaluate: losses_at() keeps no tiles: options.tiles = ", options.tiles.string(),
            ", must be empty");
   }
   if (weights.empty()) return {};

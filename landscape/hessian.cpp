@@ -3,7 +3,6 @@
 #include <mutex>
 #include <numeric>
 #include <sstream>
-#include <stdexcept>
 
 #include <ATen/Context.h>
 #include <ATen/ops/empty.h>
@@ -14,18 +13,12 @@
 
 #include <descent/landscape/evaluator.h>
 #include <descent/landscape/hessian.h>
+#include <descent/landscape/refuse.h>
 
 namespace descent::landscape {
 namespace {
 
 using at::Tensor;
-
-template <class... Parts>
-[[noreturn]] void refuse(const Parts&... parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  throw std::invalid_argument(text.str());
-}
 
 std::string shape_of(const Tensor& tensor) {
   if (!tensor.defined()) return "undefined";

@@ -1,5 +1,4 @@
 #include <limits>
-#include <sstream>
 #include <stdexcept>
 
 #include <ATen/ops/add.h>
@@ -11,6 +10,7 @@
 #include <descent/landscape/loop.h>
 #include <descent/landscape/memory.h>
 #include <descent/landscape/one_thread.h>
+#include <descent/landscape/refuse.h>
 #include <descent/landscape/seeded.h>
 
 namespace descent::landscape {
@@ -27,21 +27,13 @@ Tensors at_least_float(const Tensors& tensors) {
   return result;
 }
 
-template <class... Parts>
-[[noreturn]] void refuse(const Parts&... parts) {
-  std::ostringstream text;
-  text << "evaluate: ";
-  (text << ... << parts);
-  throw std::invalid_argument(text.str());
-}
-
 /// work(), an error of LibTorch being refused with a sentence in front.
 template <class Work, class... Parts>
 auto translated(const Work& work, const Parts&... parts) {
   try {
     return work();
   } catch (const c10::Error& error) {
-    refuse(parts..., ". LibTorch says: ", error.what_without_backtrace());
+    refuse("evaluate: ", parts..., ". LibTorch says: ", error.what_without_backtrace());
   }
 }
 
@@ -139,10 +131,11 @@ int64_t Loop::bytes() const {
 
 double Loop::value(const Metric& metric, const Tensor& prediction, const Tensor& target) const {
   const Tensor result = metric_value(metric, prediction, target);
-  if (!result.defined()) refuse("the metric '", metric.name, "' returned an undefined tensor");
+  if (!result.defined())
+    refuse("evaluate: the metric '", metric.name, "' returned an undefined tensor");
   if (result.numel() != 1) {
-    refuse("the metric '", metric.name, "' must be a tensor with one element, it is of shape ",
-           result.sizes());
+    refuse("evaluate: the metric '", metric.name,
+           "' must be a tensor with one element, it is of shape ", result.sizes());
   }
   return result.item<double>();
 }
@@ -198,16 +191,17 @@ Center Loop::seen_at_center() {
                    problem_.batch_norm == BatchNorm::Batch
                        ? " with batch normalisation in training mode (options.batch_norm is Batch)"
                        : "");
-    if (!prediction.defined()) refuse("forward() of the network returned an undefined tensor");
+    if (!prediction.defined())
+      refuse("evaluate: forward() of the network returned an undefined tensor");
     if (state_of(input) != input_before) {
-      refuse("forward() of the network of type ", problem_.model.type(),
+      refuse("evaluate: forward() of the network of type ", problem_.model.type(),
              " changes its input in place, which would change your data at every point; let it "
              "begin with x.clone(), or take operations without an underscore: x - 0.5 instead of "
              "x.sub_(0.5)");
     }
     for (const Metric& metric : problem_.metrics) {
       if (metric.kind == Metric::Kind::Mse && prediction.sizes() != target.sizes()) {
-        refuse("data.target has shape ", target.sizes(),
+        refuse("evaluate: data.target has shape ", target.sizes(),
                ", but the network's predictions have shape ", prediction.sizes(),
                "; mse needs equal shapes");
       }
@@ -223,7 +217,7 @@ Center Loop::seen_at_center() {
       const bool shared = problem_.metrics.size() > 1;  // with the other metrics
       if (state_of(input) != input_before || state_of(target) != target_before ||
           (shared && state_of(prediction) != prediction_before)) {
-        refuse("the metric '", metric.name,
+        refuse("evaluate: the metric '", metric.name,
                "' changes its arguments in place; let it take operations without an underscore");
       }
     }
@@ -261,7 +255,7 @@ Center Loop::try_center() {
   if (generator.moved()) {  // by the network, a metric or another thread
     const Center again = seen_at_center();
     if (again.hashes != center.hashes || again.values != center.values) {
-      refuse("the network of type ", problem_.model.type(),
+      refuse("evaluate: the network of type ", problem_.model.type(),
              " or a metric draws random numbers although it is evaluated: no two points would be "
              "measured alike. Draw only while is_training(), or from a generator of your own that "
              "begins with the same seed each time, and trace TorchScript in eval mode");
@@ -269,7 +263,7 @@ Center Loop::try_center() {
   }
   if (!follows_parameters(center.hashes)) {
     refuse(
-        "the network of type ", problem_.model.type(),
+        "evaluate: the network of type ", problem_.model.type(),
         " predicts the same whatever its parameters are: it reads weights past its registered "
         "parameters, such as a view or copy that it keeps of them, which clone() does not renew. "
         "Take weights from the parameters in forward(), or override clone()");

@@ -1,6 +1,4 @@
 #include <array>
-#include <sstream>
-#include <stdexcept>
 #include <string_view>
 
 #include <ATen/ops/argmax.h>
@@ -11,18 +9,13 @@
 #include <descent/base/nearest.h>
 #include <descent/landscape/evaluator.h>
 #include <descent/landscape/metric.h>
+#include <descent/landscape/refuse.h>
 
 namespace descent {
 namespace {
 
 using at::Tensor;
-
-template <class... Parts>
-[[noreturn]] void refuse(const Parts&... parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  throw std::invalid_argument(text.str());
-}
+using landscape::refuse;
 
 /// Whether the target holds class indices: (n, ...) beside (n, classes, ...).
 bool are_classes(const Tensor& target) { return target.scalar_type() == at::kLong; }

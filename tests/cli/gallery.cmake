@@ -1,6 +1,6 @@
 # What `descent race --gallery` writes. DESCENT is the program, FOLDER is its own.
 include("${CMAKE_CURRENT_LIST_DIR}/descent.cmake")
-include("${CMAKE_CURRENT_LIST_DIR}/../links.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/../written.cmake")
 file(REMOVE_RECURSE "${FOLDER}")
 descent(0 out "open .*index.html" race --gallery --out "${FOLDER}")
 expect_links("${FOLDER}/index.html")

@@ -18,7 +18,7 @@
 #include <descent/landscape/evaluate.h>
 #include <descent/landscape/script.h>
 #include <descent/landscape/trajectory.h>
-#include <descent/pictures/pictures.h>
+#include <descent/pictures.h>
 
 #include "arguments.h"
 #include "output.h"

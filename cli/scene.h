@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <descent/grid/track.h>
-#include <descent/pictures/pictures.h>
+#include <descent/pictures.h>
 #include <descent/surfaces/race.h>
 
 #include "progress.h"

@@ -1,8 +1,8 @@
 # What the CMakeLists.txt of a room uses:
 #
 #   descent_room(optim SOURCES a.cpp engine/b.cpp       the library descent::optim of this folder, with
-#     LINKS descent::base torch                         its headers linked into <build>/include/descent
-#     PRIVATE descent::openmp                           and installed. LINKS: seen in its headers.
+#     LINKS descent::base torch                         its headers installed. LINKS: seen in headers.
+#     PRIVATE descent::openmp
 #     HEADER_ONLY fmt::fmt-header-only)                 PRIVATE: linked. HEADER_ONLY: used in .cpp files.
 #                                                       Without SOURCES: an interface library.
 #   descent_rules(<target> kernels.cpp...)              flags of the kernels (cmake/Rules.cmake)
@@ -11,6 +11,25 @@
 #                [TORCH]                                TORCH: share a precompiled <torch/torch.h>
 #                [LABELS ...] [ENVIRONMENT A=b ...]
 include(GNUInstallDirs)
+
+# Every #include <descent/...> is a path in the folder include/, whose links lead to the rooms. Where
+# the checkout holds plain files in place of links (Windows without the right to make them), the
+# build folder gets a copy instead, made anew at each configuration.
+set(descent_include "${PROJECT_SOURCE_DIR}/include")
+if(NOT EXISTS "${descent_include}/descent/base/CMakeLists.txt")
+  set(descent_include "${PROJECT_BINARY_DIR}/include")
+  file(GLOB entries RELATIVE "${PROJECT_SOURCE_DIR}/include/descent"
+       "${PROJECT_SOURCE_DIR}/include/descent/*")
+  foreach(entry IN LISTS entries)
+    if(IS_DIRECTORY "${PROJECT_SOURCE_DIR}/${entry}")
+      file(COPY "${PROJECT_SOURCE_DIR}/${entry}" DESTINATION "${descent_include}/descent"
+           FILES_MATCHING PATTERN "*.h" PATTERN viewer EXCLUDE)
+    else()
+      file(COPY "${PROJECT_SOURCE_DIR}/include/descent/${entry}"
+           DESTINATION "${descent_include}/descent")
+    endif()
+  endforeach()
+endif()
 
 function(descent_compile_settings target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
@@ -39,7 +58,7 @@ function(descent_room room)
   add_library(descent::${room} ALIAS ${target})
   target_compile_features(${target} ${scope} cxx_std_20)
   target_include_directories(${target} ${scope}
-    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+    $<BUILD_INTERFACE:${descent_include}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   if(arg_LINKS)
     target_link_libraries(${target} ${scope} ${arg_LINKS})
@@ -51,16 +70,11 @@ function(descent_room room)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${library}>)
   endforeach()
 
-  set(include "${PROJECT_BINARY_DIR}/include/descent")
-  file(MAKE_DIRECTORY "${include}")
-  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${include}/${room}" COPY_ON_ERROR SYMBOLIC)
   set(installed ${CMAKE_INSTALL_INCLUDEDIR}/descent)
-  install(DIRECTORY ./ DESTINATION ${installed}/${room} FILES_MATCHING REGEX "\\.(h|cuh|def)$"
+  install(DIRECTORY ./ DESTINATION ${installed}/${room} FILES_MATCHING REGEX "\\.h$"
           PATTERN viewer EXCLUDE)
-  if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${room}.h")  # <descent/optim.h> is <descent/optim/optim.h>
-    file(CONFIGURE OUTPUT "${include}/${room}.h" @ONLY
-         CONTENT "#pragma once\n#include <descent/@room@/@room@.h>  // IWYU pragma: export\n")
-    install(FILES "${include}/${room}.h" DESTINATION ${installed})
+  if(EXISTS "${PROJECT_SOURCE_DIR}/include/descent/${room}.h")
+    install(FILES "${PROJECT_SOURCE_DIR}/include/descent/${room}.h" DESTINATION ${installed})
   endif()
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${room})
   install(TARGETS ${target} EXPORT descentTargets)

@@ -8,13 +8,13 @@
 
 #include <descent/base/nearest.h>
 
-#include "optimizers.h"
-#include "surfaces.h"
+#include "commands/optimizers.h"
+#include "commands/surfaces.h"
 #ifdef HAS_PICTURES
-#include "gallery.h"
-#include "landscape.h"
+#include "commands/gallery/gallery.h"
+#include "commands/landscape/landscape.h"
+#include "commands/race.h"
 #include "progress.h"
-#include "race.h"
 #endif
 
 namespace {

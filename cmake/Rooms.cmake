@@ -4,11 +4,13 @@
 #     LINKS descent::base torch                         its headers installed. LINKS: seen in headers.
 #     PRIVATE descent::openmp
 #     HEADER_ONLY fmt::fmt-header-only)                 PRIVATE: linked. HEADER_ONLY: used in .cpp files.
-#                                                       Without SOURCES: an interface library.
+#     MODULES c.cpp                                     MODULES: sources that see torch::nn::Module or
+#                                                       archives. Without SOURCES: an interface library.
 #   descent_rules(<target> kernels.cpp...)              flags of the kernels (cmake/Rules.cmake)
-#   descent_program(name SOURCES main.cpp LINKS ...)    <build>/bin/name
+#   descent_program(name SOURCES main.cpp LINKS ...     <build>/bin/name
+#                   [TORCH])                            TORCH: read LibTorch precompiled
 #   descent_test(name SOURCES a_test.cpp LINKS ...)     a GoogleTest program and its entry in ctest;
-#                [TORCH]                                TORCH: share a precompiled <torch/torch.h>
+#                [TORCH]                                TORCH: as above
 #                [LABELS ...] [ENVIRONMENT A=b ...]
 include(GNUInstallDirs)
 
@@ -32,7 +34,7 @@ if(NOT EXISTS "${descent_include}/descent/base/CMakeLists.txt")
 endif()
 
 function(descent_compile_settings target)
-  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
   target_compile_features(${target} PRIVATE cxx_std_20)
   if(DESCENT_DEVELOPER)
     # GCC 12 warns of overlaps in "a" + std::string, where there are none (GCC bug 105651).
@@ -40,8 +42,42 @@ function(descent_compile_settings target)
   endif()
 endfunction()
 
+# Lets the sources of a target read LibTorch precompiled. There are three files, because a compiler
+# pays for all of a precompiled header in each source (torch.h as a whole costs 12 s with -O3):
+#   tensors   optimizers and tensors with their functions: the sources of rooms
+#   modules   modules and archives as well: programs, and what a room lists under MODULES
+#   tests     all of torch.h and GoogleTest, without optimization
+# A source with options of its own has to set SKIP_PRECOMPILE_HEADERS.
+set(descent_tensors_header <torch/optim/optimizer.h> <ATen/Functions.h> <ATen/TensorOperators.h>)
+set(descent_modules_header ${descent_tensors_header}
+    <torch/nn/cloneable.h> <torch/serialize/archive.h>)
+set(descent_tests_header <torch/torch.h> <gmock/gmock.h>)
+function(descent_precompile target which)
+  set(header descent_${which}_pch)
+  if(NOT TARGET ${header})
+    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/${header}.cpp" CONTENT "")
+    add_library(${header} OBJECT "${PROJECT_BINARY_DIR}/${header}.cpp")
+    descent_compile_settings(${header})
+    target_link_libraries(${header} PRIVATE torch descent::openmp)
+    if(which STREQUAL tests)
+      descent_test_settings(${header})
+    endif()
+    target_precompile_headers(${header} PRIVATE ${descent_${which}_header})
+  endif()
+  target_link_libraries(${target} PRIVATE descent::openmp)
+  target_precompile_headers(${target} REUSE_FROM ${header})
+endfunction()
+
+# Tests are compiled without optimization, which takes half the time.
+function(descent_test_settings target)
+  target_link_libraries(${target} PRIVATE GTest::gmock)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
+endfunction()
+
 function(descent_room room)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;PRIVATE;HEADER_ONLY")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;MODULES;LINKS;PRIVATE;HEADER_ONLY")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "descent_room(${room}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -50,7 +86,17 @@ function(descent_room room)
     add_library(${target} ${arg_SOURCES})
     set(scope PUBLIC)
     descent_compile_settings(${target})
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    if(torch IN_LIST arg_LINKS)
+      descent_precompile(${target} tensors)
+    endif()
+    if(arg_MODULES)
+      add_library(${target}_modules OBJECT ${arg_MODULES})
+      descent_compile_settings(${target}_modules)
+      target_include_directories(${target}_modules PRIVATE "${descent_include}")
+      target_link_libraries(${target}_modules PRIVATE torch)
+      descent_precompile(${target}_modules modules)
+      target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_modules>)
+    endif()
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -68,6 +114,9 @@ function(descent_room room)
   endif()
   foreach(library IN LISTS arg_HEADER_ONLY)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${library}>)
+    if(arg_MODULES)
+      target_link_libraries(${target}_modules PRIVATE ${library})
+    endif()
   endforeach()
 
   set(installed ${CMAKE_INSTALL_INCLUDEDIR}/descent)
@@ -82,7 +131,7 @@ function(descent_room room)
 endfunction()
 
 function(descent_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;LINKS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "descent_program(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -91,6 +140,9 @@ function(descent_program name)
   target_link_libraries(${name} PRIVATE ${arg_LINKS})
   set_target_properties(${name} PROPERTIES
                         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  if(arg_TORCH)
+    descent_precompile(${name} modules)
+  endif()
 endfunction()
 
 function(descent_test name)
@@ -100,19 +152,12 @@ function(descent_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   descent_compile_settings(${name})
-  target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gtest_main)
   set_target_properties(${name} PROPERTIES
                         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/bin")
+  descent_test_settings(${name})
   if(arg_TORCH)
-    if(NOT TARGET descent_torch_header)
-      file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/torch_header.cpp" CONTENT "")
-      add_library(descent_torch_header OBJECT "${PROJECT_BINARY_DIR}/torch_header.cpp")
-      descent_compile_settings(descent_torch_header)
-      target_link_libraries(descent_torch_header PRIVATE torch GTest::gmock)
-      target_precompile_headers(descent_torch_header PRIVATE <torch/torch.h> <gtest/gtest.h>)
-    endif()
-    target_link_libraries(${name} PRIVATE torch)
-    target_precompile_headers(${name} REUSE_FROM descent_torch_header)
+    descent_precompile(${name} tests)
   endif()
   # One entry a program, because starting a program that links LibTorch takes longer than most tests.
   add_test(NAME ${name} COMMAND ${name})

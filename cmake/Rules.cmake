@@ -29,6 +29,7 @@ function(descent_rules target)
                -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off ${openmp})
   set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_DEFINITIONS
                DESCENT_KERNEL_FLAGS=1)
+  set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} PROPERTY SKIP_PRECOMPILE_HEADERS ON)
   # As a property, because target_link_libraries cannot know which of its forms the target uses.
   set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES $<LINK_ONLY:descent::openmp>)
 endfunction()

@@ -20,12 +20,12 @@
 #include <torch/csrc/jit/serialization/pickle.h>
 
 #include <descent/base/atomic_file.h>
-#include <descent/landscape/data.h>
-#include <descent/landscape/metric.h>
-#include <descent/landscape/script.h>
-#include <descent/landscape/trajectory.h>
+#include <descent/landscape/data/data.h>
+#include <descent/landscape/data/metric.h>
+#include <descent/landscape/network/script.h>
+#include <descent/landscape/trajectory/trajectory.h>
 #include <descent/optim/adam.h>
-#include <descent/optim/engine/optimizer.h>
+#include <descent/optim/optimizer/optimizer.h>
 
 namespace {
 

@@ -15,8 +15,8 @@
 
 #include <descent/base/pass.h>
 #include <descent/optim/engine/compile.h>  // before the rule, and none of descent's after it
-#include <descent/optim/engine/registry.h>
-#include <descent/optim/schedules.h>
+#include <descent/optim/optimizer/registry.h>
+#include <descent/optim/schedules/schedules.h>
 
 using descent::math::sign;
 

@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>
-#include <descent/optim/engine/checkpoint.h>
-#include <descent/optim/engine/registry.h>
+#include <descent/optim/files/checkpoint.h>
+#include <descent/optim/optimizer/registry.h>
 
 namespace {
 

@@ -7,9 +7,9 @@
 #include <stdexcept>
 
 #include <descent/base/atomic_file.h>
-#include <descent/grid/formats.h>
+#include <descent/grid/files/formats.h>
+#include <descent/grid/files/mesh.h>
 #include <descent/grid/grid.h>
-#include <descent/grid/mesh.h>
 
 namespace descent {
 namespace {

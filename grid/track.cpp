@@ -3,9 +3,9 @@
 #include <utility>
 
 #include <descent/base/atomic_file.h>
-#include <descent/grid/formats.h>
-#include <descent/grid/json_text.h>
-#include <descent/grid/mesh.h>
+#include <descent/grid/files/formats.h>
+#include <descent/grid/files/json_text.h>
+#include <descent/grid/files/mesh.h>
 #include <descent/grid/track.h>
 
 // {

@@ -1,5 +1,5 @@
 #pragma once
-#include <descent/optim/cautious.h>
+#include <descent/optim/pieces/cautious.h>
 
 namespace descent {
 namespace rules {

@@ -1,5 +1,5 @@
 #pragma once
-#include <descent/optim/rectified.h>
+#include <descent/optim/pieces/rectified.h>
 
 namespace descent {
 namespace rules {

@@ -1,7 +1,7 @@
 #pragma once
 #include <algorithm>
 
-#include <descent/optim/rectified.h>
+#include <descent/optim/pieces/rectified.h>
 
 namespace descent {
 

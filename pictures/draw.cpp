@@ -5,9 +5,9 @@
 
 #include <descent/base/atomic_file.h>
 #include <descent/pictures/draw.h>
-#include <descent/pictures/field.h>
-#include <descent/pictures/page.h>
-#include <descent/pictures/sheet.h>
+#include <descent/pictures/files/page.h>
+#include <descent/pictures/files/sheet.h>
+#include <descent/pictures/scene/field.h>
 
 namespace descent {
 namespace {

@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include <descent/pictures/draw.h>
-#include <descent/pictures/font.h>
-#include <descent/pictures/sheet.h>
+#include <descent/pictures/files/sheet.h>
+#include <descent/pictures/font/font.h>
 
 namespace descent {
 namespace {

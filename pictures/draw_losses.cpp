@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include <descent/pictures/draw.h>
-#include <descent/pictures/sheet.h>
+#include <descent/pictures/files/sheet.h>
 
 namespace descent {
 namespace {

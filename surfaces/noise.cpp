@@ -2,7 +2,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include <descent/optim/engine/fields.h>
+#include <descent/base/fields.h>
 #include <descent/surfaces/noise.h>
 
 namespace descent {

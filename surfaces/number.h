@@ -1,9 +1,8 @@
 #pragma once
-// A surface is one text over a number type T, read three ways: with double it is a value, with Dual
-// the value and its exact gradient, with at::Tensor the values of a whole mesh. The vocabulary is
-// + - * / sqrt abs sin cos exp log pow sign, under the same names for all three: those of double
-// are here and in optim/engine/math.h, those of Dual below, those of tensors LibTorch's own. No
-// LibTorch here.
+// A surface is one text over a number type T, read two ways: with double it is a value, with Dual
+// the value and its exact gradient. The vocabulary is + - * / sqrt abs sin cos exp log pow sign,
+// under the same names for both: those of double are in base/math.h, those of Dual below. Tensors
+// of LibTorch have the same words. No LibTorch here.
 //
 //   struct Bowl {
 //     template <class T>
@@ -16,18 +15,9 @@
 #include <cmath>
 #include <concepts>
 
-#include <descent/optim/engine/math.h>
+#include <descent/base/math.h>
 
 namespace descent {
-
-namespace math {
-
-inline double sin(double x) { return std::sin(x); }
-inline double cos(double x) { return std::cos(x); }
-inline double exp(double x) { return std::exp(x); }
-inline double log(double x) { return std::log(x); }
-
-}  // namespace math
 
 /// The test functions, one struct each; they write sqrt(x) for every number type.
 namespace functions {

@@ -7,8 +7,8 @@
 #include <c10/util/Exception.h>
 
 #include <descent/base/nearest.h>
-#include <descent/optim/engine/registry.h>
-#include <descent/surfaces/line_search_descent.h>
+#include <descent/optim/optimizer/registry.h>
+#include <descent/optim/training/line_search_descent.h>
 #include <descent/surfaces/race.h>
 
 namespace descent {

@@ -9,8 +9,8 @@
 
 #include <torch/optim/optimizer.h>
 
+#include <descent/base/fields.h>
 #include <descent/grid/track.h>
-#include <descent/optim/engine/fields.h>
 #include <descent/surfaces/surface.h>
 
 namespace descent {

@@ -1,14 +1,15 @@
 #include <cmath>
 #include <stdexcept>
 
+#include <ATen/core/Tensor.h>
 #include <ATen/ops/empty_like.h>
 #include <c10/util/Exception.h>
 
+#include <descent/base/fields.h>
 #include <descent/base/nearest.h>
-#include <descent/optim/engine/fields.h>
-#include <descent/surfaces/classic.h>
-#include <descent/surfaces/regression.h>
-#include <descent/surfaces/search.h>
+#include <descent/surfaces/functions/classic.h>
+#include <descent/surfaces/functions/regression.h>
+#include <descent/surfaces/functions/search.h>
 #include <descent/surfaces/surface.h>
 
 namespace descent {
@@ -84,20 +85,16 @@ Dual Surface::gradient(double at_x, double at_y) const {
 }
 
 at::Tensor Surface::value(const at::Tensor& at_x, const at::Tensor& at_y) const {
-  return guarded(*this, "a tensor", [&] { return function_->value(at_x, at_y); });
-}
-
-at::Tensor Surface::each(const Function& function, const at::Tensor& x, const at::Tensor& y) {
-  TORCH_CHECK(x.sizes() == y.sizes(), "x has sizes ", x.sizes(), " and y ", y.sizes(),
-              ", must be the same");
-  const at::Tensor xs = x.to(at::kCPU, at::kDouble).contiguous();
-  const at::Tensor ys = y.to(at::kCPU, at::kDouble).contiguous();
+  TORCH_CHECK(at_x.sizes() == at_y.sizes(), "Surface ", name, ": x has sizes ", at_x.sizes(),
+              " and y ", at_y.sizes(), ", must be the same");
+  const at::Tensor xs = at_x.to(at::kCPU, at::kDouble).contiguous();
+  const at::Tensor ys = at_y.to(at::kCPU, at::kDouble).contiguous();
   const at::Tensor result = at::empty_like(xs);
   const double* const px = xs.const_data_ptr<double>();
   const double* const py = ys.const_data_ptr<double>();
   auto* const values = result.mutable_data_ptr<double>();
-  for (int64_t i = 0; i < result.numel(); ++i) values[i] = function.value(px[i], py[i]);
-  return result.to(x.device(), x.scalar_type());
+  for (int64_t i = 0; i < result.numel(); ++i) values[i] = value(px[i], py[i]);
+  return result.to(at_x.device(), at_x.scalar_type());
 }
 
 double Surface::noise_at(const Noise& noise, double at_x, double at_y) const {

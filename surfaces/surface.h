@@ -7,20 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/TensorOperators.h>
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/abs.h>
-#include <ATen/ops/cos.h>
-#include <ATen/ops/exp.h>
-#include <ATen/ops/log.h>
-#include <ATen/ops/pow.h>
-#include <ATen/ops/sign.h>
-#include <ATen/ops/sin.h>
-#include <ATen/ops/sqrt.h>
-
 #include <descent/grid/grid.h>
 #include <descent/surfaces/noise.h>
 #include <descent/surfaces/number.h>
+
+namespace at {
+class Tensor;
+}
 
 namespace descent {
 
@@ -107,9 +100,6 @@ struct Surface : SurfaceFacts {
     virtual ~Function() = default;
     virtual double value(double x, double y) const = 0;
     virtual Dual gradient(double x, double y) const = 0;
-    virtual at::Tensor value(const at::Tensor& x, const at::Tensor& y) const {
-      return each(*this, x, y);
-    }
   };
 
   /// A function of any number type.
@@ -124,13 +114,6 @@ struct Surface : SurfaceFacts {
     explicit Exact(F function) : f(std::move(function)) {}
     double value(double x, double y) const override { return f(x, y); }
     Dual gradient(double x, double y) const override { return f(Dual(x, 1, 0), Dual(y, 0, 1)); }
-    at::Tensor value(const at::Tensor& x, const at::Tensor& y) const override {
-      if constexpr (std::is_invocable_r_v<at::Tensor, const F&, const at::Tensor&,
-                                          const at::Tensor&>)
-        return f(x, y);
-      else
-        return each(*this, x, y);
-    }
     F f;
   };
 
@@ -151,8 +134,6 @@ struct Surface : SurfaceFacts {
     F f;
     G slopes;
   };
-
-  static at::Tensor each(const Function& function, const at::Tensor& x, const at::Tensor& y);
 
   Surface(SurfaceFacts facts, std::string key, std::shared_ptr<const Function> function);
 

@@ -14,7 +14,7 @@
 #include <torch/optim/sgd.h>
 
 #include <descent/base/pass.h>
-#include <descent/optim/engine/registry.h>
+#include <descent/optim/optimizer/registry.h>
 
 #include "triad.h"
 

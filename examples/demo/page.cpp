@@ -20,7 +20,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/base/html.h>
 #include <descent/base/pass.h>
-#include <descent/optim/engine/registry.h>
+#include <descent/optim/optimizer/registry.h>
 
 namespace {
 

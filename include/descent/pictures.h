@@ -1,3 +1,3 @@
 #pragma once
 #include <descent/pictures/draw.h>
-#include <descent/pictures/page.h>
+#include <descent/pictures/files/page.h>

@@ -6,7 +6,7 @@
 // without it.
 #include <memory>
 
-#include <descent/optim/engine/math.h>
+#include <descent/base/math.h>
 
 namespace at {
 class Tensor;

@@ -14,7 +14,7 @@
 
 #include <descent/base/pass.h>
 #include <descent/optim/engine/norms.h>
-#include <descent/optim/engine/optimizer.h>
+#include <descent/optim/optimizer/optimizer.h>
 
 namespace descent {
 

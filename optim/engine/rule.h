@@ -44,7 +44,7 @@
 //   const char* average = "ax"           the buffer that swap_average() exchanges p with
 //
 // This header knows nothing of LibTorch and compiles under nvcc.
-#include <descent/optim/engine/math.h>
+#include <descent/base/math.h>
 
 namespace descent {
 
@@ -100,7 +100,7 @@ struct RuleTable;
 template <class Rule>
 const RuleTable& rule_table();
 
-/// The optimizer that a user holds; <descent/optim.h> or <descent/optim/engine/optimizer.h> defines
+/// The optimizer that a user holds; <descent/optim.h> or <descent/optim/optimizer/optimizer.h> defines
 /// it.
 template <class Rule>
 class Optimizer;

@@ -12,11 +12,11 @@
 #include <ATen/ops/zeros_like.h>
 #include <omp.h>
 
-#include <descent/optim/engine/centralized.h>
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/low_precision.h>
-#include <descent/optim/engine/restore.h>
-#include <descent/optim/engine/slow_weights.h>
+#include <descent/optim/pieces/slow_weights.h>
+#include <descent/tensors/centralized.h>
+#include <descent/tensors/restore.h>
 
 #if AT_PARALLEL_OPENMP && !defined(_OPENMP)
 #error "this file needs OpenMP: without it a step would silently run on one thread"
@@ -116,7 +116,7 @@ at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer, const Los
       "parameters");
   const at::NoGradGuard no_grad;
   for (auto& group : optimizer.param_groups_) optimizer.checked_options(group).check();
-  KeptValues parameters;
+  tensors::KeptValues parameters;
   for (auto& group : optimizer.param_groups_) {
     const double distance = rule.look_ahead(optimizer.checked_options(group).value());
     if (distance == 0) continue;
@@ -276,7 +276,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     if (rule.centralizes != nullptr &&
         rule.centralizes(groups_[item.group].options->value(), p.dim())) {
       copies_.reserve(2 * items_.size());  // items point into it
-      item.gradient = &copies_.emplace_back(centralized(*item.gradient));
+      item.gradient = &copies_.emplace_back(tensors::centralized(*item.gradient));
     }
     if (item.kind == Kind::Tensor) continue;
     const at::Tensor& g = *item.gradient;

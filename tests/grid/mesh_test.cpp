@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>
+#include <descent/grid/files/mesh.h>
 #include <descent/grid/grid.h>
-#include <descent/grid/mesh.h>
 
 namespace descent {
 namespace {

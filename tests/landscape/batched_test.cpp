@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <descent/landscape/memory.h>
+#include <descent/tensors/memory.h>
 
 #include "models.h"
 
@@ -443,7 +443,7 @@ TEST(Batched, StaysInTheBudgetWhereItsRulesTakeMoreThanTheLoop) {
   const Data data{torch::randn({2, 1, 256, 4}), torch::randn({2, 1, 256, 4})};
   const Plane plane = gaussian_plane(*net);
   const auto run = [&](int64_t memory, std::string* path) {
-    return landscape::peak_bytes([&] {
+    return tensors::peak_bytes([&] {
       const Grid grid = evaluate(*net, mse, data, plane, kX, kY, {.threads = 1, .memory = memory});
       *path = grid.notes.at("path");
     });

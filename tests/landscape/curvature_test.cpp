@@ -12,9 +12,9 @@
 #include <torch/csrc/jit/api/module.h>
 
 #include <descent/base/atomic_file.h>
-#include <descent/landscape/curvature.h>
-#include <descent/landscape/parameters.h>
-#include <descent/landscape/script.h>
+#include <descent/landscape/curvature/curvature.h>
+#include <descent/landscape/network/parameters.h>
+#include <descent/landscape/network/script.h>
 
 #include "models.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>
-#include <descent/landscape/data_file.h>
+#include <descent/landscape/data/data_file.h>
 #include <descent/pickle/pickle.h>
 
 namespace descent {

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <descent/landscape/loop.h>
+#include <descent/landscape/paths/loop/loop.h>
 
 #include "models.h"
 

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <descent/landscape/memory.h>
+#include <descent/tensors/memory.h>
 
 #include "models.h"
 
@@ -602,7 +602,7 @@ TEST(Fused, MakesNoSecondCopyOfTheData) {
   const std::vector<Data> data{noise(9000, 256, 2), noise(11000, 256, 2)};
   const Plane plane = random_plane(*net);
   const auto peak = [&](Path path) {
-    return landscape::peak_bytes([&] {
+    return tensors::peak_bytes([&] {
       evaluate(*net, mse, data, plane, {-1, 1, 3}, {-1, 1, 3}, {.path = path, .threads = 1});
     });
   };

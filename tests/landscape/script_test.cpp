@@ -7,8 +7,8 @@
 #include <torch/script.h>
 
 #include <descent/base/atomic_file.h>
-#include <descent/landscape/chain.h>
-#include <descent/landscape/script.h>
+#include <descent/landscape/network/script.h>
+#include <descent/landscape/paths/fused/chain.h>
 
 #include "models.h"
 

@@ -14,9 +14,9 @@
 #include <torch/torch.h>
 
 #include <descent/base/atomic_file.h>
-#include <descent/landscape/memory.h>
-#include <descent/landscape/trajectory.h>
+#include <descent/landscape/trajectory/trajectory.h>
 #include <descent/pickle/pickle.h>
+#include <descent/tensors/memory.h>
 
 #include "models.h"
 
@@ -193,7 +193,7 @@ TEST_F(TrajectoryFolder, TakesNoMoreMemoryThanItIsAllowed) {
     for (const int64_t rows : {7, 20, 40}) {
       Plane little;
       const int64_t peak =
-          landscape::peak_bytes([&] { little = pca_plane(*net, trajectory, rows * kRow); });
+          tensors::peak_bytes([&] { little = pca_plane(*net, trajectory, rows * kRow); });
       EXPECT_LE(peak, rows * kRow + 3 * kRow / 2 + 8 * 30 * 30 * 8) << rows << folder;
       EXPECT_NEAR(flat(little.u).dot(flat(much.u)).item<double>(), 1, 1e-5);
       EXPECT_NEAR(little.explained.at(1), much.explained.at(1), 1e-12);

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
-#include <descent/optim/line_search.h>
+#include <descent/optim/training/line_search.h>
 
 namespace {
 

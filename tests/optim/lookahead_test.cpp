@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
-#include <descent/optim/gradient_transforms.h>
-#include <descent/optim/groups.h>
-#include <descent/optim/lookahead.h>
+#include <descent/optim/training/groups.h>
+#include <descent/optim/wrappers/gradient_transforms.h>
+#include <descent/optim/wrappers/lookahead.h>
 
 #include "../replay/case.h"
 #include "../replay/parity.h"

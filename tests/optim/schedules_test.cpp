@@ -9,10 +9,10 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
-#include <descent/optim/engine/momentum.h>
-#include <descent/optim/lookahead.h>
-#include <descent/optim/reduce_lr_on_plateau.h>
-#include <descent/optim/schedules.h>
+#include <descent/optim/schedules/momentum.h>
+#include <descent/optim/schedules/reduce_lr_on_plateau.h>
+#include <descent/optim/schedules/schedules.h>
+#include <descent/optim/wrappers/lookahead.h>
 
 #include "../replay/case.h"
 #include "checks.h"

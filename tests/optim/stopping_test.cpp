@@ -6,8 +6,8 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
-#include <descent/optim/ewa.h>
-#include <descent/optim/stopping.h>
+#include <descent/optim/training/ewa.h>
+#include <descent/optim/training/stopping.h>
 
 namespace {
 

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <descent/base/atomic_file.h>
-#include <descent/pictures/color.h>
 #include <descent/pictures/draw.h>
+#include <descent/pictures/scene/color.h>
 
 #include "pictures.h"
 

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <descent/pictures/contours.h>
-#include <descent/pictures/field.h>
-#include <descent/pictures/value_scale.h>
+#include <descent/pictures/scene/contours.h>
+#include <descent/pictures/scene/field.h>
+#include <descent/pictures/scene/value_scale.h>
 
 namespace descent::pictures {
 namespace {

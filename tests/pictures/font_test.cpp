@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <descent/pictures/font.h>
+#include <descent/pictures/font/font.h>
 #include <descent/pictures/font/glyphs.h>
 
 namespace descent::pictures {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <descent/pictures/gif.h>
+#include <descent/pictures/files/gif.h>
 
 #include "gif_file.h"
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <descent/base/atomic_file.h>
-#include <descent/pictures/page.h>
+#include <descent/pictures/files/page.h>
 
 #include "pictures.h"
 

@@ -14,7 +14,7 @@
 
 #include <descent/grid/grid.h>
 #include <descent/grid/track.h>
-#include <descent/pictures/point.h>
+#include <descent/pictures/scene/point.h>
 
 /// What the tests of the pictures share.
 namespace descent {

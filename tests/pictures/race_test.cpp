@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <descent/pictures/race.h>
+#include <descent/pictures/parts/race.h>
 
 #include "pictures.h"
 

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <descent/pictures/camera.h>
-#include <descent/pictures/color.h>
-#include <descent/pictures/raster.h>
+#include <descent/pictures/scene/camera.h>
+#include <descent/pictures/scene/color.h>
+#include <descent/pictures/scene/raster.h>
 
 namespace descent::pictures {
 namespace {

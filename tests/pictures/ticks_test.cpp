@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include <descent/pictures/ticks.h>
+#include <descent/pictures/scene/ticks.h>
 
 namespace descent::pictures {
 namespace {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <descent/pictures/trail_layer.h>
+#include <descent/pictures/scene/trail_layer.h>
 
 namespace descent::pictures {
 namespace {

@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <descent/optim/engine/fields.h>
+#include <descent/base/fields.h>
 
 namespace replay {
 

@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <torch/types.h>
 
-#include <descent/optim/engine/registry.h>
-#include <descent/optim/lookahead.h>
-#include <descent/optim/schedules.h>
+#include <descent/optim/optimizer/registry.h>
+#include <descent/optim/schedules/schedules.h>
+#include <descent/optim/wrappers/lookahead.h>
 
 #include "parity.h"
 

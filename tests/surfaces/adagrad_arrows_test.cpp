@@ -1,3 +1,5 @@
+#include "commands/gallery/adagrad_arrows.h"
+
 #include <cmath>
 
 #include <gmock/gmock.h>

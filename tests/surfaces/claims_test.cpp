@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "commands/gallery/adagrad_arrows.h"
 #include "tracks.h"
 
 namespace {

@@ -4,9 +4,9 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
-#include <descent/optim/lookahead.h>
-#include <descent/optim/sam.h>
 #include <descent/optim/sgd.h>
+#include <descent/optim/wrappers/lookahead.h>
+#include <descent/optim/wrappers/sam.h>
 
 #include "tracks.h"
 

@@ -8,6 +8,8 @@
 
 #include <descent/surfaces.h>
 
+#include "commands/gallery/families.h"
+
 // Questions that one asks of a track.
 namespace tracks {
 

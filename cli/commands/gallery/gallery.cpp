@@ -1,0 +1,338 @@
+#include "commands/gallery/gallery.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <ostream>
+#include <set>
+#include <thread>
+
+#include <descent/base/atomic_file.h>
+#include <descent/base/html.h>
+
+#include "commands/gallery/adagrad_arrows.h"
+#include "commands/gallery/families.h"
+#include "output.h"
+#include "progress.h"
+#include "scene.h"
+
+namespace descent::embedded {
+std::string_view gallery_page();  // gallery.html
+}
+
+namespace descent::cli {
+namespace {
+
+constexpr const char* kIndex = "index.html";
+
+/// Pictures that belong together, and a page to play them on.
+struct Chapter {
+  std::string key, title, text;
+  std::vector<Scene> scenes{};
+};
+
+/// Something to be written to a file of that name.
+struct Job {
+  std::string file;
+  std::function<void(const std::filesystem::path&)> write;
+};
+
+std::vector<Track> race_on(const Heat& heat, const std::vector<Racer>& racers) {
+  return race(heat.surface, racers, heat.options);
+}
+
+Scene scene(const std::string& chapter, const std::string& title, const Heat& heat,
+            const std::vector<Racer>& racers) {
+  const Noise* const noise = heat.options.noise ? &*heat.options.noise : nullptr;
+  return {.key = chapter + "-" + heat.surface.name,
+          .chapter = title,
+          .title = heat.surface.title,
+          .caption = about_race(heat.surface, heat.options),
+          .surface = heat.surface,
+          .grid = mesh(heat.surface, 200, 200, noise),
+          .tracks = race_on(heat, racers)};
+}
+
+/// What there is to see, by the key of a family.
+const std::map<std::string, std::string> kTexts{
+    {"sgd",
+     "Steps in proportion to the slope: quick where it is steep, and a curved way where one "
+     "direction is steeper than the other."},
+    {"nag", "Velocity adds up, so that even small rates arrive, and large ones overshoot."},
+    {"rmsprop",
+     "Slopes are divided by their recent size: the same straight way on the round and "
+     "on the elliptic bowl, at an even pace, and a twitch about the minimum at rate 1."},
+    {"adagrad",
+     "Slopes are divided by the root of all their squares: a straight way like "
+     "RMSprop's whose steps become smaller, without the twitch at its end."},
+    {"adam", "Momentum over RMSprop's scale, with both started up fairly."},
+    {"lion",
+     "Only signs count, so every step has the length of the rate in each direction: the "
+     "choice of the rate decides how near it can come."},
+    {"lamb",
+     "Adam's direction at a length in proportion to the parameters: giant steps far from "
+     "the origin, and ever smaller ones near to it."},
+    {"ftrl",
+     "Keeps the sum of all slopes and solves for the best point anew: at large rates one "
+     "step to the bottom of a bowl, on the ramp it lags."},
+    {"joint",
+     "Ten optimizers from one start, at the rates that show them off. Click a name to hide "
+     "it, twice to see it alone."},
+    {"saddle",
+     "A start almost on the ridge. The adaptive ones see a slope of any size as large and "
+     "leave at once."},
+    {"beale", "Momentum is led off the track by the steep wall; looking ahead corrects it."},
+    {"lookahead",
+     "Nesterov's gradient is the one at the point where the velocity leads. The usual "
+     "form estimates it from the slope here, which is not the same."},
+    {"line_search",
+     "Where to stop along the slope is computed at each step: the secant for smooth "
+     "surfaces, the golden section for those with kinks."},
+    {"regression",
+     "A line fitted to points: mean squared, root mean squared and mean absolute error "
+     "over its two parameters."},
+};
+
+/// The six surfaces with one plain walk each.
+Chapter plain_walks(const Noise& noise) {
+  Chapter chapter{.key = "surfaces",
+                  .title = "The six search surfaces",
+                  .text =
+                      "Quadratic, cubic, saddle, turned saddle, ramp and elliptic, with coarse "
+                      "and fine noise on the losses, and one walk of plain gradient descent "
+                      "over each."};
+  for (const char* name : {"f0", "f1", "f2", "f3", "f4", "f5"})
+    chapter.scenes.push_back(scene(chapter.key, "SGD lr 10", {find_surface(name), {.noise = noise}},
+                                   {racer("sgd:lr=10")}));
+  for (Scene& scene : chapter.scenes) scene.animated = false;
+  return chapter;
+}
+
+Chapter of_family(Family family, const Noise& noise) {
+  Chapter chapter{.key = family.key, .title = family.title, .text = kTexts.at(family.key)};
+  for (Heat& heat : family.heats) {
+    heat.options.noise = noise;
+    chapter.scenes.push_back(scene(family.key, family.title, heat, family.racers));
+  }
+  return chapter;
+}
+
+/// The usual test functions, each optimizer at the rate that suits it best.
+Chapter tuned(const std::vector<Racer>& racers) {
+  const std::set<std::string> elsewhere{"f0", "f1",     "f2",  "f3",   "f4",
+                                        "f5", "saddle", "mse", "rmse", "mae"};
+  const std::set<std::string> animated{"rosenbrock", "beale", "himmelblau"};
+  Chapter chapter{.key = "tuned",
+                  .title = "Everyone at their best rate",
+                  .text =
+                      "Which rate is fair? Here each optimizer has the best of 200, for each of "
+                      "the usual test functions."};
+  std::vector<Surface> stages = surfaces();
+  std::erase_if(stages, [&](const Surface& s) { return elsewhere.contains(s.name); });
+  Progress progress(stages.size() * racers.size());
+  for (const Surface& surface : stages) {
+    const TunedRacers fair = tuned(surface, racers, {}, progress);
+    Scene& added = chapter.scenes.emplace_back(scene(chapter.key, "Tuned", {surface}, fair.racers));
+    added.caption += " " + fair.sentence;
+    added.animated = animated.contains(surface.name);
+  }
+  return chapter;
+}
+
+/// AdaGrad's full matrix against its diagonal, as arrows.
+Job arrows_picture(AdagradForm form, uint32_t seed) {
+  const bool full = form == AdagradForm::Full;
+  return {
+      full ? "adagrad-full.png" : "adagrad-diagonal.png", [=](const auto& file) {
+        const auto pairs = adagrad_arrows(form, {.seed = seed});
+        std::vector<Arrow> arrows;
+        for (size_t t = 0; t < pairs.size(); ++t) {
+          // The first and the last stand out.
+          const double half = static_cast<double>(pairs.size()) / 2;
+          const double off = static_cast<double>(t) + 1 - half;
+          const double strength = std::min(1.0, off * off / (half * half) + 0.15);
+          const auto add = [&](const Point& tip, const char* name, const char* group,
+                               uint32_t color) {
+            char norm[32];
+            std::snprintf(norm, sizeof norm, "%.2f", std::hypot(tip.x, tip.y));
+            arrows.push_back({.x = tip.x,
+                              .y = tip.y,
+                              .label = std::string("|") + name + std::to_string(t) + "| = " + norm,
+                              .color = color,
+                              .strength = strength,
+                              .group = group});
+          };
+          add(pairs[t].g, "g", "gradient g", 0x6a6e76);
+          add(pairs[t].v, "v", "step v", 0x00796b);
+        }
+        draw_arrows(arrows, file,
+                    {.title = full ? "AdaGrad with the full matrix" : "AdaGrad with the diagonal",
+                     .caption = "Eight gradients, uniform in [0, 0.5) x [0, 2), RandomState(" +
+                                std::to_string(seed) + "). The first and the last stand out.",
+                     .x_name = "first parameter",
+                     .y_name = "second parameter"});
+      }};
+}
+
+std::string image(const std::string& still, const std::string& moving, const std::string& alt) {
+  const std::string fallback = "<img loading=\"lazy\" src=\"" + (moving.empty() ? still : moving) +
+                               "\" alt=\"" + escaped_html(alt) + "\">";
+  if (moving.empty()) return fallback;
+  return "<picture><source srcset=\"" + still + "\" media=\"(prefers-reduced-motion: reduce)\">" +
+         fallback + "</picture>";
+}
+
+std::string link(const std::string& file, const std::string& text) {
+  return "<a href=\"" + file + "\">" + text + "</a>";
+}
+
+std::string figure(const std::string& picture, const std::string& title, const std::string& caption,
+                   const std::string& files) {
+  return "<figure>" + picture + "<figcaption><b>" + escaped_html(title) + "</b> " +
+         escaped_html(caption) +
+         (files.empty() ? "" : "<span class=\"files\">" + files + "</span>") +
+         "</figcaption></figure>\n";
+}
+
+/// What a chapter writes, and its part of the index.
+struct Made {
+  std::vector<Job> jobs;
+  std::string html;
+};
+
+Made made(const Chapter& chapter) {
+  Made made;
+  const auto go_on = [](int64_t, int64_t) { return !interrupted(); };
+  const std::string page = chapter.key + ".html";
+  made.html = "<section id=\"" + chapter.key + "\"><h2>" + escaped_html(chapter.title) +
+              "</h2>\n<p>" + escaped_html(chapter.text) + "</p>\n<p class=\"open\">" +
+              link(page, "Turn it, play it &rarr;") + "</p>\n<div class=\"exhibits\">\n";
+  made.jobs.push_back({page, [&chapter](const auto& file) {
+                         std::vector<Panel> panels;
+                         for (const Scene& scene : chapter.scenes) panels.push_back(panel(scene));
+                         draw_page(panels, file, {.title = chapter.title, .caption = chapter.text});
+                       }});
+  for (const Scene& scene : chapter.scenes) {
+    const auto still = [&](const std::string& suffix, const auto& write) {
+      const std::string file = scene.key + suffix;
+      made.jobs.push_back({file, write});
+      return file;
+    };
+    const std::string png = still(".png", [&scene](const auto& file) { draw(scene, file); });
+    const std::string gif =
+        scene.animated
+            ? still(".gif", [&scene, go_on](const auto& file) { draw(scene, file, go_on); })
+            : "";
+    const std::string csv = still(".csv", [&scene](const auto& file) { save(scene.tracks, file); });
+    std::string losses =
+        still("-loss.png", [&scene](const auto& file) { draw_losses(scene, file, false); });
+    std::string files = link(png, "picture");
+    if (scene.animated) files += " &middot; " + link(gif, "animation");
+    files += " &middot; " + link(losses, "losses");
+    if (has_positive_loss(scene))
+      files +=
+          " &middot; " + link(still("-log-loss.png",
+                                    [&scene](const auto& file) { draw_losses(scene, file, true); }),
+                              "losses, logarithmic");
+    files += " &middot; " + link(csv, "numbers");
+    made.html += figure(image(png, gif, scene.title), scene.title, scene.caption, files);
+    if (chapter.key == "joint") {
+      const std::string moving = still("-loss.gif", [&scene, go_on](const auto& file) {
+        draw_losses(scene, file, false, go_on);
+      });
+      made.html += figure(image(losses, moving, scene.title + ", losses"),
+                          scene.title + ", loss over the steps", "", "");
+    }
+  }
+  made.html += "</div></section>\n";
+  return made;
+}
+
+/// Does all jobs, the long ones first, on several threads; the first error is thrown.
+void run(std::vector<const Job*> jobs, int threads, const OutputFolder& output,
+         Progress& progress) {
+  std::stable_partition(jobs.begin(), jobs.end(),
+                        [](const Job* job) { return job->file.ends_with(".gif"); });
+  std::atomic<size_t> next = 0;
+  std::exception_ptr error;
+  std::mutex mutex;
+  const auto work = [&] {
+    for (size_t k = next++; k < jobs.size(); k = next++) {
+      try {
+        jobs[k]->write(output / jobs[k]->file);
+        progress.step(jobs[k]->file);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!error) error = std::current_exception();
+        next = jobs.size();
+      }
+    }
+  };
+  std::vector<std::thread> pool;
+  for (int t = 1; t < threads; ++t) pool.emplace_back(work);
+  work();
+  for (std::thread& thread : pool) thread.join();
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace
+
+void write_gallery(const GallerySettings& settings, std::ostream& out) {
+  OutputFolder output(settings.out, settings.force);
+  const Noise noise(settings.seed);
+  std::vector<Chapter> chapters;
+  size_t racers = 0, races = 0;
+  const Family joint = find_family("joint");
+  chapters.push_back(of_family(joint, noise));
+  chapters.push_back(plain_walks(noise));
+  for (Family& family : families())
+    if (family.key != joint.key) chapters.push_back(of_family(std::move(family), noise));
+  chapters.push_back(tuned(joint.racers));
+
+  std::vector<Made> parts;
+  std::string contents;
+  for (const Chapter& chapter : chapters) {
+    parts.push_back(made(chapter));
+    contents += link("#" + chapter.key, escaped_html(chapter.title)) + "\n";
+    races += chapter.scenes.size();
+    for (const Scene& scene : chapter.scenes) racers += scene.tracks.size();
+  }
+  Made& arrows = parts.emplace_back();
+  contents += link("#arrows", "AdaGrad, full and diagonal") + "\n";
+  arrows.jobs = {arrows_picture(AdagradForm::Full, 32), arrows_picture(AdagradForm::Diagonal, 53)};
+  arrows.html =
+      "<section id=\"arrows\"><h2>AdaGrad, full and diagonal</h2>\n<p>What AdaGrad makes of eight "
+      "gradients. With the full matrix the first step has length 1, whatever its gradient; with "
+      "the "
+      "diagonal each of its two numbers has.</p>\n<div class=\"exhibits\">\n" +
+      figure(image(arrows.jobs[0].file, "", "Arrows of gradients and steps"), "Full matrix", "",
+             "") +
+      figure(image(arrows.jobs[1].file, "", "Arrows of gradients and steps"), "Diagonal", "", "") +
+      "</div></section>\n";
+
+  std::string sections;
+  std::vector<const Job*> jobs;
+  for (const Made& part : parts) {
+    sections += part.html;
+    for (const Job& job : part.jobs) jobs.push_back(&job);
+  }
+  {
+    Progress progress(jobs.size());
+    const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    run(jobs, settings.threads > 0 ? settings.threads : cores, output, progress);
+  }
+  write_atomically(output / kIndex, filled_html(std::string(embedded::gallery_page()),
+                                                {{"races", std::to_string(races)},
+                                                 {"racers", std::to_string(racers)},
+                                                 {"contents", contents},
+                                                 {"sections", sections},
+                                                 {"seed", std::to_string(settings.seed)}}));
+  output.publish();
+  out << "open " << (output.path() / kIndex).string() << '\n';
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,601 @@
+#include "commands/landscape/landscape.h"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <ostream>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+#include <descent/landscape/curvature/curvature.h>
+#include <descent/landscape/data/data_file.h>
+#include <descent/landscape/evaluate/evaluate.h>
+#include <descent/landscape/network/script.h>
+#include <descent/landscape/trajectory/trajectory.h>
+#include <descent/pictures.h>
+
+#include "arguments.h"
+#include "output.h"
+#include "progress.h"
+
+namespace descent::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Where evaluate() keeps what it has computed, in the folder of the results. What is empty at the
+/// end goes away.
+class Tiles {
+ public:
+  Tiles(const fs::path& out, bool resume, bool force)
+      : out_(out), existed_(check_output(out, /*replace=*/true)) {
+    if (!fs::exists(folder())) {
+      check_output(out, force);
+      return;
+    }
+    if (!resume && !force)
+      throw std::invalid_argument(out.string() +
+                                  " holds what an interrupted run has computed: --resume goes on "
+                                  "with it, --force begins anew");
+    if (!resume) fs::remove_all(folder());
+  }
+  Tiles(const Tiles&) = delete;
+  Tiles& operator=(const Tiles&) = delete;
+  ~Tiles() {
+    std::error_code ignored;
+    fs::remove(folder(), ignored);
+    if (!existed_) fs::remove(out_, ignored);
+  }
+
+  fs::path folder() const { return out_ / ".tiles"; }
+  bool has_any() const {
+    std::error_code none;
+    return fs::exists(folder(), none) && !fs::is_empty(folder(), none);
+  }
+  std::string kept() const {
+    return "; what was computed is kept in " + folder().string() +
+           ", and --resume goes on from there";
+  }
+  /// Takes away those of one job; others may still be wanted.
+  void clear(const std::string& job) const {
+    std::vector<fs::path> done;
+    for (const auto& entry : fs::directory_iterator(folder()))
+      if (entry.path().filename().string().starts_with(job + "-")) done.push_back(entry.path());
+    for (const fs::path& file : done) fs::remove(file);
+  }
+
+ private:
+  fs::path out_;
+  bool existed_;
+};
+
+/// "pca:snapshots" taken apart.
+struct PlaneName {
+  std::string kind, of;
+};
+
+/// The arguments, read.
+struct Job {
+  std::string title;
+  std::vector<Metric> metrics{};  ///< the loss first
+  PlaneName plane;
+  Norm norm;
+  uint64_t seed;
+  std::optional<Axes> axes{};
+  EvaluateOptions options{};
+  Network network;
+  Batches data;
+};
+
+/// A plane and what goes with it.
+struct Laid {
+  Plane plane;
+  Axis x, y;
+  std::vector<Track> tracks{};
+  std::optional<Projection> projection{};  ///< of a training on its plane
+  std::string about{};                     ///< what a caption says beside plane.how
+};
+
+/// What was computed.
+struct Results {
+  std::vector<double> at_center{};  ///< of each metric
+  std::vector<Grid> grids{};        ///< of each metric
+  std::optional<Grid> decay{};      ///< the term of weight decay
+  std::optional<Curvature> curvature{};
+  double seconds = 0;  ///< that the grids took
+};
+
+std::function<bool(double)> shown_by(Progress& progress, const std::string& what) {
+  return [&progress, what](double fraction) {
+    progress.reach(fraction, what);
+    return !interrupted();
+  };
+}
+
+std::string number(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.5g", std::isnan(x) ? std::abs(x) : x);
+  return text;
+}
+
+PlaneName plane_name(const std::string& text) {
+  const size_t colon = text.find(':');
+  PlaneName name{text.substr(0, colon), colon == text.npos ? "" : text.substr(colon + 1)};
+  const auto follows = named<std::string>("--plane", name.kind,
+                                          {{"random", ""},
+                                           {"filter", ""},
+                                           {"hessian", ""},
+                                           {"pca", ":FOLDER"},
+                                           {"line", ":OTHER.pt"},
+                                           {"between", ":B.pt,C.pt"}});
+  if (follows.empty() ? colon != text.npos : name.of.empty())
+    throw std::invalid_argument("--plane = " + text + ", must be " + name.kind + follows);
+  return name;
+}
+
+Norm norm_of(const LandscapeSettings& settings, const PlaneName& plane) {
+  if (settings.norm.empty()) return plane.kind == "filter" ? Norm::Filter : Norm::None;
+  if (plane.kind != "random")
+    throw std::invalid_argument("--norm = " + settings.norm + " with --plane " + settings.plane +
+                                ", allowed with --plane random only");
+  return named<Norm>("--norm", settings.norm,
+                     {{"none", Norm::None},
+                      {"filter", Norm::Filter},
+                      {"layer", Norm::Layer},
+                      {"weight", Norm::Weight},
+                      {"dfilter", Norm::DFilter},
+                      {"dlayer", Norm::DLayer}});
+}
+
+uint64_t seed_of(const LandscapeSettings& settings, const PlaneName& plane) {
+  const bool drawn = plane.kind == "random" || plane.kind == "filter" || plane.kind == "hessian";
+  if (settings.seed && !drawn && !settings.curvature)
+    throw std::invalid_argument("--seed = " + std::to_string(*settings.seed) + " with --plane " +
+                                settings.plane + ", where nothing is drawn at random");
+  return settings.seed.value_or(0);
+}
+
+std::vector<Metric> metrics_of(const LandscapeSettings& settings) {
+  std::vector<Metric> metrics{find_metric(settings.loss)};
+  if (metrics[0].kind == Metric::Kind::Accuracy)
+    throw std::invalid_argument(
+        "--loss = accuracy, must be mse, cross_entropy or nll; see --metrics");
+  for (const std::string& name : settings.metrics) {
+    for (const Metric& metric : metrics)
+      if (metric.name == name) throw std::invalid_argument("--metrics: " + name + " stands twice");
+    metrics.push_back(find_metric(name));
+  }
+  return metrics;
+}
+
+Job read(const LandscapeSettings& settings) {
+  PlaneName plane = plane_name(settings.plane);
+  const Norm norm = norm_of(settings, plane);
+  const uint64_t seed = seed_of(settings, plane);
+  std::vector<Metric> metrics = metrics_of(settings);
+  EvaluateOptions options{
+      .path = named<Path>("--path", settings.path,
+                          {{"auto", Path::Auto},
+                           {"loop", Path::Loop},
+                           {"batched", Path::Batched},
+                           {"fused", Path::Fused}}),
+      .threads = settings.threads,
+      .batch_norm = named<BatchNorm>("--batch-norm", settings.batch_norm,
+                                     {{"keep", BatchNorm::Keep},
+                                      {"interpolate", BatchNorm::Interpolate},
+                                      {"recompute", BatchNorm::Recompute},
+                                      {"batch", BatchNorm::Batch}}),
+      .memory = settings.memory ? bytes_of(*settings.memory) : EvaluateOptions().memory};
+  if (settings.weight_decay &&
+      !(*settings.weight_decay > 0 && std::isfinite(*settings.weight_decay)))
+    throw std::invalid_argument("--weight-decay = " + number(*settings.weight_decay) +
+                                ", must be finite and > 0");
+  const bool one_network =
+      options.batch_norm == BatchNorm::Keep || options.batch_norm == BatchNorm::Batch;
+  if ((settings.curvature || plane.kind == "hessian") && !one_network)
+    throw std::invalid_argument("--batch-norm = " + settings.batch_norm +
+                                ", must be keep or batch for curvature");
+  if (plane.kind == "pca" && options.batch_norm == BatchNorm::Interpolate)
+    throw std::invalid_argument(
+        "--batch-norm = interpolate with --plane pca, which has no directions for statistics");
+  std::optional<Axes> axes;
+  if (!settings.axes.empty()) axes = axes_of(settings.axes);
+  return {.title = settings.model.stem().string(),
+          .metrics = std::move(metrics),
+          .plane = std::move(plane),
+          .norm = norm,
+          .seed = seed,
+          .axes = axes,
+          .options = std::move(options),
+          .network = load_network(settings.model),
+          .data = load_data(settings.data)};
+}
+
+/// What each metric is at one point of a plane.
+std::vector<double> measured(const Job& job, const Plane& plane, double alpha, double beta) {
+  EvaluateOptions options = job.options;
+  options.path = Path::Loop;
+  const Axis x{alpha, alpha, 1}, y{beta, beta, 1};
+  std::vector<double> values;
+  for (const Grid& grid : evaluate(job.network, job.metrics, job.data, plane, x, y, options))
+    values.push_back(grid.values.front());
+  return values;
+}
+
+/// Where the plane's networks lie: as tracks of one point over a plane, as words on a line.
+void add_marks(const Job& job, Laid& laid) {
+  for (const Plane::Mark& mark : laid.plane.marks) {
+    laid.about +=
+        (laid.about.empty() ? "" : ", ") + mark.label + " at alpha = " + number(mark.alpha);
+    if (laid.plane.is_line()) continue;
+    laid.about += ", beta = " + number(mark.beta);
+    const double loss = measured(job, laid.plane, mark.alpha, mark.beta).front();
+    laid.tracks.push_back({.label = mark.label,
+                           .x = {mark.alpha},
+                           .y = {mark.beta},
+                           .losses = {loss},
+                           .smooth_losses = {loss}});
+  }
+  if (!laid.about.empty()) laid.about += ".";
+}
+
+Laid along_line(const Job& job, const std::string& file) {
+  Laid laid{.plane = line_between(job.network, load_network(file)),
+            .x = {-0.5, 1.5, 201},
+            .y = {0, 0, 1}};
+  add_marks(job, laid);
+  return laid;
+}
+
+/// Axes that hold all marks with some room around them.
+std::pair<Axis, Axis> axes_around_marks(const Plane& plane) {
+  Axis x{0, 0, 51}, y{0, 0, 51};
+  for (const Plane::Mark& mark : plane.marks)
+    for (const auto& [axis, at] : {std::pair{&x, mark.alpha}, std::pair{&y, mark.beta}}) {
+      axis->lo = std::min(axis->lo, at);
+      axis->hi = std::max(axis->hi, at);
+    }
+  for (Axis* const axis : {&x, &y}) {
+    const double room = 0.3 * (axis->hi - axis->lo);
+    axis->lo -= room;
+    axis->hi += room;
+  }
+  return {x, y};
+}
+
+Laid between(const Job& job, const std::string& files) {
+  const size_t comma = files.find(',');
+  if (comma == files.npos)
+    throw std::invalid_argument("--plane = between:" + files + ", must be between:B.pt,C.pt");
+  Laid laid{.plane = plane_between(job.network, load_network(files.substr(0, comma)),
+                                   load_network(files.substr(comma + 1))),
+            .x = {},
+            .y = {}};
+  std::tie(laid.x, laid.y) = axes_around_marks(laid.plane);
+  add_marks(job, laid);
+  return laid;
+}
+
+Laid along_trajectory(const Job& job, const std::string& folder) {
+  const Trajectory trajectory = Trajectory::load(folder);
+  Laid laid{.plane = pca_plane(job.network, trajectory, job.options.memory), .x = {}, .y = {}};
+  Progress progress;
+  EvaluateOptions options = job.options;
+  options.on_progress = shown_by(progress, "losses along the trajectory");
+  laid.projection = project(trajectory, laid.plane, job.network, job.metrics[0], job.data, options);
+  stop_if_interrupted();
+  std::tie(laid.x, laid.y) = axes_around(*laid.projection, 51);
+  laid.tracks = {laid.projection->on_plane, laid.projection->true_loss};
+  laid.about = laid.projection->about();
+  return laid;
+}
+
+CurvatureOptions curvature_options(const Job& job, const LandscapeSettings& settings,
+                                   Progress& progress, const std::string& what) {
+  CurvatureOptions options{.batch_norm = job.options.batch_norm,
+                           .seed = job.seed,
+                           .on_progress = shown_by(progress, what)};
+  if (settings.memory) options.memory = job.options.memory;
+  return options;
+}
+
+Laid along_eigenvectors(const Job& job, const LandscapeSettings& settings) {
+  Progress progress;
+  Laid laid{.plane = hessian_plane(job.network, job.metrics[0], job.data,
+                                   curvature_options(job, settings, progress, "eigenvectors")),
+            .x = {-1, 1, 51},
+            .y = {-1, 1, 51}};
+  stop_if_interrupted();
+  return laid;
+}
+
+Laid along_random(const Job& job) {
+  return {.plane = random_plane(job.network,
+                                {.seed = job.seed,
+                                 .draw = Draw::Gaussian,
+                                 .norm = job.norm,
+                                 .buffers = job.options.batch_norm == BatchNorm::Interpolate}),
+          .x = {-1, 1, 51},
+          .y = {-1, 1, 51}};
+}
+
+Laid lay(const Job& job, const LandscapeSettings& settings) {
+  const auto& [kind, of] = job.plane;
+  Laid laid = kind == "pca"       ? along_trajectory(job, of)
+              : kind == "line"    ? along_line(job, of)
+              : kind == "between" ? between(job, of)
+              : kind == "hessian" ? along_eigenvectors(job, settings)
+                                  : along_random(job);
+  if (job.axes && job.axes->second && laid.plane.is_line())
+    throw std::invalid_argument("--axes = " + settings.axes +
+                                ": two axes, but the plane is a line");
+  if (job.axes) laid.x = job.axes->x;
+  if (job.axes && !laid.plane.is_line()) laid.y = job.axes->y;
+  return laid;
+}
+
+Results compute(const Job& job, const Laid& laid, const LandscapeSettings& settings,
+                const fs::path& tiles) {
+  Results results{.at_center = measured(job, laid.plane, 0, 0)};
+  {
+    Progress progress;
+    EvaluateOptions options = job.options;
+    options.tiles = tiles;
+    options.on_progress = shown_by(progress, "networks");
+    const auto start = std::chrono::steady_clock::now();
+    results.grids =
+        evaluate(job.network, job.metrics, job.data, laid.plane, laid.x, laid.y, options);
+    results.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    stop_if_interrupted();
+  }
+  for (Grid& grid : results.grids) {
+    grid.notes["model"] = settings.model.filename().string();
+    grid.notes["data"] = settings.data.filename().string();
+    grid.notes["batch_norm"] = settings.batch_norm;
+  }
+  if (settings.weight_decay) {
+    results.decay = squared_norm(laid.plane, laid.x, laid.y);
+    for (double& value : results.decay->values) value *= *settings.weight_decay / 2;
+    results.decay->value_name = "weight decay";
+    results.decay->notes["weight_decay"] = number(*settings.weight_decay);
+  }
+  if (settings.curvature) {
+    Progress progress;
+    results.curvature = curvature(job.network, job.metrics[0], job.data,
+                                  curvature_options(job, settings, progress, "curvature"));
+    stop_if_interrupted();
+  }
+  return results;
+}
+
+bool is_curve(const Grid& grid) { return grid.x.n == 1 || grid.y.n == 1; }
+
+bool has_finite(const Grid& grid) {
+  return std::any_of(grid.values.begin(), grid.values.end(),
+                     [](double value) { return std::isfinite(value); });
+}
+
+/// Whether heights and colours are logarithms: as asked for, else where values spread far.
+bool is_log(const Grid& grid, const Metric& metric, const LandscapeSettings& settings) {
+  if (metric.kind == Metric::Kind::Accuracy || settings.linear) return false;
+  double lowest = 0, least = std::numeric_limits<double>::infinity(), most = 0;
+  for (const double value : grid.values) {
+    if (!std::isfinite(value)) continue;
+    lowest = std::min(lowest, value);
+    if (value > 0) least = std::min(least, value);
+    most = std::max(most, value);
+  }
+  if (settings.log && (lowest < 0 || most == 0))
+    throw std::runtime_error("--log with " + metric.name + " = " +
+                             number(lowest < 0 ? lowest : most) +
+                             " on the plane, must be above 0 for a logarithm");
+  return lowest == 0 && most > 0 && (settings.log || most > 100 * least);
+}
+
+std::string place(double alpha, double beta, const Grid& grid) {
+  return "alpha = " + number(alpha) + (grid.y.n == 1 ? "" : ", beta = " + number(beta));
+}
+
+/// Below a picture of a metric.
+std::string caption(const Job& job, const Laid& laid, const Results& results, size_t m) {
+  int64_t samples = 0;
+  for (const Data& batch : job.data) samples += batch.input.size(0);
+  const Grid& grid = results.grids[m];
+  std::string text = laid.plane.how;
+  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  if (laid.plane.seed) text += ", seed " + std::to_string(*laid.plane.seed);
+  text += ". " + job.metrics[m].name + " on " + std::to_string(samples) +
+          " samples: " + number(results.at_center[m]) + " at the network (" + place(0, 0, grid) +
+          ").";
+  if (!laid.about.empty()) text += " " + laid.about;
+  return text;
+}
+
+/// The files of a run.
+class Files {
+ public:
+  Files(const Job& job, const Laid& laid, const Results& results, const LandscapeSettings& settings)
+      : job_(job), laid_(laid), results_(results), settings_(settings) {
+    for (size_t m = 0; m < results.grids.size(); ++m) add_metric(m);
+    if (results.decay) add_decay();
+    if (!panels_.empty())
+      add("landscape.html", [this](const fs::path& file) {
+        draw_page(panels_, file, {.title = job_.title, .caption = laid_.plane.how});
+      });
+    if (laid.projection) add_trajectory();
+    if (results.curvature) add_curvature();
+  }
+  Files(const Files&) = delete;  // what writes refers to it
+  Files& operator=(const Files&) = delete;
+
+  void write(const OutputFolder& output) const {
+    Progress progress(files_.size());
+    for (const auto& [name, write_to] : files_) {
+      write_to(output / name);
+      progress.step(name);
+    }
+  }
+
+ private:
+  using WriteTo = std::function<void(const fs::path&)>;
+  void add(std::string name, WriteTo write_to) {
+    files_.emplace_back(std::move(name), std::move(write_to));
+  }
+
+  void add_metric(size_t m) {
+    const Metric& metric = job_.metrics[m];
+    const Grid& grid = results_.grids[m];
+    add_grid(grid, metric.name, m == 0 ? "landscape" : "landscape_" + metric.name,
+             {.title = job_.title + ": " + metric.name,
+              .caption = caption(job_, laid_, results_, m),
+              .log = is_log(grid, metric, settings_),
+              .mark_minima = metric.kind != Metric::Kind::Accuracy},
+             m == 0 ? laid_.tracks : std::vector<Track>{});
+  }
+
+  void add_decay() {
+    add_grid(
+        *results_.decay, "weight_decay", "landscape_weight_decay",
+        {.title = job_.title + ": weight decay",
+         .caption = "What weight decay adds to the loss: half of " +
+                    number(*settings_.weight_decay) + " times the sum of all squared weights."},
+        {});
+  }
+
+  void add_grid(const Grid& grid, const std::string& id, const std::string& name,
+                PictureOptions options, std::vector<Track> tracks) {
+    for (const char* const extension : {".json", ".npy", ".csv"})
+      add(name + extension, [&grid](const fs::path& file) { grid.save(file); });
+    add(name + ".vtp",
+        [&grid, log = options.log](const fs::path& file) { (log ? grid.log() : grid).save(file); });
+    if (!has_finite(grid)) return;
+    if (is_curve(grid)) tracks.clear();
+    options.on_frame = [](int64_t, int64_t) { return !interrupted(); };
+    for (const char* const extension : {".png", ".svg", ".gif"})
+      if (!is_curve(grid) || extension != std::string(".gif"))
+        add(name + extension,
+            [&grid, tracks, options](const fs::path& file) { draw(grid, tracks, file, options); });
+    if (is_curve(grid)) return;
+    panels_.push_back({.id = id,
+                       .title = grid.value_name,
+                       .caption = options.caption,
+                       .grid = grid,
+                       .tracks = std::move(tracks),
+                       .picture = {.log = options.log, .mark_minima = options.mark_minima}});
+  }
+
+  void add_trajectory() {
+    const bool log = is_log(results_.grids[0], job_.metrics[0], settings_);
+    for (const char* const extension : {".json", ".csv"}) {
+      add(std::string("trajectory") + extension,
+          [this](const fs::path& file) { save(laid_.tracks, file); });
+      add(std::string("projection") + extension,
+          [this](const fs::path& file) { laid_.projection->save(file); });
+    }
+    add("trajectory.vtp", [this, log](const fs::path& file) {
+      std::vector<Track> heights = laid_.tracks;
+      for (Track& track : heights)
+        if (log) track = track.log();
+      save(heights, file);
+    });
+    add("trajectory.png", [this, log](const fs::path& file) {
+      draw_losses(laid_.tracks, file,
+                  {.title = job_.title + ": " + job_.metrics[0].name + " along the trajectory",
+                   .caption = laid_.about + " Each step is a snapshot.",
+                   .value_name = job_.metrics[0].name,
+                   .log = log});
+    });
+  }
+
+  void add_curvature() {
+    add("curvature.json", [this](const fs::path& file) { results_.curvature->save(file); });
+    add("spectrum.png", [this](const fs::path& file) {
+      const SpectralDensity& density = results_.curvature->density;
+      draw(density.grid(), file,
+           {.title = job_.title + ": spectral density of the Hessian of " + job_.metrics[0].name,
+            .caption = "Stochastic Lanczos quadrature of " + std::to_string(density.parameters) +
+                       " eigenvalues, seed " + std::to_string(job_.seed) + ".",
+            .log = true,
+            .mark_minima = false});
+    });
+  }
+
+  const Job& job_;
+  const Laid& laid_;
+  const Results& results_;
+  const LandscapeSettings& settings_;
+  std::vector<Panel> panels_{};
+  std::vector<std::pair<std::string, WriteTo>> files_{};
+};
+
+Grid::Minimum maximum(Grid grid) {
+  for (double& value : grid.values) value = -value;
+  Grid::Minimum most = grid.minimum();
+  most.value = -most.value;
+  return most;
+}
+
+void print(std::ostream& out, const Job& job, const Laid& laid, const Results& results) {
+  const Grid& first = results.grids[0];
+  out << "plane  " << laid.plane.how << '\n';
+  out << "path   " << first.notes.at("path") << " (" << first.notes.at("reason") << ")\n";
+  for (size_t m = 0; m < results.grids.size(); ++m) {
+    const Grid& grid = results.grids[m];
+    out << job.metrics[m].name << ": " << number(results.at_center[m]) << " at the network; ";
+    if (!has_finite(grid)) {
+      out << "no value on the plane is finite\n";
+      continue;
+    }
+    const bool greatest = job.metrics[m].kind == Metric::Kind::Accuracy;
+    const auto best = greatest ? maximum(grid) : grid.minimum();
+    out << (greatest ? "greatest " : "least ") << number(best.value) << " at "
+        << place(best.x, best.y, grid) << '\n';
+  }
+  if (results.curvature) {
+    const Curvature& c = *results.curvature;
+    out << "curvature: largest eigenvalue " << number(c.eigen.values.at(0)) << ", smallest "
+        << number(c.eigen.lowest) << ", trace " << number(c.trace.value) << " +- "
+        << number(c.trace.error) << ", sharpness " << number(c.sharpness) << '\n';
+  }
+  const auto networks = static_cast<double>(first.values.size());
+  out << number(networks) << " networks in " << number(results.seconds) << " s, "
+      << number(networks / results.seconds) << " a second\n";
+}
+
+}  // namespace
+
+void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
+  const Job job = read(settings);
+  const Tiles tiles(settings.out, settings.resume, settings.force);
+  try {
+    const Laid laid = lay(job, settings);
+    const Results results = compute(job, laid, settings, tiles.folder());
+    OutputFolder output(settings.out, /*replace=*/true);
+    Files(job, laid, results, settings).write(output);
+    output.publish();
+    tiles.clear(results.grids[0].notes.at("tiles"));
+    print(out, job, laid, results);
+    if (tiles.has_any())
+      out << "what another run has computed is still in " << tiles.folder().string() << '\n';
+    for (const char* const file : {"landscape.html", "landscape.png", "landscape.csv"})
+      if (fs::exists(output.path() / file)) {
+        out << "open " << (output.path() / file).string() << '\n';
+        break;
+      }
+  } catch (const Interrupted&) {
+    if (!tiles.has_any()) throw;
+    throw Interrupted("interrupted" + tiles.kept());
+  } catch (const std::runtime_error& error) {
+    if (!tiles.has_any()) throw;
+    throw std::runtime_error(error.what() + tiles.kept());
+  }
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,108 @@
+#include "commands/optimizers.h"
+
+#include <algorithm>
+#include <iomanip>
+#include <ostream>
+
+#include <descent/optim/optimizer/registry.h>
+#include <descent/optim/training/line_search_descent.h>
+
+namespace descent::cli {
+namespace {
+
+std::vector<const RuleTable*> chosen(const std::string& name) {
+  if (name.empty()) return optimizers();
+  return {&find_rule(name)};
+}
+
+/// Whether the rule's defaults use its b-th buffer.
+bool used_by_default(const RuleTable& rule, size_t b) {
+  if (rule.forms.empty()) return true;                                    // a tensor algorithm
+  if (rule.pull != nullptr && b + 1 == rule.buffers.size()) return true;  // slow weights
+  const auto defaults = rule.make_options(nullptr);
+  return rule.forms[static_cast<size_t>(rule.form(defaults.get()))].buffers[b];
+}
+
+/// The names of the buffers that the defaults use, or of the others.
+std::vector<std::string> buffers(const RuleTable& rule, bool by_default) {
+  std::vector<std::string> names;
+  for (size_t b = 0; b < rule.buffers.size(); ++b)
+    if (used_by_default(rule, b) == by_default) names.push_back(rule.buffers[b]);
+  return names;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+/// "8 bytes a float32 parameter (exp_avg, exp_avg_sq); max_exp_avg_sq with other options"
+std::string state_text(const RuleTable& rule) {
+  const auto used = buffers(rule, true), others = buffers(rule, false);
+  if (rule.forms.empty()) return "tensors of shapes of its own (" + joined(used) + ")";
+  std::string text = std::to_string(used.size() * sizeof(float)) + " bytes a float32 parameter";
+  if (!used.empty()) text += " (" + joined(used) + ")";
+  if (!others.empty()) text += "; with other options also " + joined(others);
+  return text;
+}
+
+void list_options(std::ostream& out, const std::vector<OptionInfo>& options) {
+  size_t widest_name = 0, widest_value = 0;
+  for (const auto& option : options) {
+    widest_name = std::max(widest_name, option.name.size());
+    widest_value = std::max(widest_value, to_text(option.value).size());
+  }
+  out << std::left;
+  for (const auto& option : options)
+    out << "  " << std::setw(static_cast<int>(widest_name)) << option.name << " = "
+        << std::setw(static_cast<int>(widest_value)) << to_text(option.value) << "  "
+        << option.allowed << '\n';
+}
+
+/// What `descent race` takes beside the optimizers.
+void list_line_search(std::ostream& out) {
+  std::vector<OptionInfo> options = fields::describe(LineSearchOptions{});
+  std::erase_if(options, [](const OptionInfo& option) { return option.name == "apply"; });
+  out << kLineSearch << "  steepest descent with a searched step, in races; Kiefer 1953\n";
+  list_options(out, options);
+}
+
+}  // namespace
+
+void list_optimizers(std::ostream& out, const std::string& name) {
+  if (same_word(name, kLineSearch)) {
+    list_line_search(out);
+    return;
+  }
+  for (const RuleTable* rule : chosen(name)) {
+    out << rule->about.key << "  " << rule->about.name << "; " << rule->about.paper << '\n';
+    list_options(out, rule->defaults);
+    out << "  state: " << state_text(*rule) << (name.empty() ? "\n\n" : "\n");
+  }
+  if (name.empty()) list_line_search(out);
+}
+
+void write_markdown(std::ostream& out, const std::string& name) {
+  out << "| optimizer | key | paper | options with their defaults | bytes of state a parameter, "
+         "float32 | golden values |\n"
+         "|---|---|---|---|---|---|\n";
+  for (const RuleTable* rule : chosen(name)) {
+    out << "| " << rule->about.name << " | `" << rule->about.key << "` | " << rule->about.paper
+        << " |";
+    for (const auto& option : rule->defaults)
+      out << " `" << option.name << '=' << to_text(option.value) << '`';
+    const auto used = buffers(*rule, true), others = buffers(*rule, false);
+    out << " | ";
+    if (rule->forms.empty())
+      out << "matrices: `" << joined(used) << "`";
+    else if (used.empty())
+      out << '0';
+    else
+      out << used.size() * sizeof(float) << ": `" << joined(used) << '`';
+    if (!others.empty()) out << "; with other options also `" << joined(others) << '`';
+    out << " | " << rule->about.golden << " |\n";
+  }
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,143 @@
+#include "commands/race.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <ostream>
+#include <stdexcept>
+#include <utility>
+
+#include <descent/surfaces/race.h>
+
+#include "commands/gallery/families.h"
+#include "output.h"
+#include "progress.h"
+#include "scene.h"
+
+namespace descent::cli {
+namespace {
+
+Point start_of(const std::string& text) {
+  Point point;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  bool right = true;
+  for (double* coordinate : {&point.x, &point.y}) {
+    if (coordinate == &point.y) right = right && at != end && *at++ == ',';
+    const auto [next, error] = std::from_chars(at, end, *coordinate);
+    right = right && error == std::errc();
+    at = next;
+  }
+  if (!right || at != end)
+    throw std::invalid_argument("--start = " + text + ", must be two numbers, \"9,-2.5\"");
+  return point;
+}
+
+std::string padded(std::string text, size_t width) {
+  size_t letters = 0;  // of UTF-8
+  for (const char c : text) letters += (c & 0xc0) != 0x80;
+  text.append(width > letters ? width - letters : 0, ' ');
+  return text;
+}
+
+std::string number(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%14.6g", std::isnan(x) ? std::abs(x) : x);
+  return text;
+}
+
+void print_table(std::ostream& out, const std::vector<Track>& tracks) {
+  size_t widest = 9;
+  for (const Track& track : tracks) widest = std::max(widest, track.label.size() + 2);
+  out << padded("optimizer", widest) << padded("     last loss", 16) << padded("    least loss", 16)
+      << "steps  \n";
+  for (const Track& track : tracks) {
+    double least = track.losses.front();
+    for (const double loss : track.losses)
+      if (loss < least) least = loss;
+    out << padded(track.label, widest) << number(track.losses.back()) << "  " << number(least)
+        << "  " << padded(std::to_string(track.x.size() - 1), 7) << track.stopped;
+    if (track.left_at >= 0)
+      out << (track.stopped.empty() ? "" : ", ") << "left the surface at step " << track.left_at;
+    out << '\n';
+  }
+}
+
+/// Noise is for surfaces that have it.
+void refuse_noise(const Surface& surface, const RaceSettings& settings) {
+  if (surface.coarse != 0 || surface.fine != 0) return;
+  const std::string where =
+      " with --surface " + surface.name + ", which has no noise (f0 to f5 do)";
+  if (settings.noise) throw std::invalid_argument("--noise = " + to_text(*settings.noise) + where);
+  if (settings.seed)
+    throw std::invalid_argument("--seed = " + std::to_string(*settings.seed) + where);
+}
+
+/// The same racers, called by what is left of their options.
+std::vector<Racer> without_rates(const std::vector<Racer>& racers) {
+  std::string text;
+  for (const Racer& racer : racers) {
+    RacerText parts = parse_racer(racer.detail);
+    text += (text.empty() ? "" : ",") + parts.name + ":";
+    const char* separator = "";
+    for (const auto& [name, value] : parts.options)
+      if (name != "lr") text += std::exchange(separator, ",") + name + "=" + to_text(value);
+  }
+  return parse_racers(text);
+}
+
+}  // namespace
+
+void run_race(const RaceSettings& settings, std::ostream& out) {
+  const Surface surface = find_surface(settings.surface);
+  refuse_noise(surface, settings);
+  const auto stop = [](int64_t) { stop_if_interrupted(); };
+  RaceOptions options{.steps = settings.steps,
+                      .weight_decay = settings.weight_decay,
+                      .noise = Noise(settings.seed.value_or(0), settings.noise.value_or(1)),
+                      .on_step = stop};
+  if (settings.start) options.start = start_of(*settings.start);
+  std::vector<Racer> racers =
+      settings.optimizers ? parse_racers(*settings.optimizers) : find_family("joint").racers;
+
+  Scene scene{.key = surface.name,
+              .title = surface.title,
+              .caption = about_race(surface, options),
+              .surface = surface,
+              .grid = mesh(surface, 200, 200, &*options.noise)};
+  scene.tracks = race(surface, racers, options);  // refuses what is wrong ahead of any folder
+  OutputFolder output(settings.out, settings.force);
+  Progress progress(settings.tune ? racers.size() + 8 : 8);
+  std::string how_tuned;
+  if (settings.tune) {
+    if (settings.optimizers) racers = without_rates(racers);
+    TunedRacers fair = tuned(surface, racers, options, progress);
+    racers = std::move(fair.racers);
+    how_tuned = fair.sentence + '\n';
+    scene.caption += " " + fair.sentence;
+    scene.tracks = race(surface, racers, options);
+  }
+
+  const auto make = [&](const std::string& name, const auto& draw_to) {
+    draw_to(output / name);
+    progress.step(name);
+  };
+  const auto go_on = [](int64_t, int64_t) { return !interrupted(); };
+  make("tracks.csv", [&](const auto& file) { save(scene.tracks, file); });
+  make("tracks.json", [&](const auto& file) { save(scene.tracks, file); });
+  make("race.png", [&](const auto& file) { draw(scene, file); });
+  make("race.svg", [&](const auto& file) { draw(scene, file); });
+  make("race.gif", [&](const auto& file) { draw(scene, file, go_on); });
+  make("losses.png", [&](const auto& file) { draw_losses(scene, file, false); });
+  if (has_positive_loss(scene))
+    make("losses_log.png", [&](const auto& file) { draw_losses(scene, file, true); });
+  make("race.html", [&](const auto& file) {
+    const std::vector<Panel> panels{panel(scene)};
+    draw_page(panels, file, {.title = scene.title, .caption = scene.caption});
+  });
+  output.publish();
+  print_table(out, scene.tracks);
+  out << how_tuned << "open " << (output.path() / "race.html").string() << '\n';
+}
+
+}  // namespace descent::cli

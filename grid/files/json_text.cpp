@@ -1,0 +1,68 @@
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include <descent/grid/files/formats.h>
+#include <descent/grid/files/json_text.h>
+
+namespace descent::formats {
+
+json parsed(std::string_view bytes) {
+  try {
+    return json::parse(bytes);
+  } catch (const json::exception& error) {
+    throw std::runtime_error(std::string("not JSON: ") + error.what());
+  }
+}
+
+void check_format(const json& file, std::string_view known) {
+  const std::string format = string(member(file, "format", "file"), "format");
+  if (format == known) return;
+  const std::string_view family = known.substr(0, known.size() - 1);
+  const bool ours = format.starts_with(family);
+  throw std::runtime_error("format \"" + format + "\"" +
+                           (ours ? " is newer than this program, which reads \"" : ", must be \"") +
+                           std::string(known) + "\"");
+}
+
+std::string quoted(const std::string& text, const char* what) {
+  try {
+    return json(text).dump();
+  } catch (const json::exception&) {
+    throw std::invalid_argument(std::string("json: ") + what + " is not UTF-8");
+  }
+}
+
+void append_json(std::string& text, double number) {
+  if (number == 0 && std::signbit(number)) {
+    text += "-0.0";  // "-0" would be read back as the integer 0
+    return;
+  }
+  if (!std::isfinite(number)) text += '"';
+  append(text, number);
+  if (!std::isfinite(number)) text += '"';
+}
+
+const json& member(const json& object, const std::string& key, const std::string& where) {
+  if (!object.is_object()) throw std::runtime_error(where + " is not an object");
+  const auto found = object.find(key);
+  if (found == object.end()) throw std::runtime_error(where + ": \"" + key + "\" is missing");
+  return *found;
+}
+
+std::string string(const json& value, const std::string& where) {
+  if (!value.is_string()) throw std::runtime_error(where + " is not a string");
+  return value.get<std::string>();
+}
+
+double number(const json& value, const char* where) {
+  if (value.is_number()) return value.get<double>();
+  if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
+  if (value == "inf") return std::numeric_limits<double>::infinity();
+  if (value == "-inf") return -std::numeric_limits<double>::infinity();
+  throw std::runtime_error(std::string(where) + ": " +
+                           value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 40) +
+                           " is neither a number nor \"nan\", \"inf\" or \"-inf\"");
+}
+
+}  // namespace descent::formats

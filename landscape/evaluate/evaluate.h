@@ -1,0 +1,107 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include <descent/grid/grid.h>
+#include <descent/landscape/data/data.h>
+#include <descent/landscape/data/metric.h>
+#include <descent/landscape/network/network.h>
+#include <descent/landscape/planes/plane.h>
+
+namespace descent {
+
+enum class Path {
+  Auto,     ///< the first of Fused, Batched and Loop that applies and agrees with Loop
+  Loop,     ///< any network: a clone for each thread takes the weights of one point after the other
+  Batched,  ///< many networks at once, their weights stacked, by LibTorch's vmap: on the CPU, in
+            ///< float32 or float64, where one network and its activations take up to 256 KiB
+  Fused,    ///< chains of Linear and activations under mse, or cross_entropy of class indices with
+            ///< or without accuracy, on the CPU, in float32 or float64
+};
+
+/// What batch normalisation normalises by. Everything else, dropout for one, is in eval mode always.
+enum class BatchNorm {
+  Keep,         ///< the running statistics of the network as they are
+  Interpolate,  ///< those of the plane's buffers at the point
+  Recompute,    ///< averages over the data with the weights of the point
+  Batch,        ///< the statistics of each batch, as in training
+};
+
+struct EvaluateOptions {
+  Path path = Path::Auto;
+  int threads = 0;  ///< 0: at::get_num_threads(). The values do not depend on it.
+  BatchNorm batch_norm = BatchNorm::Keep;
+
+  /// Bytes for weights and activations of the networks in work, beside the data and the plane. At
+  /// least one network must fit; then the number of threads and of networks at once is what fits.
+  int64_t memory = int64_t{256} << 20;
+
+  /// A folder in which what is computed is kept as it is computed, made if missing; empty: none. A
+  /// run that is repeated after an interruption of any kind takes what is there and computes the
+  /// rest, with the same values as an uninterrupted run. Files are recognised by a fingerprint of
+  /// plane, data, axes, path and versions, and of what network and metrics give at the center and at
+  /// two corners of the grid: those of other jobs are left alone, damaged and unreadable ones
+  /// computed again. A network that gives other bits in each run finds none.
+  std::filesystem::path tiles{};
+
+  /// Called on the calling thread with the finished fraction; false stops the work, and the points
+  /// that were not reached stay NaN (Grid::notes says "stopped").
+  std::function<bool(double)> on_progress{};
+};
+
+/// A metric over a plane through the weights of `network`:
+///   values[i * x.n + j] = metric(network with weights center + x.at(j) * u + y.at(i) * v)
+///
+/// The network is cloned and never changed, also when an exception passes; but see clones that share
+/// submodules, in network.h. It is evaluated without gradients. Metrics are called from several
+/// threads at once unless options.threads is 1. Mse, cross_entropy and nll are averaged in double.
+///
+/// The three paths give the same numbers up to rounding, which is checked at the center and on three
+/// points of the grid. Values depend neither on the number of threads nor on what was taken from
+/// `tiles`. The environment variable DESCENT_PASS = baseline | v3 | v4
+/// chooses the instruction set of the fused path, tensor forbids it.
+///
+/// Grid::value_name is the metric's name; where a known loss is measured alone, "loss". Grid::notes:
+///   metric, batch_norm, samples, data_hash (inputs and targets)
+///   network (its type), parameters (their number), dtype, weights (hash of the center, and buffers)
+///   plane (how it was made), directions (Plane::hash), seed where there is one
+///   path, reason, kernel (of the fused path), self_check, tiles (how their files' names begin)
+///   descent and torch (versions), stopped if on_progress said so
+///
+/// Throws std::invalid_argument before any work for an axis without points or with ends that are
+/// not finite, or too large for the type of the weights, more points than memory can have, a plane
+/// that does not fit the network, empty data, shapes of prediction and target that differ (mse), a
+/// metric of more than one element, a budget too small for one network, and for a path that does not
+/// apply, with the reason; std::runtime_error if a tile cannot be written. Refused as well, as they
+/// show at the center: forward() or a metric that changes its arguments in place, or draws random
+/// numbers; and a network that predicts the same whatever its parameters are, since it keeps views
+/// or copies of its weights. One that keeps some weights so and takes others from its parameters
+/// cannot be told from a right one, and comes out wrong.
+Grid evaluate(const Network& network, const Metric& metric, const Batches& data, const Plane& plane,
+              const Axis& x, const Axis& y, const EvaluateOptions& options = {});
+
+/// Several metrics in one pass over the networks: a grid for each, value_name being its name.
+std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& metrics,
+                           const Batches& data, const Plane& plane, const Axis& x, const Axis& y,
+                           const EvaluateOptions& options = {});
+
+/// The same along a line: a grid of one row.
+Grid evaluate(const Network& network, const Metric& metric, const Batches& data, const Plane& plane,
+              const Axis& x, const EvaluateOptions& options = {});
+std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& metrics,
+                           const Batches& data, const Plane& plane, const Axis& x,
+                           const EvaluateOptions& options = {});
+
+/// The metric at any weights, one list of tensors for each network, each as Plane::center. Every
+/// network is taken by the loop, whatever options.path is; options.tiles must be empty.
+std::vector<double> losses_at(const Network& network, const Metric& metric, const Batches& data,
+                              const std::vector<std::vector<at::Tensor>>& weights,
+                              const EvaluateOptions& options = {});
+
+/// ||center + alpha * u + beta * v||^2 over all parameters: what weight decay adds to the loss, to
+/// be multiplied by half its factor and drawn apart. Exact: it is a quadratic of six numbers.
+Grid squared_norm(const Plane& plane, const Axis& x, const Axis& y);
+
+}  // namespace descent

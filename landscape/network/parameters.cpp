@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <stdexcept>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <torch/nn/module.h>
+
+#include <descent/landscape/network/parameters.h>
+#include <descent/tensors/seeded.h>
+
+namespace descent::landscape {
+namespace {
+
+using at::Tensor;
+
+template <class Taken>
+Parameters distinct(const Named& tensors, const Taken& taken) {
+  Parameters result;
+  std::unordered_map<const c10::TensorImpl*, size_t> seen;
+  for (const auto& [name, tensor] : tensors) {
+    if (!taken(name, tensor)) {
+      result.slot.push_back(kNoSlot);
+      continue;
+    }
+    const auto [known, is_new] = seen.emplace(tensor.unsafeGetTensorImpl(), result.names.size());
+    if (is_new) {
+      result.names.push_back(name);
+      result.tensors.push_back(tensor);
+    }
+    result.slot.push_back(known->second);
+  }
+  return result;
+}
+
+/// Which tensor each of the module's parameters is.
+std::vector<const c10::TensorImpl*> identities(const torch::nn::Module& module) {
+  std::vector<const c10::TensorImpl*> result;
+  for (const auto& item : module.named_parameters()) {
+    result.push_back(item.value().unsafeGetTensorImpl());
+  }
+  return result;
+}
+
+/// LibTorch leaves a null submodule where the clone of one is of another type.
+bool is_complete(const torch::nn::Module& module) {
+  const auto parts = module.children();
+  return std::all_of(parts.begin(), parts.end(),
+                     [](const auto& part) { return part && is_complete(*part); });
+}
+
+}  // namespace
+
+Parameters parameters_of(const Model& model) {
+  return distinct(model.parameters(), [](const auto&, const Tensor&) { return true; });
+}
+
+Parameters floating_buffers_of(const Model& model) {
+  return distinct(model.buffers(), [](const std::string& name, const Tensor& t) {
+    // A module that was moved to a floating type counts batches in that type.
+    return t.is_floating_point() && !name.ends_with("num_batches_tracked");
+  });
+}
+
+std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, const char* who) {
+  const std::string subject = std::string(who) + ": the module of type " + module.name();
+  // clone() runs reset() of every module, which draws from the global generator.
+  const tensors::KeptGenerator keep;
+  const auto before = identities(module);
+  std::shared_ptr<torch::nn::Module> copy;
+  try {
+    copy = module.clone();
+  } catch (const c10::Error& error) {
+    throw std::invalid_argument(subject +
+                                " cannot be cloned. Derive it and its submodules from "
+                                "torch::nn::Cloneable<Itself> and create parameters, buffers and "
+                                "submodules in reset(). LibTorch says: " +
+                                error.what_without_backtrace());
+  }
+  if (!is_complete(*copy)) {
+    throw std::invalid_argument(subject +
+                                "'s clone lacks a submodule: a type derived from "
+                                "torch::nn::SequentialImpl must override clone()");
+  }
+  // A reset() that registers a submodule built elsewhere, instead of a new one, makes the copy
+  // share it, and Cloneable::clone() then swaps the tensors inside the shared submodule.
+  bool shared = identities(module) != before;
+  const std::unordered_set<const c10::TensorImpl*> originals(before.begin(), before.end());
+  for (const auto* copied : identities(*copy)) shared |= originals.count(copied) != 0;
+  if (shared) {
+    throw std::invalid_argument(subject +
+                                " shares submodules with its clone: reset() must create its "
+                                "submodules anew, not register existing ones. clone() has put "
+                                "copies into the parameters of what is shared: their values hold, "
+                                "but an optimizer that was built before holds the old tensors, so "
+                                "build it anew");
+  }
+  const auto own = module.named_parameters(), copies = copy->named_parameters();
+  bool same = own.size() == copies.size();
+  for (size_t k = 0; same && k < own.size(); ++k) {
+    same = own[k].value().sizes() == copies[k].value().sizes();
+  }
+  if (!same) {
+    throw std::invalid_argument(subject + " has a clone with other parameters than its own");
+  }
+  return copy;
+}
+
+}  // namespace descent::landscape

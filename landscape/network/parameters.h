@@ -1,0 +1,30 @@
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <descent/landscape/network/network.h>
+
+namespace descent::landscape {
+
+/// The parameters of a network, those that are registered several times (tied weights) counted
+/// once.
+struct Parameters {
+  std::vector<std::string> names;   ///< of the distinct parameters, by first registration
+  std::vector<at::Tensor> tensors;  ///< the distinct parameters
+  std::vector<size_t> slot;  ///< for each entry of Model::parameters(): its distinct parameter
+};
+
+Parameters parameters_of(const Model& model);
+
+/// The same of its buffers of floating types, counters of batches aside; the others have no slot
+/// (kNoSlot).
+Parameters floating_buffers_of(const Model& model);
+inline constexpr size_t kNoSlot = static_cast<size_t>(-1);
+
+/// A deep copy of a module, in its mode. `who` opens the message of std::invalid_argument, which is
+/// thrown if the module cannot be cloned or its clone shares parameters with it. In the latter case
+/// LibTorch has put new tensors of the same values into the submodules that are shared.
+std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, const char* who);
+
+}  // namespace descent::landscape

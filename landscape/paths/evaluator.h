@@ -1,0 +1,60 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <descent/grid/grid.h>
+#include <descent/landscape/evaluate/evaluate.h>
+
+namespace descent::landscape {
+
+/// What is to be computed: the arguments of evaluate(), checked. The plane has a v also where it is
+/// a line: zeros.
+struct Problem {
+  const Model& model;
+  const std::vector<Metric>& metrics;
+  const Batches& data;
+  const Plane& plane;
+  BatchNorm batch_norm = BatchNorm::Keep;
+  int64_t memory = int64_t{256} << 20;  // EvaluateOptions::memory
+};
+
+/// The value of a metric of one batch, in double where the metric is a known one. The result has
+/// one element; under vmap it is one for each network.
+at::Tensor metric_value(const Metric& metric, const at::Tensor& prediction,
+                        const at::Tensor& target);
+
+/// The weight of a batch: its samples.
+inline int64_t samples_of(const Data& batch) {
+  return batch.input.dim() > 0 ? batch.input.size(0) : 1;
+}
+
+/// Why so many bytes are too many, or "".
+inline std::string over_budget(int64_t bytes, int64_t memory) {
+  if (bytes <= memory) return "";
+  return "it takes " + std::to_string(bytes) +
+         " bytes, more than options.memory = " + std::to_string(memory);
+}
+
+/// One way to compute the metrics. Calls for different workers may run at the same time.
+class Evaluator {
+ public:
+  virtual ~Evaluator() = default;
+
+  /// Sets up the private memory of workers 0 .. workers-1.
+  virtual void prepare(int workers) = 0;
+
+  /// values[k * metrics + m] = metric m at center + points[k].x * u + points[k].y * v, with the
+  /// private memory of `worker`. At most chunk() points.
+  virtual void measure(int worker, std::span<const Point> points, double* values) = 0;
+
+  /// Points that are best taken in one call: consecutive ones, row by row.
+  virtual int64_t chunk() const = 0;
+
+  /// Bytes that one worker needs, and that all of them share beside the data and the plane.
+  virtual int64_t bytes() const = 0;
+  virtual int64_t shared_bytes() const { return 0; }
+};
+
+}  // namespace descent::landscape

@@ -1,0 +1,103 @@
+#include <cmath>
+#include <utility>
+
+#include <ATen/core/grad_mode.h>
+
+#include <descent/optim/files/incoming.h>
+
+namespace descent {
+
+std::string key_problem(const std::vector<std::string>& missing,
+                        const std::vector<std::string>& extra) {
+  std::string text;
+  for (const auto& name : missing) text += (text.empty() ? "lacks " : ", ") + name;
+  for (size_t i = 0; i < extra.size(); ++i)
+    text += (i > 0 ? ", " : text.empty() ? "has " : " and has ") + extra[i];
+  return text;
+}
+
+Incoming::Incoming(OptimizerBase& optimizer) : optimizer_(optimizer), rule_(optimizer.rule()) {
+  const auto& groups = std::as_const(optimizer).param_groups();
+  for (size_t g = 0; g < groups.size(); ++g) {
+    options_.push_back(std::make_unique<GroupOptions>(rule_, nullptr));
+    for (const auto& p : groups[g].params()) {
+      params_.push_back(&p);
+      group_of_.push_back(g);
+    }
+  }
+  states_.resize(params_.size());
+}
+
+void Incoming::expect_groups(size_t found) const {
+  TORCH_CHECK(found == options_.size(), rule_.about.name, ": the archive has ", found,
+              " groups, must have ", options_.size());
+}
+
+void Incoming::expect_params(size_t group, size_t found) const {
+  const size_t wanted = std::as_const(optimizer_).param_groups()[group].params().size();
+  TORCH_CHECK(found == wanted, rule_.about.name, ": the archive has ", found,
+              " parameters in group ", group, ", must have ", wanted);
+}
+
+ParamState& Incoming::ensure(size_t position) {
+  auto& state = states_[position];
+  if (state == nullptr) state = std::make_unique<ParamState>(rule_, *params_[position]);
+  return *state;
+}
+
+void Incoming::set_step(size_t position, double step) {
+  constexpr double kMost = 9007199254740992;  // 2^53
+  TORCH_CHECK(step >= 0 && step <= kMost && step == std::floor(step), rule_.about.name,
+              ": the archive has step = ", step, " for params[", position,
+              "], must be a whole number >= 0");
+  ensure(position).step = static_cast<int64_t>(step);
+}
+
+void Incoming::set_buffer(size_t position, std::string_view buffer, const at::Tensor& value) {
+  const at::NoGradGuard no_grad;
+  at::Tensor& slot = ensure(position).buffer(buffer);
+  const at::Tensor& p = *params_[position];
+  TORCH_CHECK(at::isFloatingType(value.scalar_type()), rule_.about.name, ": the archive's ", buffer,
+              " of params[", position, "] has dtype ", value.scalar_type(),
+              ", must be a real floating-point type");
+  // Of a tensor algorithm commit() asks the rule itself about the sizes.
+  TORCH_CHECK(rule_.tensor_update != nullptr || value.sizes() == p.sizes(), rule_.about.name,
+              ": the archive's ", buffer, " of params[", position, "] has sizes ", value.sizes(),
+              ", must be ", p.sizes());
+  slot = ParamState::fitted(rule_, p, value);
+}
+
+std::vector<std::string> Incoming::missing_buffers(size_t position) {
+  std::vector<std::string> names;
+  const ParamState* const state = states_[position].get();
+  if (rule_.forms.empty()) return names;
+  const auto& used = rule_.forms[rule_.form(options_[group_of_[position]]->value())].buffers;
+  for (size_t b = 0; b < rule_.buffers.size(); ++b)
+    if (used[b] && (state == nullptr || !state->buffers[b].defined()))
+      names.push_back(rule_.buffers[b]);
+  return names;
+}
+
+void Incoming::commit() {
+  for (size_t i = 0; i < states_.size() && rule_.state_problem != nullptr; ++i) {
+    if (states_[i] == nullptr) continue;
+    const void* const options = options_[group_of_[i]]->value();
+    int64_t numel = params_[i]->numel();
+    if (rule_.joins_group != nullptr && rule_.joins_group(options)) {
+      numel = 0;
+      for (size_t j = 0; j < params_.size(); ++j)
+        if (group_of_[j] == group_of_[i]) numel += params_[j]->numel();
+    }
+    const std::string problem = rule_.state_problem(options, states_[i]->buffers.data(), numel);
+    TORCH_CHECK(problem.empty(), rule_.about.name, ": the archive's state of params[", i,
+                "]: ", problem);
+  }
+  std::remove_reference_t<decltype(optimizer_.state())> state;
+  for (size_t i = 0; i < states_.size(); ++i)
+    if (states_[i] != nullptr) state[params_[i]->unsafeGetTensorImpl()] = std::move(states_[i]);
+  optimizer_.state() = std::move(state);
+  for (size_t g = 0; g < options_.size(); ++g)
+    optimizer_.param_groups()[g].set_options(std::move(options_[g]));
+}
+
+}  // namespace descent

@@ -1,0 +1,567 @@
+#include <algorithm>
+#include <cmath>
+#include <ostream>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <descent/base/atomic_file.h>
+#include <descent/base/nearest.h>
+#include <descent/optim/files/incoming.h>
+#include <descent/optim/files/python.h>
+#include <descent/pickle/pickle.h>
+
+namespace descent {
+namespace {
+
+using Names = std::vector<std::string_view>;
+
+/// How a rule and Python's class of it correspond. Buffers and scalars have the same names. An
+/// option of ours that is not listed must be at its default, which is then what Python does.
+struct Counterpart {
+  std::string_view rule;
+  const char* name;
+  Names options;      ///< of a group, by Python's names
+  Names choices;      ///< keys of a group that choose an implementation
+  Names always = {};  ///< keys of a group that Python's class keeps at True
+  bool steps = true;  ///< a parameter's state has a step
+  /// Every parameter has a state from the start, with buffers of this option's value; "": none has.
+  std::string_view filled = "";
+  bool lazy = false;  ///< a missing buffer is one that has yet to begin
+};
+
+// As of Python's torch 2.13; NAdam, RAdam and Adam have decoupled_weight_decay, AdamW is Adam with
+// it.
+const std::vector<Counterpart>& counterparts() {
+  static const std::vector<Counterpart> table{
+      {.rule = "sgd",
+       .name = "SGD",
+       .options = {"lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"},
+       .choices = {"foreach", "differentiable", "fused"},
+       .steps = false,
+       .lazy = true},
+      {.rule = "adagrad",
+       .name = "Adagrad",
+       .options = {"lr", "lr_decay", "eps", "weight_decay", "initial_accumulator_value",
+                   "maximize"},
+       .choices = {"foreach", "differentiable", "fused"},
+       .filled = "initial_accumulator_value"},
+      {.rule = "adadelta",
+       .name = "Adadelta",
+       .options = {"lr", "rho", "eps", "weight_decay", "maximize"},
+       .choices = {"foreach", "capturable", "differentiable"}},
+      {.rule = "rmsprop",
+       .name = "RMSprop",
+       .options = {"lr", "momentum", "alpha", "eps", "centered", "weight_decay", "maximize"},
+       .choices = {"foreach", "capturable", "differentiable"}},
+      {.rule = "rprop",
+       .name = "Rprop",
+       .options = {"lr", "etas", "step_sizes", "maximize"},
+       .choices = {"foreach", "capturable", "differentiable"}},
+      {.rule = "adam",
+       .name = "Adam",
+       .options = {"lr", "betas", "eps", "weight_decay", "amsgrad", "maximize",
+                   "decoupled_weight_decay"},
+       .choices = {"foreach", "capturable", "differentiable", "fused"}},
+      {.rule = "adamw",
+       .name = "AdamW",
+       .options = {"lr", "betas", "eps", "weight_decay", "amsgrad", "maximize"},
+       .choices = {"foreach", "capturable", "differentiable", "fused"},
+       .always = {"decoupled_weight_decay"}},
+      {.rule = "adamax",
+       .name = "Adamax",
+       .options = {"lr", "betas", "eps", "weight_decay", "maximize"},
+       .choices = {"foreach", "capturable", "differentiable"}},
+      {.rule = "nadam",
+       .name = "NAdam",
+       .options = {"lr", "betas", "eps", "weight_decay", "momentum_decay", "maximize",
+                   "decoupled_weight_decay"},
+       .choices = {"foreach", "capturable", "differentiable"}},
+      {.rule = "radam",
+       .name = "RAdam",
+       .options = {"lr", "betas", "eps", "weight_decay", "maximize", "decoupled_weight_decay"},
+       .choices = {"foreach", "capturable", "differentiable"}},
+      {.rule = "radamw",
+       .name = "RAdam",
+       .options = {"lr", "betas", "eps", "weight_decay", "maximize", "decoupled_weight_decay"},
+       .choices = {"foreach", "capturable", "differentiable"}},
+      {.rule = "asgd",
+       .name = "ASGD",
+       .options = {"lr", "lambd", "alpha", "t0", "weight_decay", "maximize"},
+       .choices = {"foreach", "capturable", "differentiable"}},
+  };
+  return table;
+}
+
+/// Options that are called otherwise in Python, or are one value there.
+struct Renamed {
+  std::string_view theirs;
+  Names ours;
+};
+const std::vector<Renamed>& renamed() {
+  static const std::vector<Renamed> table{{"etas", {"eta_minus", "eta_plus"}},
+                                          {"step_sizes", {"step_min", "step_max"}},
+                                          {"decoupled_weight_decay", {"decay_mode"}}};
+  return table;
+}
+
+/// What Python writes for keys that choose an implementation: True, False or, here, None.
+bool is_none_at_first(std::string_view choice) { return choice == "foreach" || choice == "fused"; }
+
+/// Keys of a group that Python itself fills in, with False, when a file of an older version lacks
+/// them.
+constexpr std::array<std::string_view, 2> kLater{"maximize", "decoupled_weight_decay"};
+
+/// Keys of a group that do not concern the rule: names, and what schedulers remember there.
+constexpr std::array<std::string_view, 9> kPassedOver{
+    "name",         "param_names",  "initial_lr",    "max_lr", "min_lr",
+    "max_momentum", "min_momentum", "base_momentum", "swa_lr"};
+
+template <class List>
+bool holds(const List& list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+Names ours_of(std::string_view theirs) {
+  for (const auto& row : renamed())
+    if (row.theirs == theirs) return row.ours;
+  return {theirs};
+}
+
+const Counterpart* find_counterpart(const RuleTable& rule) {
+  for (const auto& row : counterparts())
+    if (row.rule == rule.about.key) return &row;
+  return nullptr;
+}
+
+const Counterpart& counterpart(const RuleTable& rule) {
+  const Counterpart* const found = find_counterpart(rule);
+  TORCH_CHECK(found != nullptr, rule.about.name, ": Python's torch.optim has no such optimizer");
+  return *found;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// ---- writing
+
+void write(pickle::Writer& out, const OptionValue& value) {
+  if (const auto* flag = std::get_if<bool>(&value)) return out.boolean(*flag);
+  if (const auto* number = std::get_if<double>(&value)) return out.real(*number);
+  if (const auto* word = std::get_if<std::string>(&value))  // decay_mode
+    return out.boolean(*word == "decoupled");
+  out.begin_tuple();
+  for (const double x : std::get<std::vector<double>>(value)) out.real(x);
+  out.end_tuple();
+}
+
+void write_group(pickle::Writer& out, const Counterpart& python, const GroupOptions& options,
+                 size_t group, size_t first, size_t count) {
+  const RuleTable& rule = options.rule();
+  std::unordered_map<std::string_view, const OptionValue*> values;
+  const auto described = rule.describe(options.value());
+  for (const auto& option : described) values.emplace(option.name, &option.value);
+  out.begin_dict();
+  for (const auto theirs : python.options) {
+    out.text(theirs);
+    const Names ours = ours_of(theirs);
+    if (ours.size() > 1) out.begin_tuple();
+    for (const auto name : ours) {
+      write(out, *values.at(name));
+      values.erase(name);
+    }
+    if (ours.size() > 1) out.end_tuple();
+  }
+  for (const auto& option : rule.defaults) {
+    const auto found = values.find(option.name);
+    if (found == values.end()) continue;
+    TORCH_CHECK(*found->second == option.value, rule.about.name, ": ", option.name, " = ",
+                to_text(*found->second), " in group ", group, ", must be ", to_text(option.value),
+                " in a file for Python, whose ", python.name, " has no such option");
+  }
+  for (const auto choice : python.choices) {
+    out.text(choice);
+    if (is_none_at_first(choice))
+      out.none();
+    else
+      out.boolean(false);
+  }
+  for (const auto key : python.always) {
+    out.text(key);
+    out.boolean(true);
+  }
+  out.text("params");
+  out.begin_list();
+  for (size_t i = 0; i < count; ++i) out.integer(static_cast<int64_t>(first + i));
+  out.end_list();
+  out.end_dict();
+}
+
+void write_step(pickle::Writer& out, int64_t step) {
+  // Python counts in float32, which is exact up to 2^24.
+  const auto type = step <= int64_t{1} << 24 ? at::kFloat : at::kDouble;
+  out.text("step");
+  out.tensor(at::scalar_tensor(static_cast<double>(step), type));
+}
+
+/// Writes what Python remembers of one parameter, if anything.
+void write_state(pickle::Writer& out, const Counterpart& python, const GroupOptions& options,
+                 size_t position, const at::Tensor& p, const ParamState* state) {
+  const RuleTable& rule = options.rule();
+  if (state == nullptr && python.filled.empty()) return;
+  const auto& used = rule.forms[rule.form(options.value())].buffers;
+  std::vector<std::pair<std::string, at::Tensor>> buffers;
+  for (size_t b = 0; b < rule.buffers.size(); ++b) {
+    if (!used[b]) continue;
+    at::Tensor buffer = state == nullptr ? at::Tensor() : state->buffers[b];
+    if (!buffer.defined() && python.lazy) continue;
+    if (!buffer.defined()) buffer = at::zeros_like(p);
+    if (state == nullptr)
+      for (const auto& option : rule.describe(options.value()))
+        if (option.name == python.filled) buffer = at::full_like(p, std::get<double>(option.value));
+    buffers.emplace_back(rule.buffers[b], buffer);
+  }
+  if (!python.steps && buffers.empty()) return;
+  out.integer(static_cast<int64_t>(position));
+  out.begin_dict();
+  if (python.steps) write_step(out, state == nullptr ? 0 : state->step);
+  for (size_t i = 0; state != nullptr && i < rule.scalars.size(); ++i) {
+    out.text(rule.scalars[i]);
+    out.tensor(at::scalar_tensor(state->scalars[i], at::kDouble));
+  }
+  for (const auto& [name, buffer] : buffers) {
+    out.text(name);
+    out.tensor(buffer);
+  }
+  out.end_dict();
+}
+
+// ---- reading
+
+/// A state_dict within a file, and where.
+struct Place {
+  const pickle::Dict* state_dict;
+  std::string name;
+};
+
+const pickle::Dict* as_state_dict(const pickle::Value& value) {
+  const auto* const* dict = std::get_if<pickle::Dict*>(&value);
+  if (dict == nullptr) return nullptr;
+  const auto* state = (*dict)->find("state");
+  const auto* groups = (*dict)->find("param_groups");
+  return state != nullptr && std::holds_alternative<pickle::Dict*>(*state) && groups != nullptr &&
+                 std::holds_alternative<pickle::List*>(*groups)
+             ? *dict
+             : nullptr;
+}
+
+/// The parts of a dict or a list by name.
+std::vector<std::pair<std::string, const pickle::Value*>> parts_of(const pickle::Value& value) {
+  std::vector<std::pair<std::string, const pickle::Value*>> parts;
+  if (const auto* const* dict = std::get_if<pickle::Dict*>(&value)) {
+    for (const auto& [key, part] : (*dict)->items) {
+      if (const auto* const* text = std::get_if<const std::string*>(&key))
+        parts.emplace_back(**text, &part);
+      else if (const auto* number = std::get_if<int64_t>(&key))
+        parts.emplace_back(std::to_string(*number), &part);
+    }
+  } else if (const auto* const* list = std::get_if<pickle::List*>(&value)) {
+    for (size_t i = 0; i < (*list)->items.size(); ++i)
+      parts.emplace_back(std::to_string(i), &(*list)->items[i]);
+  }
+  return parts;
+}
+
+/// What a dict or list is, apart from who refers to it.
+const void* identity(const pickle::Value& value) {
+  if (const auto* const* dict = std::get_if<pickle::Dict*>(&value)) return *dict;
+  if (const auto* const* list = std::get_if<pickle::List*>(&value)) return *list;
+  return nullptr;
+}
+
+/// All state_dicts of optimizers in a file. Values may refer to each other in circles, and a
+/// damaged file may be nested without end.
+std::vector<Place> find_state_dicts(const pickle::Value& top) {
+  constexpr int kDeepest = 32;
+  struct Open {
+    const pickle::Value* value;
+    std::string name;
+    int depth;
+  };
+  std::vector<Place> found;
+  std::vector<Open> open{{&top, "", 0}};
+  std::unordered_set<const void*> seen;
+  while (!open.empty()) {
+    const auto [value, name, depth] = std::move(open.back());
+    open.pop_back();
+    const void* const object = identity(*value);
+    if (object == nullptr || depth > kDeepest || !seen.insert(object).second) continue;
+    if (const auto* dict = as_state_dict(*value)) {
+      found.push_back({dict, name});
+      continue;
+    }
+    auto parts = parts_of(*value);
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part)
+      open.push_back(
+          {part->second, name.empty() ? part->first : name + "." + part->first, depth + 1});
+  }
+  return found;
+}
+
+const pickle::Dict& find_state_dict(const pickle::Value& top, std::string_view key) {
+  if (key.empty()) {
+    const auto found = find_state_dicts(top);
+    std::vector<std::string> names;
+    for (const auto& place : found) names.push_back(place.name);
+    TORCH_CHECK(!found.empty(),
+                "holds no state_dict of an optimizer, a dict with state and "
+                "param_groups");
+    TORCH_CHECK(found.size() == 1, "holds ", found.size(), " state_dicts of optimizers, ",
+                joined(names), "; one must be named as key");
+    return *found[0].state_dict;
+  }
+  // A name may hold dots itself: as much of the key as fits is taken at each level.
+  const pickle::Value* value = &top;
+  std::string_view rest = key;
+  while (!rest.empty()) {
+    const pickle::Value* next = nullptr;
+    size_t length = 0;
+    std::vector<std::string> names;
+    for (const auto& [name, part] : parts_of(*value)) {
+      names.push_back(name);
+      const bool fits = rest == name || rest.starts_with(name + ".");
+      if (fits && name.size() >= length) next = part, length = name.size();
+    }
+    TORCH_CHECK(next != nullptr, "has nothing at key = ", key, did_you_mean(rest, names));
+    value = next;
+    rest.remove_prefix(std::min(length + 1, rest.size()));
+  }
+  const auto* dict = as_state_dict(*value);
+  TORCH_CHECK(dict != nullptr, "has no state_dict of an optimizer at key = ", key,
+              ", must be a dict with state and param_groups");
+  return *dict;
+}
+
+/// Reads one optimizer's state_dict into another.
+class Loader {
+ public:
+  Loader(OptimizerBase& optimizer, pickle::File& file)
+      : rule_(optimizer.rule()), python_(counterpart(rule_)), file_(file), incoming_(optimizer) {}
+
+  void load(const pickle::Dict& state_dict) {
+    std::vector<std::string> extra;
+    for (const auto& [name, part] : parts_of_dict(state_dict))
+      if (name != "state" && name != "param_groups") extra.push_back(name);
+    refuse("the state_dict", {}, extra);
+    read_groups(std::get<pickle::List*>(*state_dict.find("param_groups"))->items);
+    for (const auto& [key, value] : std::get<pickle::Dict*>(*state_dict.find("state"))->items)
+      read_state(key, value);
+    incoming_.commit();
+  }
+
+ private:
+  static std::vector<std::pair<std::string, const pickle::Value*>> parts_of_dict(
+      const pickle::Dict& dict) {
+    std::vector<std::pair<std::string, const pickle::Value*>> parts;
+    for (const auto& [key, value] : dict.items) {
+      const auto* const* text = std::get_if<const std::string*>(&key);
+      parts.emplace_back(text != nullptr ? **text : pickle::to_text(key), &value);
+    }
+    return parts;
+  }
+
+  void refuse(const std::string& what, const std::vector<std::string>& missing,
+              const std::vector<std::string>& extra) const {
+    TORCH_CHECK(missing.empty() && extra.empty(), rule_.about.name, ": ", what, " of the archive ",
+                key_problem(missing, extra), ", must be as Python's torch.optim.", python_.name,
+                " writes it");
+  }
+
+  void read_groups(const std::vector<pickle::Value>& groups) {
+    incoming_.expect_groups(groups.size());
+    for (size_t g = 0; g < groups.size(); ++g) {
+      const auto* const* group = std::get_if<pickle::Dict*>(&groups[g]);
+      TORCH_CHECK(group != nullptr, rule_.about.name, ": group ", g, " of the archive is ",
+                  pickle::to_text(groups[g]), ", must be a dict");
+      const pickle::Value* const params = (*group)->find("params");
+      const bool listed = params != nullptr && std::holds_alternative<pickle::List*>(*params);
+      TORCH_CHECK(listed, rule_.about.name, ": group ", g, " of the archive has no list of params");
+      const auto& numbers = std::get<pickle::List*>(*params)->items;
+      incoming_.expect_params(g, numbers.size());
+      for (const auto& value : numbers) {
+        const auto* number = std::get_if<int64_t>(&value);
+        const size_t position = positions_.size();
+        TORCH_CHECK(number != nullptr && positions_.emplace(*number, position).second,
+                    rule_.about.name, ": group ", g, " of the archive lists the parameter ",
+                    pickle::to_text(value), ", must list whole numbers, each once");
+      }
+      read_options(g, **group);
+    }
+  }
+
+  void read_options(size_t g, const pickle::Dict& group) {
+    OptionValues values;
+    std::vector<std::string> missing, extra;
+    for (const auto theirs : python_.options) {
+      const pickle::Value* value = group.find(theirs);
+      if (value == nullptr && !holds(kLater, theirs)) {
+        missing.emplace_back(theirs);
+        continue;
+      }
+      const OptionValue read = value == nullptr ? OptionValue(false) : option(theirs, *value);
+      const Names ours = ours_of(theirs);
+      if (ours.size() > 1) {
+        const auto* parts = std::get_if<std::vector<double>>(&read);
+        TORCH_CHECK(parts != nullptr && parts->size() == ours.size(), rule_.about.name, ": ",
+                    theirs, " = ", to_text(read), ", must be ", ours.size(), " numbers");
+        for (size_t i = 0; i < ours.size(); ++i) values.emplace_back(ours[i], (*parts)[i]);
+      } else if (ours[0] == "decay_mode") {
+        const auto* decoupled = std::get_if<bool>(&read);
+        TORCH_CHECK(decoupled != nullptr, rule_.about.name, ": ", theirs, " = ", to_text(read),
+                    ", must be true or false");
+        values.emplace_back(ours[0], *decoupled ? "decoupled" : "coupled");
+      } else {
+        values.emplace_back(ours[0], read);
+      }
+    }
+    for (const auto& [name, value] : parts_of_dict(group)) {
+      if (holds(python_.always, name)) {
+        const auto* kept = std::get_if<bool>(value);
+        TORCH_CHECK(kept != nullptr && *kept, rule_.about.name, ": ", name, " = ",
+                    pickle::to_text(*value), " in group ", g, ", must be True for Python's ",
+                    python_.name);
+      } else if (name != "params" && !holds(python_.options, name) &&
+                 !holds(python_.choices, name) && !holds(kPassedOver, name)) {
+        extra.push_back(name);
+      }
+    }
+    refuse("group " + std::to_string(g), missing, extra);
+    incoming_.options(g).set(values);
+  }
+
+  OptionValue option(std::string_view name, const pickle::Value& value) {
+    if (const auto* flag = std::get_if<bool>(&value)) return *flag;
+    if (const auto* const* list = std::get_if<pickle::List*>(&value)) {
+      std::vector<double> numbers;
+      for (const auto& x : (*list)->items) numbers.push_back(number(name, x));
+      return numbers;
+    }
+    return number(name, value);
+  }
+
+  /// A number, or a tensor of one.
+  double number(std::string_view name, const pickle::Value& value) {
+    if (const auto* x = std::get_if<double>(&value)) return *x;
+    if (const auto* x = std::get_if<int64_t>(&value)) return static_cast<double>(*x);
+    const auto* const* place = std::get_if<const pickle::Stored*>(&value);
+    const bool one = place != nullptr &&
+                     std::all_of((*place)->sizes.begin(), (*place)->sizes.end(),
+                                 [](int64_t size) { return size == 1; }) &&
+                     !c10::isComplexType((*place)->type);
+    TORCH_CHECK(one, rule_.about.name, ": the archive's ", name, " is ", pickle::to_text(value),
+                ", must be a number");
+    return file_.tensor(**place).item<double>();
+  }
+
+  void read_state(const pickle::Value& key, const pickle::Value& value) {
+    const auto* id = std::get_if<int64_t>(&key);
+    const auto found = id == nullptr ? positions_.end() : positions_.find(*id);
+    TORCH_CHECK(found != positions_.end(), rule_.about.name,
+                ": the archive has the state of a parameter ", pickle::to_text(key),
+                ", which is in no group");
+    const size_t i = found->second;
+    const auto* const* entries = std::get_if<pickle::Dict*>(&value);
+    TORCH_CHECK(entries != nullptr, rule_.about.name, ": the archive's state of params[", i,
+                "] is ", pickle::to_text(value), ", must be a dict");
+    std::vector<std::string> missing, extra;
+    for (const auto& [name, part] : parts_of_dict(**entries)) {
+      const auto scalar_at = std::find(rule_.scalars.begin(), rule_.scalars.end(), name);
+      if (std::holds_alternative<std::monostate>(*part) && holds(rule_.buffers, name)) continue;
+      if (name == "step" && python_.steps)
+        incoming_.set_step(i, number(name, *part));
+      else if (scalar_at != rule_.scalars.end())
+        set_scalar(i, static_cast<size_t>(scalar_at - rule_.scalars.begin()), number(name, *part));
+      else if (holds(rule_.buffers, name))
+        set_buffer(i, name, *part);
+      else
+        extra.push_back(name);
+    }
+    const auto lacks = [&](std::string_view name) { return (*entries)->find(name) == nullptr; };
+    if (python_.steps && lacks("step")) missing.emplace_back("step");
+    for (const auto& name : rule_.scalars)
+      if (lacks(name)) missing.push_back(name);
+    if (!python_.lazy)
+      for (const auto& name : incoming_.missing_buffers(i)) missing.push_back(name);
+    refuse("the state of params[" + std::to_string(i) + "]", missing, extra);
+  }
+
+  void set_scalar(size_t i, size_t index, double x) {
+    TORCH_CHECK(std::isfinite(x), rule_.about.name, ": the archive has ", rule_.scalars[index],
+                " = ", x, " for params[", i, "], must be finite");
+    incoming_.ensure(i).scalars[index] = x;
+  }
+
+  void set_buffer(size_t i, const std::string& name, const pickle::Value& value) {
+    const auto* const* place = std::get_if<const pickle::Stored*>(&value);
+    TORCH_CHECK(place != nullptr, rule_.about.name, ": the archive's ", name, " of params[", i,
+                "] is ", pickle::to_text(value), ", must be a tensor");
+    incoming_.set_buffer(i, name, file_.tensor(**place));
+  }
+
+  const RuleTable& rule_;
+  const Counterpart& python_;
+  pickle::File& file_;
+  Incoming incoming_;
+  std::unordered_map<int64_t, size_t> positions_;  ///< of Python's numbers of parameters
+};
+
+}  // namespace
+
+const char* python_class(const RuleTable& rule) {
+  const Counterpart* const found = find_counterpart(rule);
+  return found == nullptr ? nullptr : found->name;
+}
+
+void save_python(const OptimizerBase& optimizer, const std::filesystem::path& path) {
+  const Counterpart& python = counterpart(optimizer.rule());
+  const auto& groups = optimizer.param_groups();
+  pickle::Writer out;
+  out.begin_dict();
+  out.text("state");
+  out.begin_dict();
+  size_t position = 0;
+  for (size_t g = 0; g < groups.size(); ++g)
+    for (const auto& p : groups[g].params())
+      write_state(out, python, optimizer.group_options(g), position++, p, optimizer.state_of(p));
+  out.end_dict();
+  out.text("param_groups");
+  out.begin_list();
+  size_t first = 0;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const size_t count = groups[g].params().size();
+    write_group(out, python, optimizer.group_options(g), g, first, count);
+    first += count;
+  }
+  out.end_list();
+  out.end_dict();
+  write_atomically(path, [&](std::ostream& stream) { out.write(stream); });
+}
+
+void load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
+                 std::string_view key) {
+  try {
+    pickle::File file(path);
+    Loader(optimizer, file).load(find_state_dict(file.top(), key));
+  } catch (const c10::Error& error) {
+    TORCH_CHECK(false, path.string(), ": ", error.what_without_backtrace());
+  }
+}
+
+}  // namespace descent

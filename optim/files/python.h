@@ -1,0 +1,32 @@
+#pragma once
+#include <filesystem>
+#include <string_view>
+
+#include <descent/optim/optimizer/optimizer.h>
+
+namespace descent {
+
+/// Writes the state_dict of Python's class of the same rule. In Python:
+///
+///   optimizer = torch.optim.AdamW(net.parameters())            # the same groups, in this order
+///   optimizer.load_state_dict(torch.load(path, weights_only=True))
+///
+/// The file is complete or absent. Throws c10::Error for a rule that Python has not, and for an
+/// option that Python has not unless it is at its default, which is what Python's rule does;
+/// std::runtime_error if the file cannot be written.
+void save_python(const OptimizerBase& optimizer, const std::filesystem::path& path);
+
+/// Reads what Python's torch.save(optimizer.state_dict(), path) wrote, also inside other dicts and
+/// lists, beside a model's state_dict for example; `key` then names it, as "optimizer" or
+/// "optimizers.0.state", and may be left out if there is only one. Options that Python has not get
+/// their defaults. Keys that choose an implementation (fused, foreach, ...) or belong to a
+/// scheduler (initial_lr, ...) are passed over. Throws c10::Error naming the path and what is wrong
+/// with it, with nothing changed, for damaged files, missing or unknown keys, another number of
+/// groups or parameters, other shapes and values out of range.
+void load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
+                 std::string_view key = "");
+
+/// Python's class of the same rule in torch.optim, "AdamW"; null: there is none.
+const char* python_class(const RuleTable& rule);
+
+}  // namespace descent

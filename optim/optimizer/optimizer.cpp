@@ -1,0 +1,276 @@
+#include <stdexcept>
+#include <unordered_set>
+#include <utility>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty_like.h>
+
+#include <descent/optim/engine/engine.h>
+#include <descent/optim/optimizer/optimizer.h>
+
+namespace descent {
+
+GroupOptions::GroupOptions(const RuleTable& rule, const void* from)
+    : rule_(rule), value_(rule.make_options(from)) {}
+
+std::unique_ptr<torch::optim::OptimizerOptions> GroupOptions::clone() const {
+  return std::make_unique<GroupOptions>(*this);
+}
+double GroupOptions::get_lr() const { return *rule_.lr(value_.get()); }
+void GroupOptions::set_lr(double lr) { *rule_.lr(value_.get()) = lr; }
+
+std::string GroupOptions::text() const {
+  std::string text;
+  for (const auto& option : rule_.describe(value_.get()))
+    text += (text.empty() ? "" : ",") + option.name + "=" + to_text(option.value);
+  return text;
+}
+
+void GroupOptions::set(const OptionValues& changes) {
+  auto changed = rule_.make_options(value_.get());
+  for (const auto& [name, value] : changes) {
+    const std::string problem = rule_.set(changed.get(), name, value);
+    TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
+  }
+  check(changed);
+  value_ = std::move(changed);
+}
+
+void GroupOptions::set(const std::string& text) {
+  OptionValues options;
+  try {
+    options = parse_options(text);
+  } catch (const std::invalid_argument& error) {
+    TORCH_CHECK(false, rule_.about.name, ": ", error.what());
+  }
+  set(options);
+}
+
+void GroupOptions::check() const { check(value_); }
+
+void GroupOptions::check(const std::shared_ptr<void>& options) const {
+  std::string problem = rule_.problem(options.get());
+  if (!problem.empty() && rule_.divides_by_lr && *rule_.lr(options.get()) == 0) {
+    const auto moving = rule_.make_options(options.get());
+    *rule_.lr(moving.get()) = 1;
+    problem = rule_.problem(moving.get());
+  }
+  TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
+}
+
+Scalars::Scalars(const RuleTable& rule) {
+  if (!rule.scalars.empty())
+    values_ = std::make_unique<std::array<double, kMaxScalars>>(rule.first_scalars);
+}
+Scalars::Scalars(const Scalars& other) { *this = other; }
+Scalars& Scalars::operator=(const Scalars& other) {
+  values_ = other.values_ == nullptr
+                ? nullptr
+                : std::make_unique<std::array<double, kMaxScalars>>(*other.values_);
+  return *this;
+}
+std::array<double, kMaxScalars> Scalars::values() const {
+  return values_ == nullptr ? std::array<double, kMaxScalars>{} : *values_;
+}
+void Scalars::set(const std::array<double, kMaxScalars>& values) {
+  if (values_ != nullptr) *values_ = values;
+}
+
+ParamState::ParamState(const RuleTable& table, const at::Tensor& p)
+    : scalars(table), rule(&table), parameter(p.getIntrusivePtr()) {}
+
+at::Tensor& ParamState::buffer(std::string_view name) {
+  for (size_t i = 0; i < rule->buffers.size(); ++i)
+    if (rule->buffers[i] == name) return buffers[i];
+  TORCH_CHECK(false, rule->about.name, ": has no buffer ", name);
+}
+
+at::Tensor ParamState::fitted(const RuleTable& rule, const at::Tensor& p,
+                              const at::Tensor& values) {
+  if (rule.tensor_update != nullptr) return values.to(p.device()).clone();
+  return at::empty_like(p).copy_(values);
+}
+
+std::unique_ptr<torch::optim::OptimizerParamState> ParamState::clone() const {
+  auto copy = std::make_unique<ParamState>(*this);
+  for (auto& buffer : copy->buffers)
+    if (buffer.defined()) buffer = buffer.clone();
+  return copy;
+}
+
+OptimizerBase::OptimizerBase(std::vector<torch::optim::OptimizerParamGroup> groups,
+                             std::unique_ptr<GroupOptions> defaults)
+    : torch::optim::Optimizer(std::vector<torch::optim::OptimizerParamGroup>{}, nullptr),
+      rule_(&defaults->rule()),
+      engine_(std::make_unique<Engine>(*rule_)) {
+  check_new(*defaults);
+  defaults_ = std::move(defaults);
+  TORCH_CHECK(!groups.empty(), rule_->about.name, ": params is empty, must hold a tensor");
+  for (const auto& group : groups) add_param_group(group);
+}
+
+OptimizerBase::OptimizerBase(OptimizerBase&&) noexcept = default;
+OptimizerBase& OptimizerBase::operator=(OptimizerBase&&) noexcept = default;
+OptimizerBase::~OptimizerBase() = default;
+
+void OptimizerBase::check_new(const GroupOptions& options) const {
+  const std::string problem = rule_->problem(options.value());
+  TORCH_CHECK(problem.empty(), rule_->about.name, ": ", problem);
+}
+
+void OptimizerBase::check_params(const std::vector<at::Tensor>& params) const {
+  const char* name = rule_->about.name;
+  TORCH_CHECK(!params.empty(), name, ": params is empty, must hold a tensor");
+  std::unordered_set<const void*> known;
+  for (const auto& group : param_groups_)
+    for (const auto& p : group.params()) known.insert(p.unsafeGetTensorImpl());
+  for (size_t i = 0; i < params.size(); ++i) {
+    check_param(name, params[i], i);
+    TORCH_CHECK(known.insert(params[i].unsafeGetTensorImpl()).second, name, ": params[", i,
+                "] is a parameter of this optimizer already, must be there once");
+  }
+}
+
+void OptimizerBase::check_param(const char* name, const at::Tensor& p, size_t i) {
+  TORCH_CHECK(p.defined(), name, ": params[", i, "] is undefined, must be a tensor");
+  TORCH_CHECK(at::isFloatingType(p.scalar_type()), name, ": params[", i, "] has dtype ",
+              p.scalar_type(), ", must be a real floating-point type");
+  TORCH_CHECK(p.layout() == at::kStrided, name, ": params[", i, "] has layout ", p.layout(),
+              ", must be strided");
+  TORCH_CHECK(p.is_leaf(), name, ": params[", i,
+              "] is the result of an operation, must be a leaf (detach it)");
+}
+
+void OptimizerBase::check_blocks(const torch::optim::OptimizerParamGroup& group,
+                                 const GroupOptions& options) const {
+  if (rule_->block_problem == nullptr) return;
+  const auto& params = group.params();
+  const char* name = rule_->about.name;
+  int64_t numel = 0;
+  const bool joined = rule_->joins_group != nullptr && rule_->joins_group(options.value());
+  for (size_t i = 0; i < params.size(); ++i) {
+    numel = joined ? numel + params[i].numel() : params[i].numel();
+    const std::string problem = rule_->block_problem(options.value(), numel);
+    TORCH_CHECK(problem.empty(), name, ": params[", i, "] ", problem);
+    TORCH_CHECK(!joined || (params[i].device() == params[0].device() &&
+                            params[i].scalar_type() == params[0].scalar_type()),
+                name, ": params[", i, "] is ", params[i].scalar_type(), " on ", params[i].device(),
+                ", must be as the first of its block, ", params[0].scalar_type(), " on ",
+                params[0].device());
+  }
+}
+
+const GroupOptions& OptimizerBase::checked_options(
+    const torch::optim::OptimizerParamGroup& group) const {
+  const torch::optim::OptimizerOptions& options = group.options();
+  const auto* ours = dynamic_cast<const GroupOptions*>(&options);
+  TORCH_CHECK(ours != nullptr, rule_->about.name, ": a group's options are ",
+              c10::demangle(typeid(options).name()), ", must be ", rule_->about.name,
+              "::GroupOptions");
+  TORCH_CHECK(&ours->rule() == rule_, rule_->about.name, ": a group's options are those of ",
+              ours->rule().about.name, ", must be ", rule_->about.name, "::GroupOptions");
+  return *ours;
+}
+
+GroupOptions& OptimizerBase::checked_options(torch::optim::OptimizerParamGroup& group) const {
+  return const_cast<GroupOptions&>(checked_options(std::as_const(group)));
+}
+
+void OptimizerBase::add_param_group(const torch::optim::OptimizerParamGroup& group) {
+  torch::optim::OptimizerParamGroup added(group);
+  const auto& given = added.has_options() ? added.options() : *defaults_;
+  added.set_options(std::make_unique<GroupOptions>(*rule_, given));
+  const GroupOptions& options = checked_options(added);
+  check_new(options);
+  check_params(added.params());
+  check_blocks(added, options);
+  param_groups_.push_back(std::move(added));
+}
+
+void OptimizerBase::add_group(std::vector<at::Tensor> params, const OptionValues& changes) {
+  auto options = std::make_unique<GroupOptions>(static_cast<const GroupOptions&>(*defaults_));
+  options->set(changes);
+  add_param_group({std::move(params), std::move(options)});
+}
+
+void OptimizerBase::add_param(const at::Tensor& parameter, size_t group) {
+  const GroupOptions& options = group_options(group);
+  check_params({parameter});
+  auto& params = param_groups_[group].params();
+  params.push_back(parameter);
+  try {
+    check_blocks(param_groups_[group], options);
+  } catch (...) {
+    params.pop_back();
+    throw;
+  }
+}
+
+void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
+                                  const StateMap& map) {
+  const char* const name = rule_->about.name;
+  at::Tensor* place = nullptr;
+  for (auto& group : param_groups_)
+    for (auto& p : group.params())
+      if (p.is_same(from)) place = &p;
+  TORCH_CHECK(place != nullptr, name,
+              ": the parameter to be replaced is in no group, must be one "
+              "of this optimizer");
+  check_params({to});
+  std::unique_ptr<ParamState> state;
+  if (const ParamState* const old = state_of(from)) {
+    const at::NoGradGuard no_grad;
+    TORCH_CHECK(rule_->tensor_update == nullptr || (!map && to.sizes() == from.sizes()), name,
+                ": a state of this class cannot be mapped, the new parameter must have sizes ",
+                from.sizes());
+    state = std::make_unique<ParamState>(*rule_, to);
+    state->step = old->step;
+    state->scalars = old->scalars;
+    for (size_t b = 0; b < rule_->buffers.size(); ++b) {
+      if (!old->buffers[b].defined()) continue;
+      const at::Tensor buffer = map ? map(old->buffers[b]) : old->buffers[b];
+      TORCH_CHECK(
+          rule_->tensor_update != nullptr || (buffer.defined() && buffer.sizes() == to.sizes()),
+          name, ": the new ", rule_->buffers[b], " has sizes ",
+          buffer.defined() ? c10::str(buffer.sizes()) : "of no tensor", ", must be ", to.sizes());
+      state->buffers[b] = ParamState::fitted(*rule_, to, buffer);
+    }
+  }
+  state_.erase(from.unsafeGetTensorImpl());
+  if (state != nullptr) state_[to.unsafeGetTensorImpl()] = std::move(state);
+  *place = to;
+}
+
+const GroupOptions& OptimizerBase::group_options(size_t group) const {
+  TORCH_CHECK(group < param_groups_.size(), rule_->about.name, ": group ", group,
+              " does not exist, must be < ", param_groups_.size());
+  return checked_options(param_groups_[group]);
+}
+GroupOptions& OptimizerBase::group_options(size_t group) {
+  return const_cast<GroupOptions&>(std::as_const(*this).group_options(group));
+}
+
+int64_t OptimizerBase::steps() const { return engine_->steps; }
+
+void OptimizerBase::swap_with(std::string_view buffer) {
+  const at::NoGradGuard no_grad;
+  for (const auto& group : param_groups_)
+    for (const auto& p : group.params()) {
+      ParamState* const state = state_of(p);
+      if (state == nullptr || !state->buffer(buffer).defined()) continue;
+      at::Tensor& other = state->buffer(buffer);
+      const at::Tensor current = p.detach().clone();
+      p.copy_(other);
+      other.copy_(current);
+    }
+}
+
+const ParamState* OptimizerBase::state_of(const at::Tensor& parameter) const {
+  const auto found = state_.find(parameter.unsafeGetTensorImpl());
+  return found == state_.end() ? nullptr : static_cast<const ParamState*>(found->second.get());
+}
+ParamState* OptimizerBase::state_of(const at::Tensor& parameter) {
+  return const_cast<ParamState*>(std::as_const(*this).state_of(parameter));
+}
+
+}  // namespace descent

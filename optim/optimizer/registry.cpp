@@ -1,0 +1,66 @@
+#include <algorithm>
+
+#include <descent/base/nearest.h>
+#include <descent/optim/optimizer/registry.h>
+
+namespace descent {
+namespace {
+
+std::vector<const RuleTable*>& known_rules() {
+  static std::vector<const RuleTable*> rules;
+  return rules;
+}
+
+}  // namespace
+
+bool register_rule(const RuleTable& table) {
+  auto& rules = known_rules();
+  if (std::find(rules.begin(), rules.end(), &table) == rules.end()) rules.push_back(&table);
+  return true;
+}
+
+}  // namespace descent
+
+// The library's own rules, so that a static archive's rules are linked even if nothing but the
+// registry names them.
+#undef DESCENT_RULE
+#define DESCENT_JOIN_(a, b) a##b
+#define DESCENT_JOIN(a, b) DESCENT_JOIN_(a, b)
+#define DESCENT_RULE(Rule)                                                        \
+  [[maybe_unused]] static const bool DESCENT_JOIN(descent_listed_, __COUNTER__) = \
+      ::descent::register_rule(::descent::rule_table<Rule>());
+#include <descent/optim.h>
+
+namespace descent {
+
+std::vector<const RuleTable*> optimizers() {
+  std::vector<const RuleTable*> rules = known_rules();
+  std::sort(rules.begin(), rules.end(), [](const RuleTable* a, const RuleTable* b) {
+    return std::string_view(a->about.key) < b->about.key;
+  });
+  return rules;
+}
+
+const RuleTable& find_rule(std::string_view name) {
+  std::vector<std::string> names;
+  const RuleTable* found = nullptr;
+  for (const RuleTable* rule : optimizers()) {
+    names.emplace_back(rule->about.key);
+    if (!same_word(name, rule->about.key)) continue;
+    TORCH_CHECK(found == nullptr, "two optimizers are called ", name);
+    found = rule;
+  }
+  TORCH_CHECK(found != nullptr, "no optimizer is called ", name, did_you_mean(name, names));
+  return *found;
+}
+
+std::unique_ptr<OptimizerBase> make_optimizer(std::string_view name, std::vector<at::Tensor> params,
+                                              const OptionValues& options) {
+  auto defaults = std::make_unique<GroupOptions>(find_rule(name), nullptr);
+  defaults->set(options);
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  groups.emplace_back(std::move(params));
+  return std::make_unique<OptimizerBase>(std::move(groups), std::move(defaults));
+}
+
+}  // namespace descent

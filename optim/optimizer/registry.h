@@ -1,0 +1,26 @@
+#pragma once
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <descent/optim/optimizer/optimizer.h>
+
+namespace descent {
+
+/// An optimizer by its name, with options by theirs:
+///
+///   make_optimizer("adamw", net->parameters(), {{"lr", 3e-4}, {"betas", {0.9, 0.95}}, {"eps_mode",
+///   "hat"}}); make_optimizer("adamw", net->parameters(), parse_options(R"({"lr": 3e-4})"));    //
+///   JSON, or "lr=3e-4"
+///
+/// Throws c10::Error: unknown names list the nearest ones; values as the class itself refuses them.
+std::unique_ptr<OptimizerBase> make_optimizer(std::string_view name, std::vector<at::Tensor> params,
+                                              const OptionValues& options = {});
+
+/// Every rule that is known, a program's own included, by name.
+std::vector<const RuleTable*> optimizers();
+
+/// The rule of that name; c10::Error with the nearest names if there is none.
+const RuleTable& find_rule(std::string_view name);
+
+}  // namespace descent

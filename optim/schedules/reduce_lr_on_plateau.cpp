@@ -1,0 +1,91 @@
+#include <torch/serialize/archive.h>
+
+#include <descent/optim/schedules/reduce_lr_on_plateau.h>
+
+namespace descent {
+namespace {
+
+constexpr const char* kName = "ReduceLROnPlateau";
+
+}  // namespace
+
+ReduceLROnPlateau::ReduceLROnPlateau(torch::optim::Optimizer& optimizer, const Options& options)
+    : optimizer_(optimizer),
+      options_(options),
+      best_(options.mode == MetricMode::Min ? kInfinity : -kInfinity) {
+  const std::string problem = fields::group_problem(options_, optimizer_.param_groups().size());
+  TORCH_CHECK(problem.empty(), kName, ": ", problem);
+}
+
+bool ReduceLROnPlateau::better(double metric) const {
+  const double threshold = options_.threshold;
+  const bool rel = options_.threshold_mode == ThresholdMode::Rel;
+  if (options_.mode == MetricMode::Min)
+    return metric < (rel ? best_ * (1 - threshold) : best_ - threshold);
+  return metric > (rel ? best_ * (1 + threshold) : best_ + threshold);
+}
+
+void ReduceLROnPlateau::step(double metric) {
+  // Groups may have come since; refused before anything is counted.
+  const std::string problem = fields::group_problem(options_, optimizer_.param_groups().size());
+  TORCH_CHECK(problem.empty(), kName, ": ", problem);
+  ++n_;
+  if (better(metric)) {
+    best_ = metric;
+    num_bad_epochs_ = 0;
+  } else {
+    ++num_bad_epochs_;
+  }
+  if (cooldown_counter_ > 0) {
+    --cooldown_counter_;
+    num_bad_epochs_ = 0;
+  }
+  if (num_bad_epochs_ > options_.patience) {
+    reduce();
+    cooldown_counter_ = options_.cooldown;
+    num_bad_epochs_ = 0;
+  }
+}
+
+void ReduceLROnPlateau::reduce() {
+  auto& groups = optimizer_.param_groups();
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const double before = groups[g].options().get_lr();
+    const double after = std::max(before * options_.factor, options_.min_lr.of(g));
+    if (before - after > options_.eps) groups[g].options().set_lr(after);
+  }
+}
+
+std::vector<double> ReduceLROnPlateau::last_lr() const {
+  std::vector<double> rates;
+  for (const auto& group : optimizer_.param_groups()) rates.push_back(group.options().get_lr());
+  return rates;
+}
+
+void ReduceLROnPlateau::save(torch::serialize::OutputArchive& archive) const {
+  archive.write("plateau", c10::IValue(fields::text_of(kName, options_)));
+  archive.write("n", c10::IValue(n_));
+  archive.write("best", c10::IValue(best_));
+  archive.write("num_bad_epochs", c10::IValue(num_bad_epochs_));
+  archive.write("cooldown_counter", c10::IValue(cooldown_counter_));
+}
+
+void ReduceLROnPlateau::load(torch::serialize::InputArchive& archive) {
+  c10::IValue settings, n, best, bad, cooldown;
+  const auto count = [&archive](const char* name, c10::IValue& value) {
+    return archive.try_read(name, value) && value.isInt() && value.toInt() >= 0;
+  };
+  TORCH_CHECK(archive.try_read("plateau", settings) && settings.isString() && count("n", n) &&
+                  archive.try_read("best", best) && best.isDouble() &&
+                  count("num_bad_epochs", bad) && count("cooldown_counter", cooldown),
+              kName, ": the archive is not of a ReduceLROnPlateau");
+  const std::string mine = fields::text_of(kName, options_);
+  TORCH_CHECK(settings.toStringRef() == mine, kName, ": the archive is of ", settings.toStringRef(),
+              ", must be of ", mine);
+  n_ = n.toInt();
+  best_ = best.toDouble();
+  num_bad_epochs_ = bad.toInt();
+  cooldown_counter_ = cooldown.toInt();
+}
+
+}  // namespace descent

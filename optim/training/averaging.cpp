@@ -1,0 +1,225 @@
+#include <algorithm>
+#include <optional>
+
+#include <ATen/core/grad_mode.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/serialize/archive.h>
+
+#include <descent/optim/training/averaging.h>
+
+namespace descent {
+namespace {
+
+std::vector<at::Tensor> weights_of(const torch::nn::Module& module) {
+  std::vector<at::Tensor> weights = module.parameters();
+  const std::vector<at::Tensor> buffers = module.buffers();
+  weights.insert(weights.end(), buffers.begin(), buffers.end());
+  return weights;
+}
+
+template <class Options>
+const Options& checked(const char* name, const Options& options) {
+  const std::string problem = fields::problem(options);
+  TORCH_CHECK(problem.empty(), name, ": ", problem);
+  return options;
+}
+
+}  // namespace
+
+WeightAverage::WeightAverage(const char* name, torch::nn::Module& module, bool use_buffers)
+    : WeightAverage(name, weights_of(module), false) {
+  params_ = module.parameters().size();
+  use_buffers_ = use_buffers;
+}
+
+WeightAverage::WeightAverage(const char* name, std::vector<at::Tensor> params, bool use_buffers)
+    : name_(name),
+      weights_(std::move(params)),
+      params_(weights_.size()),
+      use_buffers_(use_buffers) {
+  TORCH_CHECK(!use_buffers, name, ": use_buffers = true, must be false for a list of parameters");
+  TORCH_CHECK(!weights_.empty(), name, ": there are no parameters, must be some");
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    TORCH_CHECK(weights_[i].defined(), name, ": params[", i, "] is undefined, must be a tensor");
+    averages_.push_back(average_of(weights_[i]));
+  }
+}
+
+at::Tensor WeightAverage::average_of(const at::Tensor& weights) {
+  const bool narrow = at::isReducedFloatingType(weights.scalar_type());
+  return weights.detach().to(narrow ? at::kFloat : weights.scalar_type(), /*non_blocking=*/false,
+                             /*copy=*/true);
+}
+
+/// Whether a tensor is averaged, or else copied.
+bool WeightAverage::averaged(size_t i) const {
+  const at::Tensor& x = averages_[i];
+  return (i < params_ || use_buffers_) && (x.is_floating_point() || x.is_complex());
+}
+
+void WeightAverage::update() {
+  const at::NoGradGuard no_grad;
+  TORCH_CHECK(!applied_, name_,
+              ": update() came while the averages stand in the weights, must come afterwards");
+  for (size_t i = 0; i < weights_.size(); ++i)
+    TORCH_CHECK(weights_[i].sizes() == averages_[i].sizes(), name_, ": weights[", i, "] has sizes ",
+                weights_[i].sizes(), ", must have ", averages_[i].sizes());
+  const double share = updates_ == 0 ? 1 : weight(updates_);
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    at::Tensor& average = averages_[i];
+    if (updates_ == 0 || !averaged(i))
+      average.copy_(weights_[i]);
+    else
+      average.lerp_(weights_[i].to(average.options()), share);
+  }
+  ++updates_;
+}
+
+void WeightAverage::copy_to() {
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < weights_.size(); ++i) weights_[i].copy_(averages_[i]);
+}
+
+void WeightAverage::copy_to(torch::nn::Module& module) const {
+  const at::NoGradGuard no_grad;
+  const std::vector<at::Tensor> weights =
+      params_ == weights_.size() ? module.parameters() : weights_of(module);
+  TORCH_CHECK(weights.size() == averages_.size(), name_, ": the module has ", weights.size(),
+              " parameters and buffers, must have ", averages_.size());
+  for (size_t i = 0; i < weights.size(); ++i)
+    TORCH_CHECK(weights[i].sizes() == averages_[i].sizes(), name_, ": the module's weights[", i,
+                "] has sizes ", weights[i].sizes(), ", must have ", averages_[i].sizes());
+  for (size_t i = 0; i < weights.size(); ++i) weights[i].copy_(averages_[i]);
+}
+
+WeightAverage::Scope::Scope(WeightAverage& average) : average_(average) {
+  TORCH_CHECK(!average.applied_, average.name_, ": the averages stand in the weights already");
+  for (const auto& x : average.weights_) weights_.keep(x);
+  average.copy_to();
+  average.applied_ = true;
+}
+
+void WeightAverage::replace_param(const at::Tensor& from, const at::Tensor& to,
+                                  const std::function<at::Tensor(const at::Tensor&)>& map) {
+  const at::NoGradGuard no_grad;
+  TORCH_CHECK(!applied_, name_,
+              ": replace_param() came while the averages stand in the weights, must come "
+              "afterwards");
+  const auto found = std::find_if(weights_.begin(), weights_.end(),
+                                  [&](const at::Tensor& x) { return x.is_same(from); });
+  TORCH_CHECK(found != weights_.end(), name_, ": `from` is not a parameter of this average");
+  at::Tensor& average = averages_[static_cast<size_t>(found - weights_.begin())];
+  const at::Tensor mapped = map(average);
+  TORCH_CHECK(mapped.defined() && mapped.sizes() == to.sizes(), name_,
+              ": replace_param's map must return a tensor of sizes ", to.sizes());
+  average = mapped.detach().to(average.options()).clone();
+  *found = to;
+}
+
+void WeightAverage::save(torch::serialize::OutputArchive& archive) const {
+  archive.write("average", c10::IValue(std::string(name_)));
+  archive.write("updates", c10::IValue(updates_));
+  archive.write("averages", c10::IValue(c10::List<at::Tensor>(averages_)));
+}
+
+void WeightAverage::load(torch::serialize::InputArchive& archive) {
+  const at::NoGradGuard no_grad;
+  c10::IValue kind, updates, averages;
+  TORCH_CHECK(archive.try_read("average", kind) && kind.isString() &&
+                  archive.try_read("updates", updates) && updates.isInt() && updates.toInt() >= 0 &&
+                  archive.try_read("averages", averages) && averages.isTensorList(),
+              name_, ": the archive is not of an average of weights");
+  TORCH_CHECK(kind.toStringRef() == name_, name_, ": the archive is of a ", kind.toStringRef(),
+              ", must be of a ", name_);
+  const std::vector<at::Tensor> saved = averages.toTensorVector();
+  TORCH_CHECK(saved.size() == averages_.size(), name_, ": the archive has ", saved.size(),
+              " averages, must have ", averages_.size());
+  std::vector<at::Tensor> loaded;
+  for (size_t i = 0; i < saved.size(); ++i) {
+    TORCH_CHECK(saved[i].sizes() == averages_[i].sizes(), name_, ": the archive's averages[", i,
+                "] has sizes ", saved[i].sizes(), ", must have ", averages_[i].sizes());
+    loaded.push_back(saved[i].to(averages_[i].options()).clone());
+  }
+  averages_ = std::move(loaded);
+  updates_ = updates.toInt();
+}
+
+ExponentialMovingAverage::ExponentialMovingAverage(torch::nn::Module& module,
+                                                   const Options& options)
+    : WeightAverage("ExponentialMovingAverage", module, options.use_buffers),
+      options_(checked("ExponentialMovingAverage", options)) {}
+ExponentialMovingAverage::ExponentialMovingAverage(std::vector<at::Tensor> params,
+                                                   const Options& options)
+    : WeightAverage("ExponentialMovingAverage", std::move(params), options.use_buffers),
+      options_(checked("ExponentialMovingAverage", options)) {}
+
+double ExponentialMovingAverage::weight(int64_t updates) const {
+  const auto t = static_cast<double>(updates);
+  return 1 - (options_.warmup ? std::min(options_.decay, (1 + t) / (10 + t)) : options_.decay);
+}
+
+StochasticWeightAverage::StochasticWeightAverage(torch::nn::Module& module, const Options& options)
+    : WeightAverage("StochasticWeightAverage", module, options.use_buffers), options_(options) {}
+StochasticWeightAverage::StochasticWeightAverage(std::vector<at::Tensor> params,
+                                                 const Options& options)
+    : WeightAverage("StochasticWeightAverage", std::move(params), options.use_buffers),
+      options_(options) {}
+
+double StochasticWeightAverage::weight(int64_t updates) const {
+  return 1 / (static_cast<double>(updates) + 1);
+}
+
+namespace {
+
+/// What update_bn changes of a batch normalisation for a while.
+struct Normalisation {
+  std::function<void(std::optional<double>)> set_momentum;
+  std::optional<double> momentum;
+};
+
+template <class BatchNorm>
+bool prepare(torch::nn::Module& module, std::vector<Normalisation>& found,
+             tensors::KeptValues& statistics) {
+  auto* norm = dynamic_cast<BatchNorm*>(&module);
+  if (norm == nullptr) return false;
+  for (const auto& x : {norm->running_mean, norm->running_var, norm->num_batches_tracked})
+    if (x.defined()) statistics.keep(x);
+  found.push_back({[norm](std::optional<double> momentum) { norm->options.momentum(momentum); },
+                   norm->options.momentum()});
+  norm->options.momentum(std::nullopt);
+  norm->reset_running_stats();
+  return true;
+}
+
+}  // namespace
+
+void update_bn(torch::nn::Module& module, const std::function<void()>& pass) {
+  using torch::nn::BatchNorm1dImpl, torch::nn::BatchNorm2dImpl, torch::nn::BatchNorm3dImpl;
+  const at::NoGradGuard no_grad;
+  tensors::KeptValues statistics;
+  std::vector<Normalisation> norms;
+  std::vector<std::pair<torch::nn::Module*, bool>> modes;
+  module.apply([&](torch::nn::Module& m) {
+    modes.emplace_back(&m, m.is_training());
+    prepare<BatchNorm1dImpl>(m, norms, statistics) ||
+        prepare<BatchNorm2dImpl>(m, norms, statistics) ||
+        prepare<BatchNorm3dImpl>(m, norms, statistics);
+  });
+  if (norms.empty()) return;
+  const auto back = [&] {
+    for (const auto& norm : norms) norm.set_momentum(norm.momentum);
+    for (const auto& [m, mode] : modes) m->train(mode);  // parents first: train() goes downwards
+  };
+  try {
+    module.train();
+    pass();
+  } catch (...) {
+    back();
+    throw;
+  }
+  back();
+  statistics.forget();
+}
+
+}  // namespace descent

@@ -1,0 +1,162 @@
+#include <cmath>
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/serialize/archive.h>
+
+#include <descent/optim/training/stopping.h>
+
+namespace descent {
+namespace {
+
+constexpr const char* kName = "EarlyStopping";
+
+/// Whether no |element| is above `tol`; false for NaN.
+bool within(const at::Tensor& values, double tol) {
+  return values.numel() == 0 || values.abs().max().item<double>() <= tol;
+}
+
+std::vector<at::Tensor> copies(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> list;
+  for (const at::Tensor& x : tensors) list.push_back(x.detach().clone());
+  return list;
+}
+
+}  // namespace
+
+Convergence::Convergence(std::vector<at::Tensor> params, std::vector<ConvergenceTest> tests)
+    : params_(std::move(params)), tests_(std::move(tests)) {
+  TORCH_CHECK(!params_.empty(), "Convergence: params is empty, must hold a tensor");
+  for (size_t i = 0; i < params_.size(); ++i)
+    TORCH_CHECK(params_[i].defined(), "Convergence: params[", i,
+                "] is undefined, must be a tensor");
+  TORCH_CHECK(!tests_.empty(), "Convergence: tests is empty, must hold a test");
+  for (const auto& test : tests_)
+    std::visit(
+        [](const auto& one) {
+          const std::string problem = fields::problem(one);
+          TORCH_CHECK(problem.empty(), one.name, ": ", problem);
+        },
+        test);
+  for (const auto& test : tests_)
+    if (std::holds_alternative<StepTest>(test) && before_.empty()) before_ = copies(params_);
+}
+
+bool Convergence::check() {
+  const at::NoGradGuard no_grad;
+  ++n_;
+  reason_.clear();
+  for (const auto& test : tests_)
+    std::visit(
+        [this](const auto& one) {
+          if (reason_.empty() && holds(one)) reason_ = one.name;
+        },
+        test);
+  for (size_t i = 0; i < before_.size(); ++i) before_[i].copy_(params_[i]);
+  return !reason_.empty();
+}
+
+bool Convergence::holds(const GradientTest& test) const {
+  bool any = false;
+  for (const at::Tensor& p : params_) {
+    const at::Tensor& g = p.grad();
+    if (!g.defined()) continue;
+    any = true;
+    if (!within(g.is_sparse() ? g.coalesce().values() : g, test.tol)) return false;
+  }
+  return any;
+}
+
+bool Convergence::holds(const StepTest& test) const {
+  for (size_t i = 0; i < params_.size(); ++i)
+    if (!within(params_[i] - before_[i], test.tol)) return false;
+  return true;
+}
+
+EarlyStopping::EarlyStopping(const Options& options, std::vector<at::Tensor> weights)
+    : options_(options), weights_(std::move(weights)) {
+  const std::string problem = fields::problem(options_);
+  TORCH_CHECK(problem.empty(), kName, ": ", problem);
+  TORCH_CHECK(!options_.restore_best || !weights_.empty(), kName,
+              ": restore_best = true, must be false without weights");
+  for (size_t i = 0; i < weights_.size(); ++i)
+    TORCH_CHECK(weights_[i].defined(), kName, ": weights[", i, "] is undefined, must be a tensor");
+}
+
+bool EarlyStopping::improves(double metric, const std::optional<double>& on) const {
+  if (std::isnan(metric)) return false;
+  if (!on) return true;
+  const double delta = std::abs(options_.min_delta);
+  return options_.mode == MetricMode::Min ? metric + delta < *on : metric - delta > *on;
+}
+
+void EarlyStopping::remember() {
+  if (options_.restore_best) best_weights_ = copies(weights_);
+}
+
+bool EarlyStopping::check(double metric) {
+  const int64_t e = n_++;
+  if (e < options_.start_from) return false;
+  // A first metric that is NaN is no best, but there is nothing better to go back to.
+  if (best_weights_.empty()) remember();
+  ++wait_;
+  if (improves(metric, best_)) {
+    best_ = metric;
+    best_check_ = e;
+    remember();
+    if (!options_.baseline || improves(metric, options_.baseline)) wait_ = 0;
+    return false;
+  }
+  if (wait_ < options_.patience || e == 0) return false;
+  restore();
+  return true;
+}
+
+void EarlyStopping::restore() {
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < best_weights_.size(); ++i) {
+    at::Tensor weights = weights_[i];
+    weights.copy_(best_weights_[i]);
+  }
+}
+
+void EarlyStopping::save(torch::serialize::OutputArchive& archive) const {
+  archive.write("early_stopping", c10::IValue(fields::text_of(kName, options_)));
+  archive.write("n", c10::IValue(n_));
+  archive.write("wait", c10::IValue(wait_));
+  archive.write("best_check", c10::IValue(best_check_));
+  if (best_) archive.write("best", c10::IValue(*best_));
+  archive.write("best_weights", c10::IValue(c10::List<at::Tensor>(best_weights_)));
+}
+
+void EarlyStopping::load(torch::serialize::InputArchive& archive) {
+  c10::IValue settings, n, wait, best_check, best, best_weights;
+  const auto count = [&archive](const char* name, c10::IValue& value) {
+    return archive.try_read(name, value) && value.isInt() && value.toInt() >= 0;
+  };
+  TORCH_CHECK(archive.try_read("early_stopping", settings) && settings.isString() &&
+                  count("n", n) && count("wait", wait) && count("best_check", best_check) &&
+                  archive.try_read("best_weights", best_weights) && best_weights.isTensorList(),
+              kName, ": the archive is not of an EarlyStopping");
+  const std::string mine = fields::text_of(kName, options_);
+  TORCH_CHECK(settings.toStringRef() == mine, kName, ": the archive is of ", settings.toStringRef(),
+              ", must be of ", mine);
+  const bool has_best = archive.try_read("best", best);
+  TORCH_CHECK(!has_best || best.isDouble(), kName, ": the archive's best must be a number");
+  std::vector<at::Tensor> loaded = best_weights.toTensorVector();
+  TORCH_CHECK(loaded.empty() || (options_.restore_best && loaded.size() == weights_.size()), kName,
+              ": the archive has ", loaded.size(), " weights, must have ", weights_.size());
+  for (size_t i = 0; i < loaded.size(); ++i) {
+    TORCH_CHECK(loaded[i].sizes() == weights_[i].sizes(), kName, ": the archive's weights ", i,
+                " have sizes ", loaded[i].sizes(), ", must have ", weights_[i].sizes());
+    loaded[i] = loaded[i].to(weights_[i].options().requires_grad(false), false, true);
+  }
+  n_ = n.toInt();
+  wait_ = wait.toInt();
+  best_check_ = best_check.toInt();
+  best_ = has_best ? std::optional<double>(best.toDouble()) : std::nullopt;
+  best_weights_ = std::move(loaded);
+}
+
+}  // namespace descent

@@ -1,0 +1,140 @@
+#include <algorithm>
+
+#include <torch/serialize/archive.h>
+
+#include <descent/optim/wrappers/wrapper.h>
+
+// The layout of a wrapper's archive:
+//   <class, "lookahead">  1, the format
+//   inner                 the inner optimizer's archive
+//   ...                   what the class remembers besides
+
+namespace descent {
+namespace {
+
+constexpr int64_t kFormat = 1;
+
+/// Stands for the options of one group of another optimizer.
+class ForwardedOptions final : public torch::optim::OptimizerOptions {
+ public:
+  ForwardedOptions(torch::optim::Optimizer& optimizer, size_t group)
+      : optimizer_(optimizer), group_(group) {}
+  std::unique_ptr<OptimizerOptions> clone() const override {
+    return std::make_unique<ForwardedOptions>(*this);
+  }
+  double get_lr() const override { return options().get_lr(); }
+  void set_lr(double lr) override { options().set_lr(lr); }
+  void serialize(torch::serialize::OutputArchive& archive) const override {
+    static_cast<const OptimizerOptions&>(options()).serialize(archive);
+  }
+  void serialize(torch::serialize::InputArchive& archive) override { options().serialize(archive); }
+
+ private:
+  OptimizerOptions& options() const { return optimizer_.param_groups().at(group_).options(); }
+
+  torch::optim::Optimizer& optimizer_;
+  size_t group_;
+};
+
+}  // namespace
+
+torch::optim::Optimizer& InnerOptimizer::get() const {
+  TORCH_CHECK(optimizer_ != nullptr, "the inner optimizer is null, must be an optimizer");
+  return *optimizer_;
+}
+
+Wrapper::Wrapper(const char* name, InnerOptimizer inner)
+    : torch::optim::Optimizer(std::vector<torch::optim::OptimizerParamGroup>{},
+                              inner.get().defaults().clone()),
+      name_(name),
+      inner_(std::move(inner)) {
+  mirror_groups();
+}
+
+torch::optim::Optimizer& Wrapper::innermost() {
+  auto* wrapper = dynamic_cast<Wrapper*>(&inner());
+  return wrapper == nullptr ? inner() : wrapper->innermost();
+}
+
+bool Wrapper::uses_present_gradients() const {
+  const auto* wrapper = dynamic_cast<const Wrapper*>(&inner());
+  return wrapper != nullptr && wrapper->uses_present_gradients();
+}
+
+void Wrapper::mirror_groups() {
+  if (auto* wrapper = dynamic_cast<Wrapper*>(&inner())) wrapper->mirror_groups();
+  const auto& groups = inner().param_groups();
+  while (param_groups_.size() > groups.size()) param_groups_.pop_back();
+  for (size_t g = 0; g < groups.size(); ++g) {
+    if (g == param_groups_.size())
+      param_groups_.emplace_back(groups[g].params(),
+                                 std::make_unique<ForwardedOptions>(inner(), g));
+    const auto& params = groups[g].params();
+    auto& shown = param_groups_[g].params();
+    const bool same =
+        shown.size() == params.size() &&
+        std::equal(params.begin(), params.end(), shown.begin(),
+                   [](const at::Tensor& a, const at::Tensor& b) { return a.is_same(b); });
+    if (!same) shown = params;
+  }
+}
+
+bool Wrapper::maximizes(size_t group) {
+  auto* ours = dynamic_cast<OptimizerBase*>(&innermost());
+  if (ours == nullptr) return false;  // LibTorch's own have no such option
+  const void* const options = ours->group_options(group).value();
+  for (const OptionInfo& option : ours->rule().describe(options))
+    if (option.name == "maximize") return std::get<bool>(option.value);
+  return false;
+}
+
+void Wrapper::add_param_group(const torch::optim::OptimizerParamGroup& group) {
+  // The base's function is not virtual, and LibTorch 2.12's would replace the group's options.
+  if (auto* ours = dynamic_cast<OptimizerBase*>(&inner()))
+    ours->add_param_group(group);
+  else if (auto* wrapper = dynamic_cast<Wrapper*>(&inner()))
+    wrapper->add_param_group(group);
+  else
+    inner().add_param_group(group);
+  mirror_groups();
+}
+
+void Wrapper::replace_param(const at::Tensor& from, const at::Tensor& to,
+                            const std::function<at::Tensor(const at::Tensor&)>& map) {
+  const Change change = replace_own(from, to, map);
+  torch::optim::Optimizer& optimizer = inner();
+  if (auto* ours = dynamic_cast<OptimizerBase*>(&optimizer))
+    ours->replace_param(from, to, map);
+  else if (auto* wrapper = dynamic_cast<Wrapper*>(&optimizer))
+    wrapper->replace_param(from, to, map);
+  else
+    TORCH_CHECK(false, name_, ": replace_param works around optimizers of this library only, not ",
+                "around ", c10::demangle(typeid(optimizer).name()));
+  change();
+  mirror_groups();
+}
+
+void Wrapper::save(torch::serialize::OutputArchive& archive) const {
+  archive.write(snake_case(name_), c10::IValue(kFormat));
+  save_own(archive);
+  torch::serialize::OutputArchive nested(archive.compilation_unit());
+  inner().save(nested);
+  archive.write("inner", nested);
+}
+
+void Wrapper::load(torch::serialize::InputArchive& archive) {
+  mirror_groups();
+  c10::IValue format;
+  TORCH_CHECK(archive.try_read(snake_case(name_), format) && format.isInt(), name_,
+              ": the archive is not of a ", name_);
+  TORCH_CHECK(format.toInt() >= 1 && format.toInt() <= kFormat, name_, ": the archive has format ",
+              format.toInt(), ", must be at most ", kFormat,
+              "; a newer version of this library wrote it");
+  const Change change = read_own(archive);
+  torch::serialize::InputArchive nested;
+  TORCH_CHECK(archive.try_read("inner", nested), name_, ": the archive has no inner optimizer");
+  inner().load(nested);
+  change();
+}
+
+}  // namespace descent

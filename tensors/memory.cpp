@@ -1,0 +1,44 @@
+#include <algorithm>
+#include <memory>
+
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+
+#include <descent/tensors/memory.h>
+
+namespace descent::tensors {
+namespace {
+
+class Counter : public c10::MemoryReportingInfoBase {
+ public:
+  void reportMemoryUsage(void*, int64_t bytes, size_t, size_t, c10::Device device) override {
+    if (!device.is_cpu()) return;
+    now_ += bytes;
+    peak = std::max(peak, now_);
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+
+  int64_t peak = 0;
+
+ private:
+  int64_t now_ = 0;
+};
+
+}  // namespace
+
+int64_t peak_bytes(const std::function<void()>& work) {
+  const auto counter = std::make_shared<Counter>();
+  {
+    const c10::DebugInfoGuard counting(c10::DebugInfoKind::PROFILER_STATE, counter);
+    work();
+  }
+  return counter->peak;
+}
+
+int64_t bytes_of(const std::vector<at::Tensor>& tensors) {
+  int64_t result = 0;
+  for (const auto& tensor : tensors) result += static_cast<int64_t>(tensor.nbytes());
+  return result;
+}
+
+}  // namespace descent::tensors

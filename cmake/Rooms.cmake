@@ -65,6 +65,11 @@ function(descent_precompile target which)
     target_precompile_headers(${header} PRIVATE ${descent_${which}_header})
   endif()
   target_link_libraries(${target} PRIVATE descent::openmp)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL EXECUTABLE)  # CMake would give it -fPIE, and the file has -fPIC
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE ${CMAKE_CXX_COMPILE_OPTIONS_PIC})
+  endif()
   target_precompile_headers(${target} REUSE_FROM ${header})
 endfunction()
 

@@ -7,7 +7,9 @@
 Every run first proves the evaluation itself: the checksums printed in the specification, the
 published numbers that the modules of rules/ quote, and torch.optim, where Python has it.
 Numbers are written with the fewest digits that read back as the same double. --check allows
-1e-12 between numbers, since sine, cosine and LAPACK round differently from machine to machine.
+1e-12 between numbers, since sine, cosine and LAPACK round differently from machine to machine,
+and between the expected numbers of a case in float64 what the case allows (GOLDEN_TOLERANCE in
+the other types, whose tolerance is for computations in those types).
 """
 
 import argparse
@@ -178,12 +180,18 @@ def layout(value, depth=0):
     return "[\n" + ",\n".join(inner + layout(x, depth + 1) for x in value) + "\n" + outer + "]"
 
 
-def first_difference(found, wanted, path):
-    """None when equal up to rounding, else where and how they differ."""
+def of_expected(case):
+    """How far two machines' evaluations of a case may differ."""
+    allowed = case["tolerance"] if case["dtype"] == "float64" else GOLDEN_TOLERANCE
+    return max(ROUNDING, allowed)
+
+
+def first_difference(found, wanted, path, tolerance=ROUNDING):
+    """None when equal up to the tolerance, else where and how they differ."""
     real = (int, float)
     if isinstance(found, real) and isinstance(wanted, real) and bool not in (type(found),
                                                                             type(wanted)):
-        if abs(found - wanted) <= ROUNDING * max(1.0, abs(wanted)):
+        if abs(found - wanted) <= tolerance * max(1.0, abs(wanted)):
             return None
         return f"{path}: {found!r} on disk, {wanted!r} computed"
     if type(found) is not type(wanted):
@@ -191,15 +199,17 @@ def first_difference(found, wanted, path):
     if isinstance(wanted, dict):
         if list(found) != list(wanted):
             return f"{path}: keys {list(found)} on disk, {list(wanted)} computed"
-        pairs = [(found[k], wanted[k], f"{path}.{k}") for k in wanted]
+        pairs = [(found[k], wanted[k], f"{path}.{k}",
+                  of_expected(wanted) if k == "expected" else tolerance) for k in wanted]
     elif isinstance(wanted, list):
         if len(found) != len(wanted):
             return f"{path}: {len(found)} entries on disk, {len(wanted)} computed"
-        pairs = [(a, b, f"{path}[{n}]") for n, (a, b) in enumerate(zip(found, wanted))]
+        pairs = [(a, b, f"{path}[{n}]", tolerance)
+                 for n, (a, b) in enumerate(zip(found, wanted))]
     else:
         return None if found == wanted else f"{path}: {found!r} on disk, {wanted!r} computed"
-    for a, b, where in pairs:
-        difference = first_difference(a, b, where)
+    for pair in pairs:
+        difference = first_difference(*pair)
         if difference is not None:
             return difference
     return None

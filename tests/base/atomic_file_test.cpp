@@ -1,5 +1,6 @@
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <ostream>
 #include <stdexcept>
 #include <string>
@@ -7,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>
@@ -55,8 +57,53 @@ TEST_F(AtomicFile, ReplacesAFile) {
 }
 
 TEST_F(AtomicFile, IsReadableByEveryone) {
+  const mode_t before = ::umask(022);
   write_atomically(folder / "file", "text");
+  ::umask(before);
   EXPECT_EQ(fs::status(folder / "file").permissions(), fs::perms{0644});
+}
+
+TEST_F(AtomicFile, IsPrivateWhereNewFilesAre) {
+  const mode_t before = ::umask(077);
+  write_atomically(folder / "file", "text");
+  ::umask(before);
+  EXPECT_EQ(fs::status(folder / "file").permissions(), fs::perms{0600});
+}
+
+TEST_F(AtomicFile, KeepsThePermissionsOfTheFileThatItReplaces) {
+  write_atomically(folder / "file", "old");
+  fs::permissions(folder / "file", fs::perms{0640});
+  write_atomically(folder / "file", "new");
+  EXPECT_EQ(fs::status(folder / "file").permissions(), fs::perms{0640});
+}
+
+TEST_F(AtomicFile, IsWrittenIntoAFolderThatCannotBeRead) {
+  fs::permissions(folder, fs::perms{0300});
+  const pid_t child = ::fork();
+  if (child == 0) {
+    constexpr uid_t kNobody = 65534;  // for root no folder is unreadable
+    if (::geteuid() == 0 && (::chown(folder.c_str(), kNobody, kNobody) != 0 || ::setuid(kNobody)))
+      ::_exit(2);
+    try {
+      write_atomically(folder / "file", "text");
+      ::_exit(0);
+    } catch (const std::exception&) {
+      ::_exit(1);
+    }
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  fs::permissions(folder, fs::perms{0700});
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(read_file(folder / "file"), "text");
+}
+
+TEST_F(AtomicFile, PassesOverWhatAKilledProcessHasLeft) {
+  const std::string left = (folder / "file").string() + ".tmp-" + std::to_string(::getpid()) + "-";
+  for (int i = 0; i < 1000; ++i) std::ofstream(left + std::to_string(i)) << "left";
+  write_atomically(folder / "file", "text");
+  EXPECT_EQ(read_file(folder / "file"), "text");
+  EXPECT_EQ(files(), 1001);
 }
 
 TEST_F(AtomicFile, WritesIntoTheCurrentFolderWithoutNamingIt) {

@@ -71,6 +71,16 @@ function(descent_precompile target which)
     target_compile_options(${target} PRIVATE ${CMAKE_CXX_COMPILE_OPTIONS_PIC})
   endif()
   target_precompile_headers(${target} REUSE_FROM ${header})
+  # A compiler takes the file only with the options that it was made with, and CMake gives programs
+  # -fPIE where it gives libraries -fPIC.
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL EXECUTABLE AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
+  if(DESCENT_DEVELOPER AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    target_compile_options(${target} PRIVATE -Werror=invalid-pch)
+  endif()
 endfunction()
 
 # Tests are compiled without optimization, which takes half the time.

@@ -1,23 +1,23 @@
-# The table of README.md between <!-- optimizers --> and <!-- /optimizers --> is what the program prints.
+# The table of docs/optimizers.md between <!-- optimizers --> and <!-- /optimizers --> is what the program prints.
 execute_process(COMMAND "${DESCENT}" optimizers --markdown
                 OUTPUT_VARIABLE table RESULT_VARIABLE status)
 if(status)
   message(FATAL_ERROR "descent optimizers --markdown: ${status}")
 endif()
-file(READ "${README}" readme)
+file(READ "${PAGE}" page)
 set(begin "<!-- optimizers -->\n")
-string(FIND "${readme}" "${begin}" from)
-string(FIND "${readme}" "<!-- /optimizers -->" to)
+string(FIND "${page}" "${begin}" from)
+string(FIND "${page}" "<!-- /optimizers -->" to)
 if(from EQUAL -1 OR to LESS from)
-  message(FATAL_ERROR "README.md lacks the markers <!-- optimizers --> and <!-- /optimizers -->")
+  message(FATAL_ERROR "docs/optimizers.md lacks the markers <!-- optimizers --> and <!-- /optimizers -->")
 endif()
 string(LENGTH "${begin}" length)
 math(EXPR from "${from} + ${length}")
 math(EXPR length "${to} - ${from}")
-string(SUBSTRING "${readme}" ${from} ${length} written)
+string(SUBSTRING "${page}" ${from} ${length} written)
 string(STRIP "${written}" written)
 string(STRIP "${table}" table)
 if(NOT written STREQUAL table)
-  message(FATAL_ERROR "The table of README.md is not what `descent optimizers --markdown` prints, which is\n"
+  message(FATAL_ERROR "The table of docs/optimizers.md is not what `descent optimizers --markdown` prints, which is\n"
                       "${table}")
 endif()

@@ -1,11 +1,15 @@
 # What the CMakeLists.txt of a room uses:
 #
-#   descent_room(optim SOURCES a.cpp engine/b.cpp       the library descent::optim of this folder, with
-#     LINKS descent::base torch                         its headers installed. LINKS: seen in headers.
-#     PRIVATE descent::openmp
-#     HEADER_ONLY fmt::fmt-header-only)                 PRIVATE: linked. HEADER_ONLY: used in .cpp files.
+#   descent_room(optim SOURCES a.cpp engine/b.cpp       the library descent::optim of this folder.
 #     MODULES c.cpp                                     MODULES: sources that see torch::nn::Module or
 #                                                       archives. Without SOURCES: an interface library.
+#     HEADERS a.h                                       HEADERS: installed, beside those that
+#                                                       <descent/optim.h> lists. SHARED: for other rooms
+#     SHARED b.h                                        and the programs of this tree. All others are
+#                                                       the room's own (tests/consume/headers.py).
+#     LINKS descent::base torch                         LINKS: seen in headers. PRIVATE: linked.
+#     PRIVATE descent::openmp                           HEADER_ONLY: used in .cpp files.
+#     HEADER_ONLY fmt::fmt-header-only)
 #   descent_rules(<target> kernels.cpp...)              flags of the kernels (cmake/Rules.cmake)
 #   descent_program(name SOURCES main.cpp LINKS ...     <build>/bin/name
 #                   [TORCH])                            TORCH: read LibTorch precompiled
@@ -92,7 +96,8 @@ function(descent_test_settings target)
 endfunction()
 
 function(descent_room room)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;MODULES;LINKS;PRIVATE;HEADER_ONLY")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" ""
+    "SOURCES;MODULES;HEADERS;SHARED;LINKS;PRIVATE;HEADER_ONLY")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "descent_room(${room}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -135,11 +140,20 @@ function(descent_room room)
   endforeach()
 
   set(installed ${CMAKE_INSTALL_INCLUDEDIR}/descent)
-  install(DIRECTORY ./ DESTINATION ${installed}/${room} FILES_MATCHING REGEX "\\.h$"
-          PATTERN viewer EXCLUDE)
-  if(EXISTS "${PROJECT_SOURCE_DIR}/include/descent/${room}.h")
-    install(FILES "${PROJECT_SOURCE_DIR}/include/descent/${room}.h" DESTINATION ${installed})
+  set(umbrella "${descent_include}/descent/${room}.h")
+  if(EXISTS "${umbrella}")
+    install(FILES "${umbrella}" DESTINATION ${installed})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${umbrella}")
+    file(STRINGS "${umbrella}" lines REGEX "^#include <descent/${room}/")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "^#include <descent/${room}/([^>]*)>.*" "\\1" header "${line}")
+      list(APPEND arg_HEADERS ${header})
+    endforeach()
   endif()
+  foreach(header IN LISTS arg_HEADERS)
+    get_filename_component(folder ${header} DIRECTORY)
+    install(FILES ${header} DESTINATION ${installed}/${room}/${folder})
+  endforeach()
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${room})
   install(TARGETS ${target} EXPORT descentTargets)
   set_property(GLOBAL APPEND PROPERTY DESCENT_ROOMS ${room})

@@ -20,7 +20,7 @@ constexpr bool reads_twice = [] {
 
 template <class R, std::size_t F, class T>
 __global__ void kernel(T* parameters, const T* gradients, typename R::template State<T>* states,
-                       typename R::template Step<T> k) {
+                       typename R::template Coefficients<T> k) {
   const std::size_t i = blockIdx.x * blockDim.x + threadIdx.x;
   T& p = parameters[i];
   const T& g = gradients[i];
@@ -57,8 +57,8 @@ void use_kernels(std::index_sequence<F...>) {
 
 template <class R>
 void compile_rule() {
-  // Algorithms on whole tensors have no Step; for them it is enough that the header compiles.
-  if constexpr (requires { typename R::template Step<float>; }) {
+  // Algorithms on whole tensors have no Coefficients; for them it is enough that the header compiles.
+  if constexpr (requires { typename R::template Coefficients<float>; }) {
     if constexpr (requires { R::forms; })
       use_kernels<R>(std::make_index_sequence<std::size(R::forms)>{});
     else

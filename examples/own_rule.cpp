@@ -34,14 +34,14 @@ struct SignumRule {
     DESCENT_BUFFERS(momentum_buffer)
   };
   template <class T>
-  struct Step {
+  struct Coefficients {
     T lr, keep, add;
   };
-  static Step<double> begin(const Options& o, const descent::Moment&) {
+  static Coefficients<double> begin(const Options& o, const descent::Moment&) {
     return {o.lr, o.momentum, 1 - o.momentum};
   }
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.momentum_buffer = k.keep * s.momentum_buffer + k.add * g;
     p = p - k.lr * sign(s.momentum_buffer);
   }

@@ -36,16 +36,16 @@ struct Adadelta {
   };
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T lr, rho, w, eps;
   };
 
-  static Step<double> begin(const Options& o, const Moment&) {
+  static Coefficients<double> begin(const Options& o, const Moment&) {
     return {o.lr, o.rho, 1 - o.rho, o.eps};
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.square_avg = k.rho * s.square_avg + k.w * (g * g);
     const T d = sqrt((s.acc_delta + k.eps) / (s.square_avg + k.eps)) * g;
     s.acc_delta = k.rho * s.acc_delta + k.w * (d * d);

@@ -49,18 +49,18 @@ struct Adagrad {
   }
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T rate, inside, outside;
   };
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const double rate = o.lr / (1 + static_cast<double>(at.step - 1) * o.lr_decay);
     const bool inside = o.eps_mode == RootEps::Inside;
     return {rate, inside ? o.eps : 0, inside ? 0 : o.eps};
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.sum = s.sum + g * g;
     p = p - (k.rate * g) / (sqrt(s.sum + k.inside) + k.outside);
   }

@@ -65,15 +65,16 @@ struct AdamFamily {
 
   /// The three places of eps are one formula: rate m / (sqrt(y unbias + inside) scale + outside).
   template <class T>
-  struct Step {
+  struct Coefficients {
     T b1, w1, b2, w2, rate, unbias, inside, scale, outside;
   };
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const auto t = static_cast<double>(at.step);
     const double c1 = o.bias_correction ? 1 - std::pow(o.betas[0], t) : 1;
     const double c2 = o.bias_correction ? 1 - std::pow(o.betas[1], t) : 1;
-    Step<double> k{o.betas[0], 1 - o.betas[0], o.betas[1], 1 - o.betas[1], o.lr / c1, 1, 0, 1, 0};
+    Coefficients<double> k{
+        o.betas[0], 1 - o.betas[0], o.betas[1], 1 - o.betas[1], o.lr / c1, 1, 0, 1, 0};
     switch (o.eps_mode) {
       case EpsMode::Outside:
         k.scale = 1 / std::sqrt(c2), k.outside = o.eps;
@@ -89,26 +90,26 @@ struct AdamFamily {
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static void average(const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void average(const T& g, State<T>& s, const Coefficients<S>& k) {
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;
     s.exp_avg_sq = k.b2 * s.exp_avg_sq + k.w2 * (g * g);
     if constexpr (F.amsgrad) s.max_exp_avg_sq = max(s.max_exp_avg_sq, s.exp_avg_sq);
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static T direction(const State<T>& s, const Step<S>& k) {
+  DESCENT_FN static T direction(const State<T>& s, const Coefficients<S>& k) {
     const T& y = F.amsgrad ? s.max_exp_avg_sq : s.exp_avg_sq;
     return (k.rate * s.exp_avg) / (sqrt(k.unbias * y + k.inside) * k.scale + k.outside);
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     average<F>(g, s, k);
     p = p - direction<F>(s, k);
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static Pair<T> measure(const T&, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static Pair<T> measure(const T&, const T& g, State<T>& s, const Coefficients<S>& k) {
     average<F>(g, s, k);
     const T mask = is_positive(s.exp_avg * g);
     return {mask, mask};
@@ -117,7 +118,7 @@ struct AdamFamily {
     return cautious_scale(o.cautious, sums);
   }
   template <Form F, class T, class S>
-  DESCENT_FN static void apply(T& p, const T& g, const State<T>& s, const Step<S>& k,
+  DESCENT_FN static void apply(T& p, const T& g, const State<T>& s, const Coefficients<S>& k,
                                const S& trust) {
     p = p - (trust * is_positive(s.exp_avg * g)) * direction<F>(s, k);
   }

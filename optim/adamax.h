@@ -43,11 +43,11 @@ struct Adamax {
   };
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T b1, w1, b2, rate, in_max, after_max;
   };
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const double c1 = 1 - std::pow(o.betas[0], static_cast<double>(at.step));
     const bool in_max = o.eps_place == EpsPlace::InMax;
     return {o.betas[0], 1 - o.betas[0],     o.betas[1],
@@ -55,7 +55,7 @@ struct Adamax {
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;
     s.exp_inf = max(k.b2 * s.exp_inf, abs(g) + k.in_max);
     p = p - (k.rate * s.exp_avg) / (s.exp_inf + k.after_max);

@@ -37,7 +37,7 @@ struct Adan {
   };
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T b1, w1, b2, w2, b3, w3, change, of_average, of_change, scale, eps, keep, shrink;
   };
 
@@ -46,7 +46,7 @@ struct Adan {
     return std::min(1.0, o.max_grad_norm / (norm + o.eps));
   }
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const auto t = static_cast<double>(at.step);
     const auto [b1, b2, b3] = o.betas;
     const double decay = o.lr * o.weight_decay;
@@ -66,7 +66,7 @@ struct Adan {
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     const T change = k.change * (g - s.pre_grad);
     const T ahead = g + k.b2 * change;
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;

@@ -38,13 +38,13 @@ struct ASGD {
   };
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T keep, eta, stay;
   };
 
-  static Step<double> begin(const Options& o, const Moment& at, Scalars& s) {
+  static Coefficients<double> begin(const Options& o, const Moment& at, Scalars& s) {
     if (at.step == 1) s.eta = o.lr;
-    const Step<double> k{1 - o.lambd * s.eta, s.eta, 1 - s.mu};
+    const Coefficients<double> k{1 - o.lambd * s.eta, s.eta, 1 - s.mu};
     const auto t = static_cast<double>(at.step);
     s.eta = o.lr / std::pow(1 + o.lambd * o.lr * t, o.alpha);
     s.mu = 1 / std::fmax(1, t - o.t0);
@@ -52,7 +52,7 @@ struct ASGD {
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     p = k.keep * p - k.eta * g;
     s.ax = p + k.stay * (s.ax - p);  // ax + mu (p - ax), and p itself for mu = 1
   }

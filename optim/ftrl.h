@@ -60,16 +60,16 @@ struct FTRL {
   static constexpr std::array<bool, 2> buffers(Form) { return {true, true}; }
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T e, inverse_lr, shrinkage, l1, penalty;
   };
 
-  static Step<double> begin(const Options& o, const Moment&) {
+  static Coefficients<double> begin(const Options& o, const Moment&) {
     return {-o.lr_power, 1 / o.lr, 2 * o.l2_shrinkage, o.l1, 2 * o.l2 + o.beta / o.lr};
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static T power(const T& n, const Step<S>& k) {
+  DESCENT_FN static T power(const T& n, const Coefficients<S>& k) {
     if constexpr (F.root)
       return sqrt(n);
     else
@@ -77,7 +77,7 @@ struct FTRL {
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     const T before = power<F>(s.accum, k);
     s.accum = s.accum + g * g;
     const T after = power<F>(s.accum, k);

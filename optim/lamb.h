@@ -58,11 +58,11 @@ struct LAMB {
   };
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T b1, w1, b2, w2, unbias, scale, eps, keep, in_norm, in_update, lr;
   };
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const auto t = static_cast<double>(at.step);
     const double c1 = o.bias_correction ? 1 - std::pow(o.betas[0], t) : 1;
     const double c2 = o.bias_correction ? 1 - std::pow(o.betas[1], t) : 1;
@@ -88,12 +88,13 @@ struct LAMB {
 
   /// u
   template <class T, class S>
-  DESCENT_FN static T direction(const State<T>& s, const Step<S>& k) {
+  DESCENT_FN static T direction(const State<T>& s, const Coefficients<S>& k) {
     return (k.unbias * s.exp_avg) / (sqrt(s.exp_avg_sq) * k.scale + k.eps);
   }
 
   template <class T, class S>
-  DESCENT_FN static Pair<T> measure(const T& parameter, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static Pair<T> measure(const T& parameter, const T& g, State<T>& s,
+                                    const Coefficients<S>& k) {
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;
     s.exp_avg_sq = k.b2 * s.exp_avg_sq + k.w2 * (g * g);
     const T p = k.keep * parameter;
@@ -110,7 +111,7 @@ struct LAMB {
   }
 
   template <class T, class S>
-  DESCENT_FN static void apply(T& p, const T&, const State<T>& s, const Step<S>& k,
+  DESCENT_FN static void apply(T& p, const T&, const State<T>& s, const Coefficients<S>& k,
                                const S& trust) {
     p = k.keep * p;
     p = p - (k.lr * trust) * (direction(s, k) + k.in_update * p);

@@ -70,7 +70,7 @@ struct LARS {
 
   /// Gradient and Step are one formula: b <- mu b + take h, p <- p - rate b.
   template <class T>
-  struct Step {
+  struct Coefficients {
     T wd, mu, take, rate, ahead;
   };
 
@@ -78,7 +78,7 @@ struct LARS {
     return at.dim > 1 || o.decay_1d ? o.weight_decay : 0;
   }
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const bool steps = o.velocity == LarsVelocity::Step;
     const bool first = at.fresh && o.velocity == LarsVelocity::Gradient;
     double take = first ? 1 : 1 - o.dampening;
@@ -88,7 +88,8 @@ struct LARS {
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static Pair<T> measure(const T& p, const T& g, const State<T>&, const Step<S>&) {
+  DESCENT_FN static Pair<T> measure(const T& p, const T& g, const State<T>&,
+                                    const Coefficients<S>&) {
     return {p, g};
   }
 
@@ -100,7 +101,8 @@ struct LARS {
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static void apply(T& p, const T& g, State<T>& s, const Step<S>& k, const S& trust) {
+  DESCENT_FN static void apply(T& p, const T& g, State<T>& s, const Coefficients<S>& k,
+                               const S& trust) {
     T h = g + k.wd * p;
     if constexpr (F.ema) {
       s.momentum_buffer = k.mu * s.momentum_buffer + k.take * h;

@@ -42,28 +42,29 @@ struct Lion {
   static constexpr bool reads_twice(Form f) { return f.cautious; }
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T lr, b1, w1, b2, w2;
   };
 
-  static Step<double> begin(const Options& o, const Moment&) {
+  static Coefficients<double> begin(const Options& o, const Moment&) {
     return {o.lr, o.betas[0], 1 - o.betas[0], o.betas[1], 1 - o.betas[1]};
   }
 
   /// u
   template <class T, class S>
-  DESCENT_FN static T direction(const T& g, const State<T>& s, const Step<S>& k) {
+  DESCENT_FN static T direction(const T& g, const State<T>& s, const Coefficients<S>& k) {
     return sign(k.b1 * s.exp_avg + k.w1 * g);
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     p = p - k.lr * direction(g, s, k);
     s.exp_avg = k.b2 * s.exp_avg + k.w2 * g;
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static Pair<T> measure(const T&, const T& g, const State<T>& s, const Step<S>& k) {
+  DESCENT_FN static Pair<T> measure(const T&, const T& g, const State<T>& s,
+                                    const Coefficients<S>& k) {
     const T mask = is_positive(direction(g, s, k) * g);
     return {mask, mask};
   }
@@ -71,7 +72,8 @@ struct Lion {
     return cautious_scale(o.cautious, sums);
   }
   template <Form F, class T, class S>
-  DESCENT_FN static void apply(T& p, const T& g, State<T>& s, const Step<S>& k, const S& trust) {
+  DESCENT_FN static void apply(T& p, const T& g, State<T>& s, const Coefficients<S>& k,
+                               const S& trust) {
     const T u = direction(g, s, k);
     p = p - (k.lr * trust) * (is_positive(u * g) * u);
     s.exp_avg = k.b2 * s.exp_avg + k.w2 * g;

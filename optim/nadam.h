@@ -44,11 +44,11 @@ struct NAdam {
   };
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T b1, w1, b2, w2, of_gradient, of_average, scale, eps;
   };
 
-  static Step<double> begin(const Options& o, const Moment& at, Scalars& s) {
+  static Coefficients<double> begin(const Options& o, const Moment& at, Scalars& s) {
     const auto t = static_cast<double>(at.step);
     const auto mu = [&](double step) {
       return o.betas[0] * (1 - 0.5 * std::pow(0.96, step * o.momentum_decay));
@@ -66,7 +66,7 @@ struct NAdam {
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;
     s.exp_avg_sq = k.b2 * s.exp_avg_sq + k.w2 * (g * g);
     p = p - (k.of_gradient * g + k.of_average * s.exp_avg) / (sqrt(s.exp_avg_sq) * k.scale + k.eps);

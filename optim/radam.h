@@ -45,7 +45,7 @@ struct RAdamFamily {
 
   /// p <- p - rate m / (sqrt(v) scale + eps) in both branches
   template <class T>
-  struct Step {
+  struct Coefficients {
     T b1, w1, b2, w2, rate, scale, eps;
   };
 
@@ -58,14 +58,14 @@ struct RAdamFamily {
   }
   static bool decays(const Options& o, const Moment& at) { return moves(o, branch(o, at).open); }
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const auto [open, size, scale, eps] = branch(o, at);
     const double rate = moves(o, open) ? o.lr * size : 0;
     return {o.betas[0], 1 - o.betas[0], o.betas[1], 1 - o.betas[1], rate, scale, eps};
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;
     s.exp_avg_sq = k.b2 * s.exp_avg_sq + k.w2 * (g * g);
     p = p - (k.rate * s.exp_avg) / (sqrt(s.exp_avg_sq) * k.scale + k.eps);

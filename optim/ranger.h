@@ -43,7 +43,7 @@ struct Ranger {
   };
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T b1, w1, b2, w2, keep, rate, scale, eps;
   };
 
@@ -52,7 +52,7 @@ struct Ranger {
     return o.gc && dim > (o.gc_conv_only ? 3 : 1);
   }
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const Rectification rectification{o.betas, static_cast<double>(at.step)};
     const auto branch = rectification.branch(rectification.rho > o.rho_threshold, o.eps);
     return {.b1 = o.betas[0],
@@ -66,7 +66,7 @@ struct Ranger {
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;
     s.exp_avg_sq = k.b2 * s.exp_avg_sq + k.w2 * (g * g);
     p = k.keep * p - (k.rate * s.exp_avg) / (sqrt(s.exp_avg_sq) * k.scale + k.eps);

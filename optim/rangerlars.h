@@ -70,11 +70,11 @@ struct RangerLARS {
   /// Both branches are one formula, D = size m / (sqrt(v) scale + eps), and both norms another,
   /// of_p p + of_d D.
   template <class T>
-  struct Step {
+  struct Coefficients {
     T b1, w1, b2, w2, keep, size, scale, eps, of_p, of_d, lr;
   };
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const Rectification::Branch b = branch(o, at);
     const bool updated = o.trust_norm == TrustNorm::UpdatedWeights;
     return {.b1 = o.betas[0],
@@ -92,12 +92,13 @@ struct RangerLARS {
 
   /// D
   template <class T, class S>
-  DESCENT_FN static T direction(const State<T>& s, const Step<S>& k) {
+  DESCENT_FN static T direction(const State<T>& s, const Coefficients<S>& k) {
     return (k.size * s.exp_avg) / (sqrt(s.exp_avg_sq) * k.scale + k.eps);
   }
 
   template <class T, class S>
-  DESCENT_FN static Pair<T> measure(const T& parameter, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static Pair<T> measure(const T& parameter, const T& g, State<T>& s,
+                                    const Coefficients<S>& k) {
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;
     s.exp_avg_sq = k.b2 * s.exp_avg_sq + k.w2 * (g * g);
     const T p = k.keep * parameter;
@@ -116,7 +117,7 @@ struct RangerLARS {
   }
 
   template <class T, class S>
-  DESCENT_FN static void apply(T& p, const T&, const State<T>& s, const Step<S>& k,
+  DESCENT_FN static void apply(T& p, const T&, const State<T>& s, const Coefficients<S>& k,
                                const S& trust) {
     p = k.keep * p - (k.lr * trust) * direction(s, k);
   }

@@ -85,11 +85,11 @@ struct RMSprop {
   }
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T alpha, w, first_alpha, first_w, inside, outside, mu, take, rate, up, down, low, high;
   };
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     // The first square has the weight 1 where it is to be v itself.
     const bool whole = o.init == RMSpropInit::FirstGradSquared && at.step == 1;
     const bool inside = o.eps_mode == RootEps::Inside;
@@ -110,7 +110,7 @@ struct RMSprop {
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.square_avg = k.first_alpha * s.square_avg + k.first_w * (g * g);
     T x = s.square_avg;
     if constexpr (F.centered) {

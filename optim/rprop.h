@@ -41,16 +41,16 @@ struct Rprop {
   }
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T minus, plus, low, high;
   };
 
-  static Step<double> begin(const Options& o, const Moment&) {
+  static Coefficients<double> begin(const Options& o, const Moment&) {
     return {o.eta_minus, o.eta_plus, o.step_min, o.step_max};
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     const T agreement = g * s.prev;
     s.step_size = clamp(s.step_size * by_sign(agreement, k.minus, S(1), k.plus), k.low, k.high);
     s.prev = select(agreement < 0, filled(g, 0), g);

@@ -73,7 +73,7 @@ struct SGD {
   static constexpr std::array<bool, 1> buffers(Form f) { return {f.momentum}; }
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T lr, mu, take, ahead;
   };
 
@@ -83,7 +83,7 @@ struct SGD {
     return o.velocity == Velocity::Step ? o.momentum : -o.lr * o.momentum;
   }
 
-  static Step<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const Moment& at) {
     const double take = 1 - o.dampening;
     const double ahead = o.decay_mode == DecayMode::Coupled ? o.weight_decay * look_ahead(o) : 0;
     if (o.velocity == Velocity::Step) return {o.lr, o.momentum, o.lr * take, ahead};
@@ -93,7 +93,7 @@ struct SGD {
   }
 
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& gradient, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& gradient, State<T>& s, const Coefficients<S>& k) {
     T g = gradient;
     if constexpr (F.lookahead) g = g + k.ahead * s.momentum_buffer;  // wd q instead of wd p
     if constexpr (!F.momentum) {

@@ -93,25 +93,27 @@ struct Text {
   }();
   /// Whether measure, or apply, takes its state as const.
   template <class T, class State = const typename R::template State<T>>
-  static constexpr bool measure_only_reads = requires(const T& p, State& s,
-                                                      const typename R::template Step<T>& k) {
+  static constexpr bool measure_only_reads =
+      requires(const T& p, State& s, const typename R::template Coefficients<T>& k) {
     requires formed;
     R::template measure<R::forms[F]>(p, p, s, k);
   }
-  || requires(const T& p, State& s, const typename R::template Step<T>& k) {
+  || requires(const T& p, State& s, const typename R::template Coefficients<T>& k) {
     R::measure(p, p, s, k);
   };
   template <class T, class State = const typename R::template State<T>>
   static constexpr bool apply_only_reads = requires(T& p, State& s,
-                                                    const typename R::template Step<T>& k) {
+                                                    const typename R::template Coefficients<T>& k) {
     requires formed;
     R::template apply<R::forms[F]>(p, p, s, k, T{});
   }
-  || requires(T& p, State& s, const typename R::template Step<T>& k) { R::apply(p, p, s, k, T{}); };
+  || requires(T& p, State& s, const typename R::template Coefficients<T>& k) {
+    R::apply(p, p, s, k, T{});
+  };
 
   template <class T, class S>
   DESCENT_FN static void update(T& p, const T& g, typename R::template State<T>& s,
-                                const typename R::template Step<S>& k) {
+                                const typename R::template Coefficients<S>& k) {
     if constexpr (formed)
       R::template update<R::forms[F]>(p, g, s, k);
     else
@@ -119,7 +121,7 @@ struct Text {
   }
   template <class T, class S>
   DESCENT_FN static Pair<T> measure(const T& p, const T& g, typename R::template State<T>& s,
-                                    const typename R::template Step<S>& k) {
+                                    const typename R::template Coefficients<S>& k) {
     if constexpr (formed)
       return R::template measure<R::forms[F]>(p, g, s, k);
     else
@@ -127,7 +129,7 @@ struct Text {
   }
   template <class T, class S>
   DESCENT_FN static void apply(T& p, const T& g, typename R::template State<T>& s,
-                               const typename R::template Step<S>& k, const S& trust) {
+                               const typename R::template Coefficients<S>& k, const S& trust) {
     if constexpr (formed)
       R::template apply<R::forms[F]>(p, g, s, k, trust);
     else
@@ -135,18 +137,18 @@ struct Text {
   }
 };
 
-/// Shared and Step as the kernels use them, from the numbers in memory.
+/// Shared and Coefficients as the kernels use them, from the numbers in memory.
 template <class R, class T>
 struct Constants {
   Shared<T> shared;
-  typename R::template Step<T> step;
+  typename R::template Coefficients<T> coefficients;
 };
 template <class R, class T>
 DESCENT_FN Constants<R, T> constants(const void* k) {
   using C = Constants<R, T>;
   static_assert(std::is_trivially_copyable_v<C> &&
-                    sizeof(C) == sizeof(typename R::template Step<T>) + kShared * sizeof(T),
-                "all members of Step<T> must be of type T");
+                    sizeof(C) == sizeof(typename R::template Coefficients<T>) + kShared * sizeof(T),
+                "all members of Coefficients<T> must be of type T");
   C c;
   std::memcpy(&c, k, sizeof(C));
   return c;
@@ -211,7 +213,7 @@ DESCENT_FN void sweep(const Span& x, const void* numbers) {
     T parameter = p[i], gradient = g[i];
     auto state = Element<R, F, T>::load(s, i);
     prepare<Coupled>(parameter, gradient, k.shared);
-    Text<R, F>::template update<T, T>(parameter, gradient, state, k.step);
+    Text<R, F>::template update<T, T>(parameter, gradient, state, k.coefficients);
     p[i] = parameter;
     Element<R, F, T>::store(state, s, i);
   }
@@ -253,7 +255,8 @@ DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
         T parameter = p[i + lane], gradient = g[i + lane];
         auto state = Element<R, F, T>::load(s, i + lane);
         prepare<Coupled>(parameter, gradient, k.shared);
-        const Pair<T> pair = Text<R, F>::template measure<T, T>(parameter, gradient, state, k.step);
+        const Pair<T> pair =
+            Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
         if constexpr (!Text<R, F>::template measure_only_reads<T>)
           Element<R, F, T>::store(state, s, i + lane);
         first[lane] += pair.first * pair.first;
@@ -266,7 +269,8 @@ DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
       T parameter = p[i + lane], gradient = g[i + lane];
       auto state = Element<R, F, T>::load(s, i + lane);
       prepare<Coupled>(parameter, gradient, k.shared);
-      const Pair<T> pair = Text<R, F>::template measure<T, T>(parameter, gradient, state, k.step);
+      const Pair<T> pair =
+          Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
       if constexpr (!Text<R, F>::template measure_only_reads<T>)
         Element<R, F, T>::store(state, s, i + lane);
       first[lane] += pair.first * pair.first;
@@ -291,7 +295,7 @@ DESCENT_FN void apply(const Span& x, const void* numbers, double trust) {
     T parameter = p[i], gradient = g[i];
     auto state = Element<R, F, T>::load(s, i);
     prepare<Coupled>(parameter, gradient, k.shared);
-    Text<R, F>::template apply<T, T>(parameter, gradient, state, k.step, ratio);
+    Text<R, F>::template apply<T, T>(parameter, gradient, state, k.coefficients, ratio);
     p[i] = parameter;
     if constexpr (!Text<R, F>::template apply_only_reads<T>) Element<R, F, T>::store(state, s, i);
   }
@@ -352,7 +356,7 @@ struct OnArrays {
     Array g = gradient;
     State state = load(s);
     prepare<Coupled>(p, g, k.shared);
-    Text<R, F>::template update<Array, double>(p, g, state, k.step);
+    Text<R, F>::template update<Array, double>(p, g, state, k.coefficients);
     store(state, s);
   }
   static Pair<Array> measure(const Array& parameter, const Array& gradient, Array* s,
@@ -361,7 +365,7 @@ struct OnArrays {
     Array p = parameter, g = gradient;
     State state = load(s);
     prepare<Coupled>(p, g, k.shared);
-    Pair<Array> pair = Text<R, F>::template measure<Array, double>(p, g, state, k.step);
+    Pair<Array> pair = Text<R, F>::template measure<Array, double>(p, g, state, k.coefficients);
     store(state, s);
     return pair;
   }
@@ -371,7 +375,7 @@ struct OnArrays {
     Array g = gradient;
     State state = load(s);
     prepare<Coupled>(p, g, k.shared);
-    Text<R, F>::template apply<Array, double>(p, g, state, k.step, trust);
+    Text<R, F>::template apply<Array, double>(p, g, state, k.coefficients, trust);
     store(state, s);
   }
   static ArrayKernels kernels() {
@@ -452,11 +456,11 @@ RuleTable options_table() {
 template <class R>
 RuleTable make_table() {
   using O = typename R::Options;
-  using Step = typename R::template Step<double>;
+  using C = typename R::template Coefficients<double>;
   static_assert(count_buffers<R>() <= kMaxBuffers);
   static_assert(count_buffers<R>() == count_listed<R>(),
                 "DESCENT_BUFFERS must list every member of State");
-  static_assert(kShared + sizeof(Step) / sizeof(double) <= kMaxConstants);
+  static_assert(kShared + sizeof(C) / sizeof(double) <= kMaxConstants);
   RuleTable t = options_table<R>();
   t.forms = all_forms<R>(std::make_index_sequence<forms_of<R>().size()>{});
   t.form = [](const void* o) {
@@ -469,21 +473,22 @@ RuleTable make_table() {
       return 0;
     }
   };
-  t.begin = [](const void* o, const Moment& at, [[maybe_unused]] double* scalars, double* step) {
+  t.begin = [](const void* o, const Moment& at, [[maybe_unused]] double* scalars,
+               double* coefficients) {
     const O& options = *static_cast<const O*>(o);
-    Step s;
+    C c;
     if constexpr (requires { typename R::Scalars; }) {
       std::array<double, sizeof(typename R::Scalars) / sizeof(double)> numbers;
       std::copy_n(scalars, numbers.size(), numbers.begin());
       auto remembered = std::bit_cast<typename R::Scalars>(numbers);
-      s = R::begin(options, at, remembered);
+      c = R::begin(options, at, remembered);
       numbers = std::bit_cast<decltype(numbers)>(remembered);
       std::copy(numbers.begin(), numbers.end(), scalars);
     } else {
-      s = R::begin(options, at);
+      c = R::begin(options, at);
     }
-    std::memcpy(step, &s, sizeof(Step));
-    return static_cast<int>(sizeof(Step) / sizeof(double));
+    std::memcpy(coefficients, &c, sizeof(C));
+    return static_cast<int>(sizeof(C) / sizeof(double));
   };
   if constexpr (requires { typename R::Scalars; }) {
     const typename R::Scalars first;

@@ -52,7 +52,7 @@ struct OptimizerBase::Engine {
     Shared<double> shared;
   };
 
-  /// Shared and Step of one group at one moment, for both lanes.
+  /// Shared and Coefficients of one group at one moment, for both lanes.
   struct Numbers {
     uint32_t group;
     Moment at;

@@ -7,10 +7,10 @@
 //     template <class T>
 //     struct State { T exp_avg; DESCENT_BUFFERS(exp_avg) };                  // its buffers
 //     template <class T>
-//     struct Step { T lr, b1, w1; };                   // what one step needs, all members T
-//     static Step<double> begin(const Options&, const Moment&);              // once per step
+//     struct Coefficients { T lr, b1, w1; };           // what one step needs, all members T
+//     static Coefficients<double> begin(const Options&, const Moment&);      // once a step
 //     template <class T, class S>                                            // the formula
-//     DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k);
+//     DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k);
 //   };
 //
 // T is float, double or Array (a whole tensor), S the matching scalar. What is common to all rules
@@ -23,9 +23,9 @@
 // compiled by itself, so no branch is left in the loop.
 //
 // A rule with norms reads every tensor twice. Instead of `update` it has
-//   Pair<T> measure(const T& p, const T& g, State<T>& s, const Step<S>& k);
+//   Pair<T> measure(const T& p, const T& g, State<T>& s, const Coefficients<S>& k);
 //   double trust(const Options&, const Sums&, const Moment&);    // of what measure returned
-//   void apply(T& p, const T& g, State<T>& s, const Step<S>& k, const S& trust);
+//   void apply(T& p, const T& g, State<T>& s, const Coefficients<S>& k, const S& trust);
 // of which one takes its state as const: only the other changes it. A rule that has norms in some
 // of its forms only has both, and `reads_twice(form)`.
 //

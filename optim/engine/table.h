@@ -22,8 +22,8 @@ struct Span {
   int64_t n;
 };
 
-/// What every rule's step begins with, ahead of its own Step: g <- scale g, then, coupled, g <- g +
-/// decay p, else p <- keep p.
+/// What every rule's step begins with, ahead of its own formula: g <- scale g, then, coupled,
+/// g <- g + decay p, else p <- keep p.
 template <class T>
 struct Shared {
   T scale, decay, keep;
@@ -31,7 +31,7 @@ struct Shared {
 inline constexpr int kShared = 3;
 
 /// The loops of one form of a rule for one number type and one instruction set. `k` points to
-/// Shared<T> followed by the rule's Step<T>.
+/// Shared<T> followed by the rule's Coefficients<T>.
 struct Kernels {
   void (*sweep)(const Span&, const void* k) = nullptr;  ///< an elementwise rule's whole step
   /// A rule with norms: may advance the state; sums[0] and [1] become the sums of the two squares.
@@ -88,8 +88,9 @@ struct RuleTable {
   int (*form)(const void* options);
   Shared<double> (*shared)(const void* options);
   bool (*coupled)(const void* options);  ///< decays through the gradient, and not by 0
-  /// Fills in `step`, changes `scalars` and returns how many numbers `step` has.
-  int (*begin)(const void* options, const Moment& at, double* scalars, double* step) = nullptr;
+  /// Fills in `coefficients`, changes `scalars` and returns how many coefficients there are.
+  int (*begin)(const void* options, const Moment& at, double* scalars,
+               double* coefficients) = nullptr;
   double (*trust)(const void* options, const Sums& sums, const Moment& at) = nullptr;
   // The optional members of a rule, see rule.h; null where it has none.
   void (*initial)(const void* options, const Array& p, Array* s) = nullptr;

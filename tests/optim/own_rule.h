@@ -23,16 +23,16 @@ struct SignumRule {
   };
 
   template <class T>
-  struct Step {
+  struct Coefficients {
     T lr, mu, w;
   };
 
-  static Step<double> begin(const Options& o, const descent::Moment&) {
+  static Coefficients<double> begin(const Options& o, const descent::Moment&) {
     return {o.lr, o.momentum, 1 - o.momentum};
   }
 
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.momentum_buffer = k.mu * s.momentum_buffer + k.w * g;
     p = p - k.lr * descent::math::sign(s.momentum_buffer);
   }

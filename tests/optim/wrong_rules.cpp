@@ -16,8 +16,8 @@ struct PlainLion : descent::rules::Lion {
 struct SwappedLion : PlainLion {
   static constexpr descent::About about{"SwappedLion", "swapped_lion", "nobody"};
   template <class T>
-  using Step = descent::rules::Lion::Step<T>;
-  static Step<double> begin(const Options& o, const descent::Moment&) {
+  using Step = descent::rules::Lion::Coefficients<T>;
+  static Coefficients<double> begin(const Options& o, const descent::Moment&) {
     return {o.lr, o.betas[0], 1 - o.betas[1], o.betas[1], 1 - o.betas[0]};
   }
 };
@@ -28,15 +28,15 @@ struct TwiceDecayedAdamW : descent::rules::AdamW {
   static constexpr Form forms[] = {{false, false}, {true, false}};
   static Form form(const Options& o) { return {o.amsgrad, false}; }
   template <class T>
-  struct Step {
-    descent::rules::AdamW::Step<T> adam;
+  struct Coefficients {
+    descent::rules::AdamW::Coefficients<T> adam;
     T keep;
   };
-  static Step<double> begin(const Options& o, const descent::Moment& at) {
+  static Coefficients<double> begin(const Options& o, const descent::Moment& at) {
     return {descent::rules::AdamW::begin(o, at), 1 - o.lr * o.weight_decay};
   }
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     p = k.keep * p;
     descent::rules::AdamW::update<F>(p, g, s, k.adam);
   }
@@ -46,7 +46,7 @@ struct TwiceDecayedAdamW : descent::rules::AdamW {
 struct TwoFacedLion : PlainLion {
   static constexpr descent::About about{"TwoFacedLion", "two_faced_lion", "nobody"};
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     p = p - k.lr * descent::math::sign(k.b1 * s.exp_avg + k.w1 * g);
     if constexpr (std::is_arithmetic_v<T>)
       s.exp_avg = k.b2 * s.exp_avg + k.w2 * g;
@@ -59,7 +59,7 @@ struct TwoFacedLion : PlainLion {
 struct ForgetfulLion : PlainLion {
   static constexpr descent::About about{"ForgetfulLion", "forgetful_lion", "nobody"};
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     State<T> copy = s;
     descent::rules::Lion::update<F>(p, g, copy, k);
   }
@@ -69,15 +69,15 @@ struct ForgetfulLion : PlainLion {
 struct RatelessDecayLion : PlainLion {
   static constexpr descent::About about{"RatelessDecayLion", "rateless_decay_lion", "nobody"};
   template <class T>
-  struct Step {
-    descent::rules::Lion::Step<T> lion;
+  struct Coefficients {
+    descent::rules::Lion::Coefficients<T> lion;
     T keep;
   };
-  static Step<double> begin(const Options& o, const descent::Moment& at) {
+  static Coefficients<double> begin(const Options& o, const descent::Moment& at) {
     return {descent::rules::Lion::begin(o, at), 1 - o.weight_decay};
   }
   template <Form F, class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     p = k.keep * p;
     descent::rules::Lion::update<F>(p, g, s, k.lion);
   }

@@ -15,12 +15,12 @@ struct HalfWay {
     DESCENT_BUFFERS(previous)
   };
   template <class T>
-  struct Step {
+  struct Coefficients {
     T lr;
   };
-  static Step<double> begin(const Options& o, const descent::Moment&) { return {o.lr}; }
+  static Coefficients<double> begin(const Options& o, const descent::Moment&) { return {o.lr}; }
   template <class T, class S>
-  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Step<S>& k) {
+  DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     p = p - k.lr * (g + s.previous);
     s.previous = g;
   }

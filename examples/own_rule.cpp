@@ -37,7 +37,7 @@ struct SignumRule {
   struct Coefficients {
     T lr, keep, add;
   };
-  static Coefficients<double> begin(const Options& o, const descent::Moment&) {
+  static Coefficients<double> begin(const Options& o, const descent::StepInfo&) {
     return {o.lr, o.momentum, 1 - o.momentum};
   }
   template <class T, class S>

@@ -40,7 +40,7 @@ struct Adadelta {
     T lr, rho, w, eps;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment&) {
+  static Coefficients<double> begin(const Options& o, const StepInfo&) {
     return {o.lr, o.rho, 1 - o.rho, o.eps};
   }
 

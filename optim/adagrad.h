@@ -53,7 +53,7 @@ struct Adagrad {
     T rate, inside, outside;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     const double rate = o.lr / (1 + static_cast<double>(at.step - 1) * o.lr_decay);
     const bool inside = o.eps_mode == RootEps::Inside;
     return {rate, inside ? o.eps : 0, inside ? 0 : o.eps};

@@ -69,7 +69,7 @@ struct AdamFamily {
     T b1, w1, b2, w2, rate, unbias, inside, scale, outside;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     const auto t = static_cast<double>(at.step);
     const double c1 = o.bias_correction ? 1 - std::pow(o.betas[0], t) : 1;
     const double c2 = o.bias_correction ? 1 - std::pow(o.betas[1], t) : 1;
@@ -114,7 +114,7 @@ struct AdamFamily {
     const T mask = is_positive(s.exp_avg * g);
     return {mask, mask};
   }
-  static double trust(const Options& o, const Sums& sums, const Moment&) {
+  static double trust(const Options& o, const Sums& sums, const StepInfo&) {
     return cautious_scale(o.cautious, sums);
   }
   template <Form F, class T, class S>

@@ -47,7 +47,7 @@ struct Adamax {
     T b1, w1, b2, rate, in_max, after_max;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     const double c1 = 1 - std::pow(o.betas[0], static_cast<double>(at.step));
     const bool in_max = o.eps_place == EpsPlace::InMax;
     return {o.betas[0], 1 - o.betas[0],     o.betas[1],

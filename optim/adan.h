@@ -46,7 +46,7 @@ struct Adan {
     return std::min(1.0, o.max_grad_norm / (norm + o.eps));
   }
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     const auto t = static_cast<double>(at.step);
     const auto [b1, b2, b3] = o.betas;
     const double decay = o.lr * o.weight_decay;

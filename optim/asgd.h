@@ -42,7 +42,7 @@ struct ASGD {
     T keep, eta, stay;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment& at, Scalars& s) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at, Scalars& s) {
     if (at.step == 1) s.eta = o.lr;
     const Coefficients<double> k{1 - o.lambd * s.eta, s.eta, 1 - s.mu};
     const auto t = static_cast<double>(at.step);

@@ -64,7 +64,7 @@ struct FTRL {
     T e, inverse_lr, shrinkage, l1, penalty;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment&) {
+  static Coefficients<double> begin(const Options& o, const StepInfo&) {
     return {-o.lr_power, 1 / o.lr, 2 * o.l2_shrinkage, o.l1, 2 * o.l2 + o.beta / o.lr};
   }
 

@@ -62,7 +62,7 @@ struct LAMB {
     T b1, w1, b2, w2, unbias, scale, eps, keep, in_norm, in_update, lr;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     const auto t = static_cast<double>(at.step);
     const double c1 = o.bias_correction ? 1 - std::pow(o.betas[0], t) : 1;
     const double c2 = o.bias_correction ? 1 - std::pow(o.betas[1], t) : 1;
@@ -101,7 +101,7 @@ struct LAMB {
     return {p, direction(s, k) + k.in_norm * p};
   }
 
-  static double trust(const Options& o, const Sums& sums, const Moment& at) {
+  static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
     if (!o.adapt_1d && at.dim <= 1) return 1;
     const double p = std::sqrt(sums.first), u = std::sqrt(sums.second);
     const double w = std::clamp(p, o.phi_min, o.phi_max);

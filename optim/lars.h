@@ -74,11 +74,11 @@ struct LARS {
     T wd, mu, take, rate, ahead;
   };
 
-  static double decay(const Options& o, const Moment& at) {
+  static double decay(const Options& o, const StepInfo& at) {
     return at.dim > 1 || o.decay_1d ? o.weight_decay : 0;
   }
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     const bool steps = o.velocity == LarsVelocity::Step;
     const bool first = at.fresh && o.velocity == LarsVelocity::Gradient;
     double take = first ? 1 : 1 - o.dampening;
@@ -93,7 +93,7 @@ struct LARS {
     return {p, g};
   }
 
-  static double trust(const Options& o, const Sums& sums, const Moment& at) {
+  static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
     if (!o.adapt_1d && at.dim <= 1) return 1;
     const double w = std::sqrt(sums.first), q = std::sqrt(sums.second);
     const double r = w > 0 && q > 0 ? o.trust_coefficient * w / (q + decay(o, at) * w + o.eps) : 1;

@@ -46,7 +46,7 @@ struct Lion {
     T lr, b1, w1, b2, w2;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment&) {
+  static Coefficients<double> begin(const Options& o, const StepInfo&) {
     return {o.lr, o.betas[0], 1 - o.betas[0], o.betas[1], 1 - o.betas[1]};
   }
 
@@ -68,7 +68,7 @@ struct Lion {
     const T mask = is_positive(direction(g, s, k) * g);
     return {mask, mask};
   }
-  static double trust(const Options& o, const Sums& sums, const Moment&) {
+  static double trust(const Options& o, const Sums& sums, const StepInfo&) {
     return cautious_scale(o.cautious, sums);
   }
   template <Form F, class T, class S>

@@ -48,7 +48,7 @@ struct NAdam {
     T b1, w1, b2, w2, of_gradient, of_average, scale, eps;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment& at, Scalars& s) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at, Scalars& s) {
     const auto t = static_cast<double>(at.step);
     const auto mu = [&](double step) {
       return o.betas[0] * (1 - 0.5 * std::pow(0.96, step * o.momentum_decay));

@@ -49,16 +49,16 @@ struct RAdamFamily {
     T b1, w1, b2, w2, rate, scale, eps;
   };
 
-  static Rectification::Branch branch(const Options& o, const Moment& at) {
+  static Rectification::Branch branch(const Options& o, const StepInfo& at) {
     const Rectification rectification{o.betas, static_cast<double>(at.step)};
     return rectification.branch(rectification.rho > o.rho_threshold, o.eps);
   }
   static bool moves(const Options& o, bool open) {
     return open || o.unrectified == Unrectified::Momentum;
   }
-  static bool decays(const Options& o, const Moment& at) { return moves(o, branch(o, at).open); }
+  static bool decays(const Options& o, const StepInfo& at) { return moves(o, branch(o, at).open); }
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     const auto [open, size, scale, eps] = branch(o, at);
     const double rate = moves(o, open) ? o.lr * size : 0;
     return {o.betas[0], 1 - o.betas[0], o.betas[1], 1 - o.betas[1], rate, scale, eps};

@@ -52,7 +52,7 @@ struct Ranger {
     return o.gc && dim > (o.gc_conv_only ? 3 : 1);
   }
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     const Rectification rectification{o.betas, static_cast<double>(at.step)};
     const auto branch = rectification.branch(rectification.rho > o.rho_threshold, o.eps);
     return {.b1 = o.betas[0],

@@ -89,7 +89,7 @@ struct RMSprop {
     T alpha, w, first_alpha, first_w, inside, outside, mu, take, rate, up, down, low, high;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     // The first square has the weight 1 where it is to be v itself.
     const bool whole = o.init == RMSpropInit::FirstGradSquared && at.step == 1;
     const bool inside = o.eps_mode == RootEps::Inside;

@@ -45,7 +45,7 @@ struct Rprop {
     T minus, plus, low, high;
   };
 
-  static Coefficients<double> begin(const Options& o, const Moment&) {
+  static Coefficients<double> begin(const Options& o, const StepInfo&) {
     return {o.eta_minus, o.eta_plus, o.step_min, o.step_max};
   }
 

@@ -83,7 +83,7 @@ struct SGD {
     return o.velocity == Velocity::Step ? o.momentum : -o.lr * o.momentum;
   }
 
-  static Coefficients<double> begin(const Options& o, const Moment& at) {
+  static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     const double take = 1 - o.dampening;
     const double ahead = o.decay_mode == DecayMode::Coupled ? o.weight_decay * look_ahead(o) : 0;
     if (o.velocity == Velocity::Step) return {o.lr, o.momentum, o.lr * take, ahead};

@@ -473,7 +473,7 @@ RuleTable make_table() {
       return 0;
     }
   };
-  t.begin = [](const void* o, const Moment& at, [[maybe_unused]] double* scalars,
+  t.begin = [](const void* o, const StepInfo& at, [[maybe_unused]] double* scalars,
                double* coefficients) {
     const O& options = *static_cast<const O*>(o);
     C c;
@@ -499,7 +499,7 @@ RuleTable make_table() {
     static_assert(sizeof first <= kMaxScalars * sizeof(double));
   }
   if constexpr (requires { &R::trust; })
-    t.trust = [](const void* o, const Sums& sums, const Moment& at) {
+    t.trust = [](const void* o, const Sums& sums, const StepInfo& at) {
       return R::trust(*static_cast<const O*>(o), sums, at);
     };
   if constexpr (requires(const O& o, const Array& p) { R::initial(o, p); })
@@ -507,7 +507,7 @@ RuleTable make_table() {
       OnArrays<R, 0, false>::store(R::initial(*static_cast<const O*>(o), p), s);
     };
   if constexpr (requires { &R::decays; })
-    t.decays = [](const void* o, const Moment& at) {
+    t.decays = [](const void* o, const StepInfo& at) {
       return R::decays(*static_cast<const O*>(o), at);
     };
   if constexpr (requires { &R::centralizes; })

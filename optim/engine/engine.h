@@ -55,7 +55,7 @@ struct OptimizerBase::Engine {
   /// Shared and Coefficients of one group at one moment, for both lanes.
   struct Numbers {
     uint32_t group;
-    Moment at;
+    StepInfo at;
     std::array<double, kMaxScalars> before, after;  ///< the parameter's scalars
     std::array<double, kMaxConstants> doubles;
     std::array<float, kMaxConstants> floats;
@@ -78,7 +78,7 @@ struct OptimizerBase::Engine {
   Kind kind_of(const at::Tensor& parameter, bool contiguous) const;
   void ensure_state(OptimizerBase& optimizer, Item& item) const;
   void prepare(OptimizerBase& optimizer);
-  uint32_t numbers_for(uint32_t group, const Moment& at, const ParamState& state);
+  uint32_t numbers_for(uint32_t group, const StepInfo& at, const ParamState& state);
   const void* constants(const Item& item) const;
   const Kernels& kernels(const Item& item) const;
 

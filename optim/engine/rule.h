@@ -8,7 +8,7 @@
 //     struct State { T exp_avg; DESCENT_BUFFERS(exp_avg) };                  // its buffers
 //     template <class T>
 //     struct Coefficients { T lr, b1, w1; };           // what one step needs, all members T
-//     static Coefficients<double> begin(const Options&, const Moment&);      // once a step
+//     static Coefficients<double> begin(const Options&, const StepInfo&);    // once a step
 //     template <class T, class S>                                            // the formula
 //     DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k);
 //   };
@@ -24,16 +24,16 @@
 //
 // A rule with norms reads every tensor twice. Instead of `update` it has
 //   Pair<T> measure(const T& p, const T& g, State<T>& s, const Coefficients<S>& k);
-//   double trust(const Options&, const Sums&, const Moment&);    // of what measure returned
+//   double trust(const Options&, const Sums&, const StepInfo&);  // of what measure returned
 //   void apply(T& p, const T& g, State<T>& s, const Coefficients<S>& k, const S& trust);
-// of which one takes its state as const: only the other changes it. A rule that has norms in some
-// of its forms only has both, and `reads_twice(form)`.
+// of which one takes its state as const: only the other changes it. A rule of which only some forms
+// need norms defines update and measure, trust, apply, and says which by `reads_twice(form)`.
 //
 // Further members, each optional:
 //   State<T> initial<T>(options, p)      the buffers ahead of the first step; without it zeros
 //   struct Scalars                       numbers remembered per parameter, listed like buffers;
-//                                        begin(options, moment, scalars) reads and changes them
-//   bool decays(options, moment)         false: no decoupled decay in this step
+//                                        begin(options, at, scalars) reads and changes them
+//   bool decays(options, at)             false: no decoupled decay in this step
 //   bool divides_by_lr = true            lr = 0 is refused at construction, and later rests
 //   bool centralizes(options, dim)       takes the mean off every row of the gradient first
 //   bool needs_gradient_norm(options), double gradient_scale(options, norm)
@@ -67,11 +67,11 @@ struct About {
 };
 
 /// When a step happens, and to what sort of parameter.
-struct Moment {
+struct StepInfo {
   int64_t step;  ///< this parameter's steps, this one included: 1, 2, ...
   bool fresh;    ///< whether a buffer that this step uses was created in this step
   int64_t dim;   ///< the parameter's dimensions
-  bool operator==(const Moment&) const = default;
+  bool operator==(const StepInfo&) const = default;
 };
 
 template <class T>

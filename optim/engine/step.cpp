@@ -287,7 +287,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     item.gradient = &copies_.emplace_back(at::empty_like(p).copy_(g));
   }
   for (auto& item : items_) {
-    const Moment at{++item.state->step, item.fresh, item.parameter->dim()};
+    const StepInfo at{++item.state->step, item.fresh, item.parameter->dim()};
     item.numbers = numbers_for(item.group, at, *item.state);
     item.state->scalars.set(numbers_[item.numbers].after);
     uint32_t& blocks = item.reads_twice ? norm_blocks_ : blocks_;
@@ -301,7 +301,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
   }
 }
 
-uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const Moment& at,
+uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
                                             const ParamState& state) {
   const auto scalars = state.scalars.values();
   for (auto i = static_cast<uint32_t>(numbers_.size()); i-- > 0;)
@@ -576,7 +576,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
   };
   const auto update = [&](const Group& group, at::Tensor& p, const at::Tensor& g,
                           ParamState& state) {
-    const Moment at{++state.step, state.step == 1, p.dim()};
+    const StepInfo at{++state.step, state.step == 1, p.dim()};
     rule.tensor_update(group.options->value(), {p, g, state.buffers.data(), at});
   };
 

@@ -65,7 +65,7 @@ struct TensorStep {
   at::Tensor& p;        ///< to be changed in place
   const at::Tensor& g;  ///< scaled and decayed already; same sizes as p
   at::Tensor* s;        ///< the state's tensors in the order of the list; undefined at first
-  Moment at;
+  StepInfo at;
 };
 
 struct RuleTable {
@@ -89,12 +89,12 @@ struct RuleTable {
   Shared<double> (*shared)(const void* options);
   bool (*coupled)(const void* options);  ///< decays through the gradient, and not by 0
   /// Fills in `coefficients`, changes `scalars` and returns how many coefficients there are.
-  int (*begin)(const void* options, const Moment& at, double* scalars,
+  int (*begin)(const void* options, const StepInfo& at, double* scalars,
                double* coefficients) = nullptr;
-  double (*trust)(const void* options, const Sums& sums, const Moment& at) = nullptr;
+  double (*trust)(const void* options, const Sums& sums, const StepInfo& at) = nullptr;
   // The optional members of a rule, see rule.h; null where it has none.
   void (*initial)(const void* options, const Array& p, Array* s) = nullptr;
-  bool (*decays)(const void* options, const Moment& at) = nullptr;
+  bool (*decays)(const void* options, const StepInfo& at) = nullptr;
   bool (*centralizes)(const void* options, int64_t dim) = nullptr;
   double (*look_ahead)(const void* options) = nullptr;
   Pull (*pull)(const void* options) = nullptr;

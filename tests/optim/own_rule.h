@@ -27,7 +27,7 @@ struct SignumRule {
     T lr, mu, w;
   };
 
-  static Coefficients<double> begin(const Options& o, const descent::Moment&) {
+  static Coefficients<double> begin(const Options& o, const descent::StepInfo&) {
     return {o.lr, o.momentum, 1 - o.momentum};
   }
 

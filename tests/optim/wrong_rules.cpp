@@ -17,7 +17,7 @@ struct SwappedLion : PlainLion {
   static constexpr descent::About about{"SwappedLion", "swapped_lion", "nobody"};
   template <class T>
   using Step = descent::rules::Lion::Coefficients<T>;
-  static Coefficients<double> begin(const Options& o, const descent::Moment&) {
+  static Coefficients<double> begin(const Options& o, const descent::StepInfo&) {
     return {o.lr, o.betas[0], 1 - o.betas[1], o.betas[1], 1 - o.betas[0]};
   }
 };
@@ -32,7 +32,7 @@ struct TwiceDecayedAdamW : descent::rules::AdamW {
     descent::rules::AdamW::Coefficients<T> adam;
     T keep;
   };
-  static Coefficients<double> begin(const Options& o, const descent::Moment& at) {
+  static Coefficients<double> begin(const Options& o, const descent::StepInfo& at) {
     return {descent::rules::AdamW::begin(o, at), 1 - o.lr * o.weight_decay};
   }
   template <Form F, class T, class S>
@@ -73,7 +73,7 @@ struct RatelessDecayLion : PlainLion {
     descent::rules::Lion::Coefficients<T> lion;
     T keep;
   };
-  static Coefficients<double> begin(const Options& o, const descent::Moment& at) {
+  static Coefficients<double> begin(const Options& o, const descent::StepInfo& at) {
     return {descent::rules::Lion::begin(o, at), 1 - o.weight_decay};
   }
   template <Form F, class T, class S>

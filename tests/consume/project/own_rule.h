@@ -18,7 +18,7 @@ struct HalfWay {
   struct Coefficients {
     T lr;
   };
-  static Coefficients<double> begin(const Options& o, const descent::Moment&) { return {o.lr}; }
+  static Coefficients<double> begin(const Options& o, const descent::StepInfo&) { return {o.lr}; }
   template <class T, class S>
   DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     p = p - k.lr * (g + s.previous);

@@ -137,18 +137,19 @@ struct Text {
   }
 };
 
-/// Shared and Coefficients as the kernels use them, from the numbers in memory.
+/// Prologue and Coefficients as the kernels use them, from the numbers in memory.
 template <class R, class T>
 struct Constants {
-  Shared<T> shared;
+  Prologue<T> prologue;
   typename R::template Coefficients<T> coefficients;
 };
 template <class R, class T>
 DESCENT_FN Constants<R, T> constants(const void* k) {
   using C = Constants<R, T>;
-  static_assert(std::is_trivially_copyable_v<C> &&
-                    sizeof(C) == sizeof(typename R::template Coefficients<T>) + kShared * sizeof(T),
-                "all members of Coefficients<T> must be of type T");
+  static_assert(
+      std::is_trivially_copyable_v<C> &&
+          sizeof(C) == sizeof(typename R::template Coefficients<T>) + kPrologue * sizeof(T),
+      "all members of Coefficients<T> must be of type T");
   C c;
   std::memcpy(&c, k, sizeof(C));
   return c;
@@ -192,7 +193,7 @@ struct Element {
 
 /// g after the steps common to all rules, and p after a decoupled decay.
 template <bool Coupled, class P, class S>
-DESCENT_FN void prepare(P& p, P& g, const Shared<S>& k) {
+DESCENT_FN void prepare(P& p, P& g, const Prologue<S>& k) {
   g = k.scale * g;
   if constexpr (Coupled)
     g = g + k.decay * p;
@@ -212,7 +213,7 @@ DESCENT_FN void sweep(const Span& x, const void* numbers) {
   for (int64_t i = 0; i < n; ++i) {
     T parameter = p[i], gradient = g[i];
     auto state = Element<R, F, T>::load(s, i);
-    prepare<Coupled>(parameter, gradient, k.shared);
+    prepare<Coupled>(parameter, gradient, k.prologue);
     Text<R, F>::template update<T, T>(parameter, gradient, state, k.coefficients);
     p[i] = parameter;
     Element<R, F, T>::store(state, s, i);
@@ -254,7 +255,7 @@ DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
       for (int lane = 0; lane < kLanes; ++lane) {
         T parameter = p[i + lane], gradient = g[i + lane];
         auto state = Element<R, F, T>::load(s, i + lane);
-        prepare<Coupled>(parameter, gradient, k.shared);
+        prepare<Coupled>(parameter, gradient, k.prologue);
         const Pair<T> pair =
             Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
         if constexpr (!Text<R, F>::template measure_only_reads<T>)
@@ -268,7 +269,7 @@ DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
     for (int64_t lane = 0; lane < rest; ++lane) {
       T parameter = p[i + lane], gradient = g[i + lane];
       auto state = Element<R, F, T>::load(s, i + lane);
-      prepare<Coupled>(parameter, gradient, k.shared);
+      prepare<Coupled>(parameter, gradient, k.prologue);
       const Pair<T> pair =
           Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
       if constexpr (!Text<R, F>::template measure_only_reads<T>)
@@ -294,7 +295,7 @@ DESCENT_FN void apply(const Span& x, const void* numbers, double trust) {
   for (int64_t i = 0; i < n; ++i) {
     T parameter = p[i], gradient = g[i];
     auto state = Element<R, F, T>::load(s, i);
-    prepare<Coupled>(parameter, gradient, k.shared);
+    prepare<Coupled>(parameter, gradient, k.prologue);
     Text<R, F>::template apply<T, T>(parameter, gradient, state, k.coefficients, ratio);
     p[i] = parameter;
     if constexpr (!Text<R, F>::template apply_only_reads<T>) Element<R, F, T>::store(state, s, i);
@@ -355,7 +356,7 @@ struct OnArrays {
     const auto k = constants<R, double>(numbers);
     Array g = gradient;
     State state = load(s);
-    prepare<Coupled>(p, g, k.shared);
+    prepare<Coupled>(p, g, k.prologue);
     Text<R, F>::template update<Array, double>(p, g, state, k.coefficients);
     store(state, s);
   }
@@ -364,7 +365,7 @@ struct OnArrays {
     const auto k = constants<R, double>(numbers);
     Array p = parameter, g = gradient;
     State state = load(s);
-    prepare<Coupled>(p, g, k.shared);
+    prepare<Coupled>(p, g, k.prologue);
     Pair<Array> pair = Text<R, F>::template measure<Array, double>(p, g, state, k.coefficients);
     store(state, s);
     return pair;
@@ -374,7 +375,7 @@ struct OnArrays {
     const auto k = constants<R, double>(numbers);
     Array g = gradient;
     State state = load(s);
-    prepare<Coupled>(p, g, k.shared);
+    prepare<Coupled>(p, g, k.prologue);
     Text<R, F>::template apply<Array, double>(p, g, state, k.coefficients, trust);
     store(state, s);
   }
@@ -437,15 +438,15 @@ RuleTable options_table() {
       return false;
     }
   };
-  t.shared = [](const void* options) {
+  t.prologue = [](const void* options) {
     [[maybe_unused]] const O& o = *static_cast<const O*>(options);
-    Shared<double> shared{1, 0, 1};
-    if constexpr (requires { o.maximize; }) shared.scale = o.maximize ? -1 : 1;
+    Prologue<double> prologue{1, 0, 1};
+    if constexpr (requires { o.maximize; }) prologue.scale = o.maximize ? -1 : 1;
     if constexpr (requires { o.decay_mode; }) {
-      shared.decay = o.weight_decay;
-      if (o.decay_mode == DecayMode::Decoupled) shared.keep = 1 - o.lr * o.weight_decay;
+      prologue.decay = o.weight_decay;
+      if (o.decay_mode == DecayMode::Decoupled) prologue.keep = 1 - o.lr * o.weight_decay;
     }
-    return shared;
+    return prologue;
   };
   typename R::template State<char> state{};
   R::template State<char>::each(state,
@@ -460,7 +461,7 @@ RuleTable make_table() {
   static_assert(count_buffers<R>() <= kMaxBuffers);
   static_assert(count_buffers<R>() == count_listed<R>(),
                 "DESCENT_BUFFERS must list every member of State");
-  static_assert(kShared + sizeof(C) / sizeof(double) <= kMaxConstants);
+  static_assert(kPrologue + sizeof(C) / sizeof(double) <= kMaxConstants);
   RuleTable t = options_table<R>();
   t.forms = all_forms<R>(std::make_index_sequence<forms_of<R>().size()>{});
   t.form = [](const void* o) {

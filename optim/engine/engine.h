@@ -49,10 +49,10 @@ struct OptimizerBase::Engine {
     GroupOptions* options;
     const RuleForm* form;
     bool coupled;
-    Shared<double> shared;
+    Prologue<double> prologue;
   };
 
-  /// Shared and Coefficients of one group at one moment, for both lanes.
+  /// Prologue and Coefficients of one group at one step, in both widths.
   struct Numbers {
     uint32_t group;
     StepInfo at;

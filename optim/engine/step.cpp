@@ -183,7 +183,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
     options.check();
     const void* const o = options.value();
     groups_.push_back({&options, rule.forms.empty() ? nullptr : &rule.forms[rule.form(o)],
-                       rule.coupled(o), rule.shared(o)});
+                       rule.coupled(o), rule.prologue(o)});
     if (rule.divides_by_lr && options.get_lr() == 0) continue;
     const auto& params = groups[g].params();
     for (size_t i = 0; i < params.size(); ++i) {
@@ -311,14 +311,14 @@ uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
   numbers.group = group;
   numbers.at = at;
   numbers.before = numbers.after = scalars;
-  const Shared<double>& shared = groups_[group].shared;
-  numbers.doubles[0] = shared.scale;
-  numbers.doubles[1] = shared.decay;
-  numbers.doubles[2] = shared.keep;
+  const Prologue<double>& prologue = groups_[group].prologue;
+  numbers.doubles[0] = prologue.scale;
+  numbers.doubles[1] = prologue.decay;
+  numbers.doubles[2] = prologue.keep;
   const void* const options = groups_[group].options->value();
   if (rule.decays != nullptr && !rule.decays(options, at)) numbers.doubles[2] = 1;
   const int count =
-      kShared + rule.begin(options, at, numbers.after.data(), numbers.doubles.data() + kShared);
+      kPrologue + rule.begin(options, at, numbers.after.data(), numbers.doubles.data() + kPrologue);
   for (int i = 0; i < count; ++i) numbers.floats[i] = static_cast<float>(numbers.doubles[i]);
   return static_cast<uint32_t>(numbers_.size() - 1);
 }
@@ -567,11 +567,11 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
   // What `prepare` of compile.h does inside the loops.
   const auto decayed = [](const Group& group, const at::Tensor& p, const at::Tensor& gradient) {
     at::Tensor g = gradient.to(p.device(), computed_in(p));
-    if (group.shared.scale != 1) g = g * group.shared.scale;
+    if (group.prologue.scale != 1) g = g * group.prologue.scale;
     if (group.coupled)
-      g = g + p * group.shared.decay;
-    else if (group.shared.keep != 1)
-      p.mul_(group.shared.keep);
+      g = g + p * group.prologue.decay;
+    else if (group.prologue.keep != 1)
+      p.mul_(group.prologue.keep);
     return g;
   };
   const auto update = [&](const Group& group, at::Tensor& p, const at::Tensor& g,

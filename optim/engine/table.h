@@ -25,13 +25,13 @@ struct Span {
 /// What every rule's step begins with, ahead of its own formula: g <- scale g, then, coupled,
 /// g <- g + decay p, else p <- keep p.
 template <class T>
-struct Shared {
+struct Prologue {
   T scale, decay, keep;
 };
-inline constexpr int kShared = 3;
+inline constexpr int kPrologue = 3;
 
 /// The loops of one form of a rule for one number type and one instruction set. `k` points to
-/// Shared<T> followed by the rule's Coefficients<T>.
+/// Prologue<T> followed by the rule's Coefficients<T>.
 struct Kernels {
   void (*sweep)(const Span&, const void* k) = nullptr;  ///< an elementwise rule's whole step
   /// A rule with norms: may advance the state; sums[0] and [1] become the sums of the two squares.
@@ -86,7 +86,7 @@ struct RuleTable {
 
   // One step.
   int (*form)(const void* options);
-  Shared<double> (*shared)(const void* options);
+  Prologue<double> (*prologue)(const void* options);
   bool (*coupled)(const void* options);  ///< decays through the gradient, and not by 0
   /// Fills in `coefficients`, changes `scalars` and returns how many coefficients there are.
   int (*begin)(const void* options, const StepInfo& at, double* scalars,

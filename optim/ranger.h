@@ -47,7 +47,7 @@ struct Ranger {
     T b1, w1, b2, w2, keep, rate, scale, eps;
   };
 
-  static Pull pull(const Options& o) { return {o.k, o.alpha, o.slow_init}; }
+  static SlowPull pull(const Options& o) { return {o.k, o.alpha, o.slow_init}; }
   static bool centralizes(const Options& o, int64_t dim) {
     return o.gc && dim > (o.gc_conv_only ? 3 : 1);
   }

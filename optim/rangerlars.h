@@ -60,7 +60,7 @@ struct RangerLARS {
     DESCENT_BUFFERS(exp_avg, exp_avg_sq, slow)
   };
 
-  static Pull pull(const Options& o) { return {o.k, o.alpha, o.slow_init}; }
+  static SlowPull pull(const Options& o) { return {o.k, o.alpha, o.slow_init}; }
 
   static Rectification::Branch branch(const Options& o, const StepInfo& at) {
     const Rectification rectification{o.betas, static_cast<double>(at.step)};

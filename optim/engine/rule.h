@@ -39,7 +39,7 @@
 //   bool needs_gradient_norm(options), double gradient_scale(options, norm)
 //                                        scales all gradients by a function of their joint norm
 //   double look_ahead(options)           wants the gradient at p + look_ahead * first buffer
-//   Pull pull(options)                   every k steps of the optimizer, p and the last buffer
+//   SlowPull pull(options)               every k steps of the optimizer, p and the last buffer
 //                                        (which update does not see) are drawn together
 //   const char* average = "ax"           the buffer that swap_average() exchanges p with
 //
@@ -89,7 +89,7 @@ struct Sums {
 /// How a rule with slow weights draws them and the parameter together: every k steps
 /// slow <- slow + alpha (p - slow), p <- slow. The slow weights start as p ahead of its first step,
 /// or, Lazy, at the first of these times.
-struct Pull {
+struct SlowPull {
   int64_t k;
   double alpha;
   SlowInit slow_init;

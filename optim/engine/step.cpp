@@ -134,7 +134,7 @@ at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer, const Los
 void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
   const size_t slow_buffer = rule.buffers.size() - 1;
   for (auto& group : optimizer.param_groups_) {
-    const Pull pull = rule.pull(optimizer.checked_options(group).value());
+    const SlowPull pull = rule.pull(optimizer.checked_options(group).value());
     if (steps % pull.k != 0) continue;
     for (const auto& p : group.params()) {
       ParamState* const state = optimizer.state_of(p);

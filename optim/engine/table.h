@@ -97,7 +97,7 @@ struct RuleTable {
   bool (*decays)(const void* options, const StepInfo& at) = nullptr;
   bool (*centralizes)(const void* options, int64_t dim) = nullptr;
   double (*look_ahead)(const void* options) = nullptr;
-  Pull (*pull)(const void* options) = nullptr;
+  SlowPull (*pull)(const void* options) = nullptr;
   /// Whether the step needs the norm of all gradients, and what they are scaled by then; null:
   /// never.
   bool (*needs_gradient_norm)(const void* options) = nullptr;

@@ -28,8 +28,6 @@ struct OptimizerBase::Engine {
   int64_t steps = 0;  ///< of the optimizer, for rules with slow weights
 
  private:
-  enum class Kind : uint8_t { Float, Double, BFloat16, Half, Tensor };
-
   /// A parameter that has a gradient. Small, because there is one for each.
   struct Item {
     const at::Tensor* parameter;
@@ -38,10 +36,10 @@ struct OptimizerBase::Engine {
     int64_t n;             ///< elements that the loops have to do, 0 for the tensor pass
     uint32_t first_block;  ///< in the list of all blocks
     uint32_t group, numbers;
-    Kind kind;
-    bool contiguous;   ///< the parameter, in row-major order
-    bool fresh;        ///< a buffer had to be created
-    bool reads_twice;  ///< a rule with norms
+    std::optional<NumberType> type;  ///< none: the tensor pass takes it
+    bool contiguous;                 ///< the parameter, in row-major order
+    bool fresh;                      ///< a buffer had to be created
+    bool reads_twice;                ///< a rule with norms
   };
 
   /// A group's options and what they select.
@@ -75,7 +73,7 @@ struct OptimizerBase::Engine {
   Isa isa_ = Isa::Baseline;
 
   void collect(OptimizerBase& optimizer);
-  Kind kind_of(const at::Tensor& parameter, bool contiguous) const;
+  std::optional<NumberType> type_for_loops(const at::Tensor& parameter, bool contiguous) const;
   void ensure_state(OptimizerBase& optimizer, Item& item) const;
   void prepare(OptimizerBase& optimizer);
   uint32_t numbers_for(uint32_t group, const StepInfo& at, const ParamState& state);

@@ -87,8 +87,9 @@ Conversion conversion(Isa isa) {
   return {&widen_baseline<Format>, &round_baseline<Format>};
 }
 
-Conversion conversion(Short type, Isa isa) {
-  return type == Short::BFloat16 ? conversion<BFloat16Format>(isa) : conversion<HalfFormat>(isa);
+Conversion conversion(NumberType type, Isa isa) {
+  return type == NumberType::BFloat16 ? conversion<BFloat16Format>(isa)
+                                      : conversion<HalfFormat>(isa);
 }
 
 uint16_t* at(void* base, int64_t i) { return static_cast<uint16_t*>(base) + i; }
@@ -119,13 +120,14 @@ constexpr int64_t kTile = 512;  // elements: all of a tile's numbers stay in the
 
 }  // namespace
 
-void sweep_short(Short type, Isa isa, const Kernels& kernels, const Span& span, const void* k) {
+void sweep_short(NumberType type, Isa isa, const Kernels& kernels, const Span& span,
+                 const void* k) {
   in_tiles<kTile>(conversion(type, isa), span, true,
                   [&](const Span& tile) { kernels.sweep(tile, k); });
 }
 
-void measure_short(Short type, Isa isa, const Kernels& kernels, const Span& span, const void* k,
-                   double* sums) {
+void measure_short(NumberType type, Isa isa, const Kernels& kernels, const Span& span,
+                   const void* k, double* sums) {
   sums[0] = sums[1] = 0;
   in_tiles<kBlock>(conversion(type, isa), span, false, [&](const Span& tile) {
     double block[2];
@@ -135,16 +137,16 @@ void measure_short(Short type, Isa isa, const Kernels& kernels, const Span& span
   });
 }
 
-void apply_short(Short type, Isa isa, const Kernels& kernels, const Span& span, const void* k,
+void apply_short(NumberType type, Isa isa, const Kernels& kernels, const Span& span, const void* k,
                  double trust) {
   in_tiles<kTile>(conversion(type, isa), span, true,
                   [&](const Span& tile) { kernels.apply(tile, k, trust); });
 }
 
-void widen(Short type, Isa isa, const uint16_t* from, float* to, int64_t n) {
+void widen(NumberType type, Isa isa, const uint16_t* from, float* to, int64_t n) {
   conversion(type, isa).widen(from, to, n);
 }
-void round(Short type, Isa isa, const float* from, uint16_t* to, int64_t n) {
+void round(NumberType type, Isa isa, const float* from, uint16_t* to, int64_t n) {
   conversion(type, isa).round(from, to, n);
 }
 

@@ -47,8 +47,8 @@ double sum(Isa isa, const void* x, int64_t n) {
 
 }  // namespace
 
-double square_sum(Lane lane, Isa isa, const void* x, int64_t n) {
-  return lane == Lane::Float ? sum<float>(isa, x, n) : sum<double>(isa, x, n);
+double square_sum(NumberType type, Isa isa, const void* x, int64_t n) {
+  return type == NumberType::Float ? sum<float>(isa, x, n) : sum<double>(isa, x, n);
 }
 
 }  // namespace descent

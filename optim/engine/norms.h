@@ -6,9 +6,9 @@
 namespace descent {
 
 /// The sum of squares of n numbers in the order in which rules with norms add up theirs: 128 lanes
-/// inside a block, then lanes and blocks in double. Every instruction set gives the
-/// same bits.
-double square_sum(Lane lane, Isa isa, const void* x, int64_t n);
+/// inside a block, then lanes and blocks in double. Every instruction set gives the same bits. `type`
+/// is Float or Double.
+double square_sum(NumberType type, Isa isa, const void* x, int64_t n);
 
 /// Norms of long tensors are added up in pieces that threads share, each piece first to last, then
 /// the pieces: at most kPieces of them, whole blocks, chosen by the length alone so that no thread

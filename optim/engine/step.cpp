@@ -60,12 +60,12 @@ double sum_of_squares(const at::Tensor& x, Isa isa) {
     return (wide * wide).sum().item<double>();
   }
   const at::Tensor flat = in_memory_order(x);
-  const Lane lane = x.scalar_type() == at::kDouble ? Lane::Double : Lane::Float;
+  const NumberType type = x.scalar_type() == at::kDouble ? NumberType::Double : NumberType::Float;
   const auto* numbers = static_cast<const char*>(flat.const_data_ptr());
   const int64_t n = flat.numel(), piece = piece_length(n);
   double total = 0;
   for (int64_t i = 0; i < n; i += piece)
-    total += square_sum(lane, isa, numbers + i * x.element_size(), std::min(piece, n - i));
+    total += square_sum(type, isa, numbers + i * x.element_size(), std::min(piece, n - i));
   return total;
 }
 
@@ -148,21 +148,21 @@ void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
   }
 }
 
-OptimizerBase::Engine::Kind OptimizerBase::Engine::kind_of(const at::Tensor& p,
-                                                           bool contiguous) const {
-  if (rule.forms.empty() || !p.device().is_cpu()) return Kind::Tensor;
-  if (!contiguous && !p.is_non_overlapping_and_dense()) return Kind::Tensor;
+std::optional<NumberType> OptimizerBase::Engine::type_for_loops(const at::Tensor& p,
+                                                                bool contiguous) const {
+  if (rule.forms.empty() || !p.device().is_cpu()) return {};
+  if (!contiguous && !p.is_non_overlapping_and_dense()) return {};
   switch (p.scalar_type()) {
     case at::kFloat:
-      return Kind::Float;
+      return NumberType::Float;
     case at::kDouble:
-      return Kind::Double;
+      return NumberType::Double;
     case at::kBFloat16:
-      return Kind::BFloat16;
+      return NumberType::BFloat16;
     case at::kHalf:
-      return Kind::Half;
+      return NumberType::Half;
     default:
-      return Kind::Tensor;
+      return {};
   }
 }
 
@@ -209,7 +209,8 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
       TORCH_CHECK(once, name, ": params[", i, "] of group ", g,
                   " is in the groups twice, must be there once");
       const bool contiguous = p.is_contiguous();
-      const Kind kind = pass == Pass::Tensor ? Kind::Tensor : kind_of(p, contiguous);
+      std::optional<NumberType> type;
+      if (pass != Pass::Tensor) type = type_for_loops(p, contiguous);
       items_.push_back({.parameter = &p,
                         .gradient = &gradient,
                         .state = state,
@@ -217,7 +218,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
                         .first_block = 0,
                         .group = g,
                         .numbers = 0,
-                        .kind = kind,
+                        .type = type,
                         .contiguous = contiguous,
                         .fresh = false,
                         .reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice});
@@ -252,9 +253,8 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
       else
         buffer = at::zeros_like(p);
       item.fresh = true;
-    } else if (item.kind != Kind::Tensor &&
-               (buffer.scalar_type() != p.scalar_type() || !buffer.device().is_cpu() ||
-                !same_layout(buffer, p, item.contiguous))) {
+    } else if (item.type && (buffer.scalar_type() != p.scalar_type() || !buffer.device().is_cpu() ||
+                             !same_layout(buffer, p, item.contiguous))) {
       buffer = at::empty_like(p).copy_(buffer);
     }
   }
@@ -278,7 +278,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
       copies_.reserve(2 * items_.size());  // items point into it
       item.gradient = &copies_.emplace_back(tensors::centralized(*item.gradient));
     }
-    if (item.kind == Kind::Tensor) continue;
+    if (!item.type) continue;
     const at::Tensor& g = *item.gradient;
     if (g.scalar_type() == p.scalar_type() && g.device().is_cpu() &&
         same_layout(g, p, item.contiguous))
@@ -292,7 +292,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     item.state->scalars.set(numbers_[item.numbers].after);
     uint32_t& blocks = item.reads_twice ? norm_blocks_ : blocks_;
     item.first_block = blocks;
-    if (item.kind == Kind::Tensor) continue;
+    if (!item.type) continue;
     item.n = item.parameter->numel();
     // The loops write behind autograd's back: a graph that has saved this parameter must notice.
     auto* const impl = item.parameter->unsafeGetTensorImpl();
@@ -325,19 +325,20 @@ uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
 
 const void* OptimizerBase::Engine::constants(const Item& item) const {
   const Numbers& numbers = numbers_[item.numbers];
-  return item.kind == Kind::Double ? static_cast<const void*>(numbers.doubles.data())
-                                   : numbers.floats.data();
+  return item.type == NumberType::Double ? static_cast<const void*>(numbers.doubles.data())
+                                         : numbers.floats.data();
 }
 
 const Kernels& OptimizerBase::Engine::kernels(const Item& item) const {
   const Group& group = groups_[item.group];
-  return group.form->kernels[group.coupled][item.kind == Kind::Double][static_cast<size_t>(isa_)];
+  return group.form
+      ->kernels[group.coupled][item.type == NumberType::Double][static_cast<size_t>(isa_)];
 }
 
 void OptimizerBase::Engine::run() {
   scale_gradients();
   for (auto& item : items_)
-    if (item.kind == Kind::Tensor) step_tensor(item);
+    if (!item.type) step_tensor(item);
   if (blocks_ + norm_blocks_ == 0) return;
   if (norm_blocks_ > 0) sums_.resize(static_cast<size_t>(2 * 2 * kPieces));
 
@@ -367,10 +368,8 @@ Span OptimizerBase::Engine::span(const Item& item) const {
 void OptimizerBase::Engine::sweep(const Item& item, const Span& part) const {
   const Kernels& loops = kernels(item);
   const void* const k = constants(item);
-  if (item.kind == Kind::BFloat16)
-    sweep_short(Short::BFloat16, isa_, loops, part, k);
-  else if (item.kind == Kind::Half)
-    sweep_short(Short::Half, isa_, loops, part, k);
+  if (has_16_bits(*item.type))
+    sweep_short(*item.type, isa_, loops, part, k);
   else
     loops.sweep(part, k);
 }
@@ -378,10 +377,8 @@ void OptimizerBase::Engine::sweep(const Item& item, const Span& part) const {
 void OptimizerBase::Engine::measure(const Item& item, const Span& part, double* sums) const {
   const Kernels& loops = kernels(item);
   const void* const k = constants(item);
-  if (item.kind == Kind::BFloat16)
-    measure_short(Short::BFloat16, isa_, loops, part, k, sums);
-  else if (item.kind == Kind::Half)
-    measure_short(Short::Half, isa_, loops, part, k, sums);
+  if (has_16_bits(*item.type))
+    measure_short(*item.type, isa_, loops, part, k, sums);
   else
     loops.measure(part, k, sums);
 }
@@ -389,10 +386,8 @@ void OptimizerBase::Engine::measure(const Item& item, const Span& part, double* 
 void OptimizerBase::Engine::apply(const Item& item, const Span& part, double trust) const {
   const Kernels& loops = kernels(item);
   const void* const k = constants(item);
-  if (item.kind == Kind::BFloat16)
-    apply_short(Short::BFloat16, isa_, loops, part, k, trust);
-  else if (item.kind == Kind::Half)
-    apply_short(Short::Half, isa_, loops, part, k, trust);
+  if (has_16_bits(*item.type))
+    apply_short(*item.type, isa_, loops, part, k, trust);
   else
     loops.apply(part, k, trust);
 }
@@ -463,26 +458,22 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
 
 double OptimizerBase::Engine::gradient_squares(const Item& item) const {
   const int64_t n = item.n;
-  if (item.kind == Kind::Tensor)
-    return sum_of_squares(item.gradient->to(computed_in(*item.parameter)), isa_);
-  const Lane lane = item.kind == Kind::Double ? Lane::Double : Lane::Float;
+  if (!item.type) return sum_of_squares(item.gradient->to(computed_in(*item.parameter)), isa_);
   const int64_t piece = piece_length(n), bytes = item.parameter->element_size();
   const auto* const g = static_cast<const char*>(item.gradient->const_data_ptr());
-  const bool is_short = item.kind == Kind::BFloat16 || item.kind == Kind::Half;
   double total = 0;
   for (int64_t i = 0; i < n; i += piece) {
     const int64_t end = std::min(i + piece, n);
-    if (!is_short) {
-      total += square_sum(lane, isa_, g + i * bytes, end - i);
+    if (!has_16_bits(*item.type)) {
+      total += square_sum(*item.type, isa_, g + i * bytes, end - i);
       continue;
     }
-    const Short type = item.kind == Kind::BFloat16 ? Short::BFloat16 : Short::Half;
     double sum = 0;
     for (int64_t block = i; block < end; block += kBlock) {
       float wide[kBlock];
       const int64_t count = std::min(kBlock, end - block);
-      widen(type, isa_, reinterpret_cast<const uint16_t*>(g) + block, wide, count);
-      sum += square_sum(Lane::Float, isa_, wide, count);
+      widen(*item.type, isa_, reinterpret_cast<const uint16_t*>(g) + block, wide, count);
+      sum += square_sum(NumberType::Float, isa_, wide, count);
     }
     total += sum;
   }
@@ -501,7 +492,7 @@ void OptimizerBase::Engine::scale_gradients() {
   sums_.resize(std::max(sums_.size(), static_cast<size_t>(count)));
   const bool alone = (blocks_ + norm_blocks_) * kBlock < kSerial || at::in_parallel_region();
   const auto measure_item = [&](int64_t i) {
-    if (items_[i].kind != Kind::Tensor) sums_[i] = gradient_squares(items_[i]);
+    if (items_[i].type) sums_[i] = gradient_squares(items_[i]);
   };
   if (alone || at::get_num_threads() == 1) {  // a region of one thread would allocate
     for (int64_t i = 0; i < count; ++i) measure_item(i);
@@ -511,7 +502,7 @@ void OptimizerBase::Engine::scale_gradients() {
   }
   double total = 0;
   for (int64_t i = 0; i < count; ++i)
-    total += items_[i].kind == Kind::Tensor ? gradient_squares(items_[i]) : sums_[i];
+    total += !items_[i].type ? gradient_squares(items_[i]) : sums_[i];
   for (auto& numbers : numbers_) {
     const void* const options = groups_[numbers.group].options->value();
     if (!rule.needs_gradient_norm(options)) continue;

@@ -49,14 +49,18 @@ struct ArrayKernels {
 /// The instruction sets of the loops, in the order of `Form::kernels`.
 enum class Isa { Baseline, V3, V4 };
 
-/// The number types of the loops.
-enum class Lane { Float, Double };
+/// The number types of parameters that the loops take. Those of 16 bits are kept in memory and
+/// computed in float.
+enum class NumberType : uint8_t { Float, Double, BFloat16, Half };
+constexpr bool has_16_bits(NumberType type) {
+  return type == NumberType::BFloat16 || type == NumberType::Half;
+}
 
 struct RuleForm {
   std::array<bool, kMaxBuffers> buffers{};  ///< which of the rule's buffers it uses
   bool reads_twice = false;                 ///< has measure and apply instead of sweep
   int traffic = 0;  ///< bytes that a step has to read and write, a float32 parameter
-  std::array<std::array<std::array<Kernels, 3>, 2>, 2> kernels{};  ///< [coupled][Lane][Isa]
+  std::array<std::array<std::array<Kernels, 3>, 2>, 2> kernels{};  ///< [coupled][in double][Isa]
   std::array<ArrayKernels, 2> arrays{};                            ///< [coupled]
 };
 

@@ -17,8 +17,7 @@
 namespace {
 
 using descent::Isa;
-using descent::Lane;
-using descent::Short;
+using descent::NumberType;
 
 std::vector<Isa> instruction_sets() {
   std::vector<Isa> list{Isa::Baseline};
@@ -27,18 +26,18 @@ std::vector<Isa> instruction_sets() {
   return list;
 }
 
-float widened(Short type, uint16_t bits) {
-  if (type == Short::BFloat16) return c10::BFloat16(bits, c10::BFloat16::from_bits());
+float widened(NumberType type, uint16_t bits) {
+  if (type == NumberType::BFloat16) return c10::BFloat16(bits, c10::BFloat16::from_bits());
   return c10::Half(bits, c10::Half::from_bits());
 }
-uint16_t rounded(Short type, float x) {
-  return type == Short::BFloat16 ? c10::BFloat16(x).x : c10::Half(x).x;
+uint16_t rounded(NumberType type, float x) {
+  return type == NumberType::BFloat16 ? c10::BFloat16(x).x : c10::Half(x).x;
 }
 
 TEST(ShortNumbers, WidenAsLibTorchWidensThemAllOfThem) {
   std::vector<uint16_t> all(65536);
   std::iota(all.begin(), all.end(), 0);
-  for (const Short type : {Short::BFloat16, Short::Half})
+  for (const NumberType type : {NumberType::BFloat16, NumberType::Half})
     for (const Isa isa : instruction_sets()) {
       std::vector<float> wide(all.size());
       descent::widen(type, isa, all.data(), wide.data(), 65536);
@@ -54,7 +53,7 @@ TEST(ShortNumbers, WidenAsLibTorchWidensThemAllOfThem) {
 
 /// Every 16-bit number, the middles between neighbours, and what is next to those; all exponents,
 /// and random bits.
-std::vector<float> floats(Short type) {
+std::vector<float> floats(NumberType type) {
   std::vector<float> list;
   const float inf = std::numeric_limits<float>::infinity();
   for (uint32_t i = 0; i < 65536; ++i) {
@@ -80,7 +79,7 @@ std::vector<float> floats(Short type) {
 }
 
 TEST(ShortNumbers, RoundAsLibTorchRoundsThem) {
-  for (const Short type : {Short::BFloat16, Short::Half}) {
+  for (const NumberType type : {NumberType::BFloat16, NumberType::Half}) {
     const std::vector<float> list = floats(type);
     for (const Isa isa : instruction_sets()) {
       std::vector<uint16_t> bits(list.size());
@@ -96,7 +95,7 @@ TEST(ShortNumbers, RoundAsLibTorchRoundsThem) {
 }
 
 TEST(ShortNumbers, AreConvertedUpToTheirLengthAndNoFurther) {
-  for (const Short type : {Short::BFloat16, Short::Half})
+  for (const NumberType type : {NumberType::BFloat16, NumberType::Half})
     for (const Isa isa : instruction_sets())
       for (int64_t n = 0; n < 70; ++n) {
         const std::vector<float> ones(80, 1.0F);
@@ -112,7 +111,7 @@ TEST(ShortNumbers, AreConvertedUpToTheirLengthAndNoFurther) {
 }
 
 template <class T>
-void expect_sums(Lane lane) {
+void expect_sums(NumberType type) {
   std::mt19937 random(3);
   std::normal_distribution<T> normal;
   std::vector<T> x(100001);
@@ -123,23 +122,23 @@ void expect_sums(Lane lane) {
       const long double value = x[static_cast<size_t>(i) + 1];
       exact += value * value;
     }
-    const double baseline = descent::square_sum(lane, Isa::Baseline, x.data() + 1, n);
+    const double baseline = descent::square_sum(type, Isa::Baseline, x.data() + 1, n);
     // Each of 32 partial sums of a block adds up at most 128 numbers.
     const double bound = 128 * std::numeric_limits<T>::epsilon() * static_cast<double>(exact);
     EXPECT_NEAR(baseline, static_cast<double>(exact), bound) << n;
     for (const Isa isa : instruction_sets())
-      EXPECT_EQ(descent::square_sum(lane, isa, x.data() + 1, n), baseline) << n;
+      EXPECT_EQ(descent::square_sum(type, isa, x.data() + 1, n), baseline) << n;
   }
 }
 
 TEST(SquareSums, AreTheSameOnEveryInstructionSetAndNearTheTruth) {
-  expect_sums<float>(Lane::Float);
-  expect_sums<double>(Lane::Double);
+  expect_sums<float>(NumberType::Float);
+  expect_sums<double>(NumberType::Double);
 }
 
 TEST(SquareSums, DoNotOverflowInTheSumOfManyFloats) {
   const std::vector<float> large(1 << 16, 1e18F);
-  EXPECT_NEAR(descent::square_sum(Lane::Float, Isa::Baseline, large.data(), 1 << 16),
+  EXPECT_NEAR(descent::square_sum(NumberType::Float, Isa::Baseline, large.data(), 1 << 16),
               std::ldexp(1e36, 16), 1e35);
 }
 

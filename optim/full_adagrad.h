@@ -3,13 +3,7 @@
 
 #include <descent/optim/engine/rule.h>
 
-namespace at {
-class Tensor;
-}
-
 namespace descent {
-
-struct TensorStep;
 
 DESCENT_ENUM(AdagradBlock, PerTensor, PerGroup)
 DESCENT_ENUM(AdagradMethod, Auto, Eigen, Factor)

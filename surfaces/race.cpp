@@ -75,7 +75,7 @@ std::unique_ptr<torch::optim::Optimizer> made(const Racer& racer, const at::Tens
   return optimizer;
 }
 
-bool has_option(const RuleTable& rule, std::string_view name) {
+bool has_option(const engine::RuleTable& rule, std::string_view name) {
   return std::any_of(rule.defaults.begin(), rule.defaults.end(),
                      [&](const OptionInfo& option) { return option.name == name; });
 }
@@ -87,7 +87,7 @@ void set_weight_decay(const Racer& racer, torch::optim::Optimizer& optimizer, do
   auto* const ours = dynamic_cast<OptimizerBase*>(&optimizer);
   if (ours == nullptr)
     refuse(whose + " is not one of the optimizers that are made by name: set it in its options");
-  const RuleTable& rule = ours->rule();
+  const engine::RuleTable& rule = ours->rule();
   if (!has_option(rule, "weight_decay")) refuse(whose + " has no weight decay");
   OptionValues changes{{"weight_decay", decay}};
   for (const char* place : {"decay_mode", "decay_place"})
@@ -136,11 +136,11 @@ Racer line_search_racer(const OptionValues& options) {
 
 Racer registered_racer(std::string_view name, const OptionValues& options) {
   std::vector<std::string> names{kLineSearch};
-  for (const RuleTable* rule : optimizers()) names.emplace_back(rule->about.key);
+  for (const engine::RuleTable* rule : optimizers()) names.emplace_back(rule->about.key);
   if (std::none_of(names.begin(), names.end(), [&](const auto& n) { return same_word(name, n); }))
     throw std::invalid_argument("no optimizer is called " + std::string(name) +
                                 did_you_mean(name, names));
-  const RuleTable& rule = find_rule(name);
+  const engine::RuleTable& rule = find_rule(name);
   return {.label = rule.about.name,
           .make = [key = std::string(rule.about.key), options](std::vector<at::Tensor> params) {
             return make_optimizer(key, std::move(params), options);

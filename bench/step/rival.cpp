@@ -92,7 +92,7 @@ Rival triads(const Cost& cost, const Tensors& tensors) {
 const std::vector<Cost>& costs() {
   static const std::vector<Cost> all = [] {
     std::vector<Cost> list;
-    const auto add = [&](const descent::RuleTable& rule, const std::string& change,
+    const auto add = [&](const descent::engine::RuleTable& rule, const std::string& change,
                          const descent::OptionValues& options) {
       if (rule.forms.empty()) return;  // a tensor algorithm
       const auto made = rule.make_options(nullptr);
@@ -102,7 +102,7 @@ const std::vector<Cost>& costs() {
       list.push_back({rule.about.key + (change.empty() ? "" : " " + change), options, form.traffic,
                       static_cast<int>(buffers)});
     };
-    for (const descent::RuleTable* rule : descent::optimizers()) {
+    for (const descent::engine::RuleTable* rule : descent::optimizers()) {
       add(*rule, "", {});
       for (const auto& option : rule->defaults) {
         if (option.name == "momentum") add(*rule, "momentum", {{"momentum", kMomentum}});

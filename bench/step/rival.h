@@ -32,7 +32,7 @@ const std::vector<Cost>& costs();
 struct Tensors {
   explicit Tensors(const Profile& profile);
   std::vector<at::Tensor> parameters;  ///< leaves that hold their gradient, which nobody writes
-  std::vector<at::Tensor> buffers[descent::kMaxBuffers];  ///< the optimizers' state
+  std::vector<at::Tensor> buffers[descent::engine::kMaxBuffers];  ///< the optimizers' state
 };
 
 /// The optimizers of a rule, ours ("descent") and LibTorch's ("torch::optim") if it has one.

@@ -10,13 +10,13 @@
 namespace descent::cli {
 namespace {
 
-std::vector<const RuleTable*> chosen(const std::string& name) {
+std::vector<const engine::RuleTable*> chosen(const std::string& name) {
   if (name.empty()) return optimizers();
   return {&find_rule(name)};
 }
 
 /// Whether the rule's defaults use its b-th buffer.
-bool used_by_default(const RuleTable& rule, size_t b) {
+bool used_by_default(const engine::RuleTable& rule, size_t b) {
   if (rule.forms.empty()) return true;                                    // a tensor algorithm
   if (rule.pull != nullptr && b + 1 == rule.buffers.size()) return true;  // slow weights
   const auto defaults = rule.make_options(nullptr);
@@ -24,7 +24,7 @@ bool used_by_default(const RuleTable& rule, size_t b) {
 }
 
 /// The names of the buffers that the defaults use, or of the others.
-std::vector<std::string> buffers(const RuleTable& rule, bool by_default) {
+std::vector<std::string> buffers(const engine::RuleTable& rule, bool by_default) {
   std::vector<std::string> names;
   for (size_t b = 0; b < rule.buffers.size(); ++b)
     if (used_by_default(rule, b) == by_default) names.push_back(rule.buffers[b]);
@@ -38,7 +38,7 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 /// "8 bytes a float32 parameter (exp_avg, exp_avg_sq); max_exp_avg_sq with other options"
-std::string state_text(const RuleTable& rule) {
+std::string state_text(const engine::RuleTable& rule) {
   const auto used = buffers(rule, true), others = buffers(rule, false);
   if (rule.forms.empty()) return "tensors of shapes of its own (" + joined(used) + ")";
   std::string text = std::to_string(used.size() * sizeof(float)) + " bytes a float32 parameter";
@@ -75,7 +75,7 @@ void list_optimizers(std::ostream& out, const std::string& name) {
     list_line_search(out);
     return;
   }
-  for (const RuleTable* rule : chosen(name)) {
+  for (const engine::RuleTable* rule : chosen(name)) {
     out << rule->about.key << "  " << rule->about.name << "; " << rule->about.paper << '\n';
     list_options(out, rule->defaults);
     out << "  state: " << state_text(*rule) << (name.empty() ? "\n\n" : "\n");
@@ -87,7 +87,7 @@ void write_markdown(std::ostream& out, const std::string& name) {
   out << "| optimizer | key | paper | options with their defaults | bytes of state a parameter, "
          "float32 | golden values |\n"
          "|---|---|---|---|---|---|\n";
-  for (const RuleTable* rule : chosen(name)) {
+  for (const engine::RuleTable* rule : chosen(name)) {
     out << "| " << rule->about.name << " | `" << rule->about.key << "` | " << rule->about.paper
         << " |";
     for (const auto& option : rule->defaults)

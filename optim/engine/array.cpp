@@ -18,7 +18,7 @@
 
 #include <descent/optim/engine/array.h>
 
-namespace descent {
+namespace descent::engine {
 namespace {
 
 /// f of every number, as the loops compute it: at::sqrt and at::pow on the CPU give other bits.
@@ -95,4 +95,4 @@ Array pow(const Array& x, double e) {
 }
 Array filled(const Array& like, double value) { return Array(at::full_like(like.tensor(), value)); }
 
-}  // namespace descent
+}  // namespace descent::engine

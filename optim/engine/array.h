@@ -12,7 +12,7 @@ namespace at {
 class Tensor;
 }
 
-namespace descent {
+namespace descent::engine {
 
 class Array {
  public:
@@ -51,16 +51,16 @@ Array clamp(const Array& x, double low, double high);
 Array pow(const Array& x, double e);
 Array filled(const Array& like, double value);
 
-namespace math {
-using descent::abs;
-using descent::by_sign;
-using descent::clamp;
-using descent::filled;
-using descent::is_positive;
-using descent::pow;
-using descent::select;
-using descent::sign;
-using descent::sqrt;
-}  // namespace math
+}  // namespace descent::engine
 
-}  // namespace descent
+namespace descent::math {
+using engine::abs;
+using engine::by_sign;
+using engine::clamp;
+using engine::filled;
+using engine::is_positive;
+using engine::pow;
+using engine::select;
+using engine::sign;
+using engine::sqrt;
+}  // namespace descent::math

@@ -38,7 +38,7 @@
 #define DESCENT_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-namespace descent::compile {
+namespace descent::engine {
 
 /// Stands for the Form of a rule that has only one.
 struct OneForm {};
@@ -556,27 +556,23 @@ RuleTable make_tensor_table() {
   return t;
 }
 
-}  // namespace descent::compile
-
-namespace descent {
-
 template <class Rule>
 const RuleTable& rule_table() {
   static const RuleTable table = [] {
-    if constexpr (compile::TensorAlgorithm<Rule>)
-      return compile::make_tensor_table<Rule>();
+    if constexpr (TensorAlgorithm<Rule>)
+      return make_tensor_table<Rule>();
     else
-      return compile::make_table<Rule>();
+      return make_table<Rule>();
   }();
   return table;
 }
 
-}  // namespace descent
+}  // namespace descent::engine
 
 #define DESCENT_JOIN_(a, b) a##b
 #define DESCENT_JOIN(a, b) DESCENT_JOIN_(a, b)
 #undef DESCENT_RULE
 #define DESCENT_RULE(Rule)                                                            \
-  template const ::descent::RuleTable& ::descent::rule_table<Rule>();                 \
+  template const ::descent::engine::RuleTable& ::descent::engine::rule_table<Rule>(); \
   [[maybe_unused]] static const bool DESCENT_JOIN(descent_registered_, __COUNTER__) = \
-      ::descent::register_rule(::descent::rule_table<Rule>());
+      ::descent::engine::register_rule(::descent::engine::rule_table<Rule>());

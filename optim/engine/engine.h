@@ -19,7 +19,7 @@
 namespace descent {
 
 struct OptimizerBase::Engine {
-  explicit Engine(const RuleTable& table) : rule(table) {}
+  explicit Engine(const engine::RuleTable& table) : rule(table) {}
   void step(OptimizerBase& optimizer);
   /// Calls the closure with the parameters where the rule wants the gradient, and puts them back.
   at::Tensor loss_ahead(OptimizerBase& optimizer, const LossClosure& closure);
@@ -36,30 +36,30 @@ struct OptimizerBase::Engine {
     int64_t n;             ///< elements that the loops have to do, 0 for the tensor pass
     uint32_t first_block;  ///< in the list of all blocks
     uint32_t group, numbers;
-    std::optional<NumberType> type;  ///< none: the tensor pass takes it
-    bool contiguous;                 ///< the parameter, in row-major order
-    bool fresh;                      ///< a buffer had to be created
-    bool reads_twice;                ///< a rule with norms
+    std::optional<engine::NumberType> type;  ///< none: the tensor pass takes it
+    bool contiguous;                         ///< the parameter, in row-major order
+    bool fresh;                              ///< a buffer had to be created
+    bool reads_twice;                        ///< a rule with norms
   };
 
   /// A group's options and what they select.
   struct Group {
     GroupOptions* options;
-    const RuleForm* form;
+    const engine::RuleForm* form;
     bool coupled;
-    Prologue<double> prologue;
+    engine::Prologue<double> prologue;
   };
 
   /// Prologue and Coefficients of one group at one step, in both widths.
   struct Numbers {
     uint32_t group;
     StepInfo at;
-    std::array<double, kMaxScalars> before, after;  ///< the parameter's scalars
-    std::array<double, kMaxConstants> doubles;
-    std::array<float, kMaxConstants> floats;
+    std::array<double, engine::kMaxScalars> before, after;  ///< the parameter's scalars
+    std::array<double, engine::kMaxConstants> doubles;
+    std::array<float, engine::kMaxConstants> floats;
   };
 
-  const RuleTable& rule;
+  const engine::RuleTable& rule;
   // Kept from step to step, so that no step but the first allocates.
   std::vector<Item> items_;
   std::vector<Group> groups_;
@@ -70,23 +70,24 @@ struct OptimizerBase::Engine {
   size_t elementwise_ = 0;
   uint32_t blocks_ = 0, norm_blocks_ = 0;
   uint64_t serial_ = 0;  ///< counts the steps
-  Isa isa_ = Isa::Baseline;
+  engine::Isa isa_ = engine::Isa::Baseline;
 
   void collect(OptimizerBase& optimizer);
-  std::optional<NumberType> type_for_loops(const at::Tensor& parameter, bool contiguous) const;
+  std::optional<engine::NumberType> type_for_loops(const at::Tensor& parameter,
+                                                   bool contiguous) const;
   void ensure_state(OptimizerBase& optimizer, Item& item) const;
   void prepare(OptimizerBase& optimizer);
   uint32_t numbers_for(uint32_t group, const StepInfo& at, const ParamState& state);
   const void* constants(const Item& item) const;
-  const Kernels& kernels(const Item& item) const;
+  const engine::Kernels& kernels(const Item& item) const;
 
   void run();
   void run_elementwise(int64_t thread, int64_t threads) const;
   void run_with_norms(int64_t thread, int64_t threads);
-  Span span(const Item& item) const;
-  void sweep(const Item& item, const Span& part) const;
-  void measure(const Item& item, const Span& part, double* sums) const;
-  void apply(const Item& item, const Span& part, double trust) const;
+  engine::Span span(const Item& item) const;
+  void sweep(const Item& item, const engine::Span& part) const;
+  void measure(const Item& item, const engine::Span& part, double* sums) const;
+  void apply(const Item& item, const engine::Span& part, double trust) const;
   double trust(const Item& item, double first_squares, double second_squares) const;
 
   double gradient_squares(const Item& item) const;

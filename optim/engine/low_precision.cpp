@@ -4,7 +4,7 @@
 #include <descent/optim/engine/compile.h>
 #include <descent/optim/engine/low_precision.h>
 
-namespace descent {
+namespace descent::engine {
 namespace {
 
 DESCENT_FN float float_of(uint32_t bits) { return std::bit_cast<float>(bits); }
@@ -150,4 +150,4 @@ void round(NumberType type, Isa isa, const float* from, uint16_t* to, int64_t n)
   conversion(type, isa).round(from, to, n);
 }
 
-}  // namespace descent
+}  // namespace descent::engine

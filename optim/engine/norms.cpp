@@ -1,7 +1,7 @@
 #include <descent/optim/engine/compile.h>
 #include <descent/optim/engine/norms.h>
 
-namespace descent {
+namespace descent::engine {
 namespace {
 
 template <class T>
@@ -19,7 +19,7 @@ DESCENT_FN double sum(const void* numbers, int64_t n) {
     const int64_t rest = end - i;
     DESCENT_INDEPENDENT
     for (int64_t lane = 0; lane < rest; ++lane) lanes[lane] += x[i + lane] * x[i + lane];
-    total += compile::add_up(lanes);
+    total += add_up(lanes);
   }
   return total;
 }
@@ -51,4 +51,4 @@ double square_sum(NumberType type, Isa isa, const void* x, int64_t n) {
   return type == NumberType::Float ? sum<float>(isa, x, n) : sum<double>(isa, x, n);
 }
 
-}  // namespace descent
+}  // namespace descent::engine

@@ -3,7 +3,7 @@
 
 #include <descent/optim/engine/table.h>
 
-namespace descent {
+namespace descent::engine {
 
 /// The sum of squares of n numbers in the order in which rules with norms add up theirs: 128 lanes
 /// inside a block, then lanes and blocks in double. Every instruction set gives the same bits. `type`
@@ -19,4 +19,4 @@ inline int64_t piece_length(int64_t n) {
   return kBlock * std::max<int64_t>(1, (blocks + kPieces - 1) / kPieces);
 }
 
-}  // namespace descent
+}  // namespace descent::engine

@@ -44,7 +44,7 @@
 //   const char* average = "ax"           the buffer that swap_average() exchanges p with
 //
 // This header knows nothing of LibTorch and compiles under nvcc.
-#include <descent/base/math.h>
+#include <descent/optim/engine/array.h>
 
 namespace descent {
 
@@ -95,13 +95,22 @@ struct SlowPull {
   SlowInit slow_init;
 };
 
+/// What a tensor algorithm's update is given besides its options.
+struct TensorStep {
+  at::Tensor& p;        ///< to be changed in place
+  const at::Tensor& g;  ///< scaled and decayed already; same sizes as p
+  at::Tensor* s;        ///< the state's tensors in the order of the list; undefined at first
+  StepInfo at;
+};
+
+namespace engine {
 struct RuleTable;
 /// Everything the engine knows of a rule; defined where the rule is compiled (compile.h).
 template <class Rule>
 const RuleTable& rule_table();
+}  // namespace engine
 
-/// The optimizer that a user holds; <descent/optim.h> or <descent/optim/optimizer/optimizer.h> defines
-/// it.
+/// The optimizer that a user holds; <descent/optim/optimizer/optimizer.h> defines it.
 template <class Rule>
 class Optimizer;
 

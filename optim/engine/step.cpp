@@ -23,6 +23,9 @@
 #endif
 
 namespace descent {
+
+using namespace engine;
+
 namespace {
 
 /// Below this many elements one thread is faster than waking another.

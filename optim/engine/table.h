@@ -6,7 +6,7 @@
 #include <descent/optim/engine/array.h>
 #include <descent/optim/engine/rule.h>
 
-namespace descent {
+namespace descent::engine {
 
 inline constexpr int kMaxBuffers = 5;     ///< state tensors that one parameter may have
 inline constexpr int64_t kBlock = 4096;   ///< elements; norms are summed block by block
@@ -64,14 +64,6 @@ struct RuleForm {
   std::array<ArrayKernels, 2> arrays{};                            ///< [coupled]
 };
 
-/// What a tensor algorithm's update is given besides its options.
-struct TensorStep {
-  at::Tensor& p;        ///< to be changed in place
-  const at::Tensor& g;  ///< scaled and decayed already; same sizes as p
-  at::Tensor* s;        ///< the state's tensors in the order of the list; undefined at first
-  StepInfo at;
-};
-
 struct RuleTable {
   About about{};
   std::vector<std::string> buffers;  ///< Python's names
@@ -120,4 +112,4 @@ struct RuleTable {
 /// Makes a rule known by its key; done once for each compiled rule.
 bool register_rule(const RuleTable& table);
 
-}  // namespace descent
+}  // namespace descent::engine

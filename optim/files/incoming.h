@@ -44,7 +44,7 @@ class Incoming {
 
  private:
   OptimizerBase& optimizer_;
-  const RuleTable& rule_;
+  const engine::RuleTable& rule_;
   std::vector<const at::Tensor*> params_;
   std::vector<size_t> group_of_;
   std::vector<std::unique_ptr<GroupOptions>> options_;

@@ -85,7 +85,7 @@ std::optional<NamedOptions> find_options(const theirs::OptimizerOptions& options
 
 /// The names of the options that LibTorch's class of the same rule has; none: there is no such
 /// class.
-std::vector<std::string> their_options(const RuleTable& rule) {
+std::vector<std::string> their_options(const engine::RuleTable& rule) {
   for (const auto& [optimizer, values] :
        {named(theirs::SGDOptions(0)), named(theirs::AdamOptions()), named(theirs::AdamWOptions()),
         named(theirs::RMSpropOptions()), named(theirs::AdagradOptions())}) {
@@ -135,7 +135,8 @@ struct Reader {
   }
 };
 
-void check_names(const RuleTable& rule, size_t group, const std::vector<std::string>& found) {
+void check_names(const engine::RuleTable& rule, size_t group,
+                 const std::vector<std::string>& found) {
   const std::vector<std::string> wanted = their_options(rule);
   const auto without = [](std::vector<std::string> names, const std::vector<std::string>& others) {
     std::erase_if(names, [&](const auto& name) {
@@ -159,7 +160,7 @@ NamedOptions options_of(const theirs::OptimizerOptions& options) {
   return *std::move(found);
 }
 
-GroupOptions::GroupOptions(const RuleTable& rule, const theirs::OptimizerOptions& options)
+GroupOptions::GroupOptions(const engine::RuleTable& rule, const theirs::OptimizerOptions& options)
     : rule_(rule), value_(rule.make_options(nullptr)) {
   if (const auto* ours = dynamic_cast<const GroupOptions*>(&options)) {
     TORCH_CHECK(&ours->rule_ == &rule, rule.about.name, ": a group's options are those of ",
@@ -180,7 +181,7 @@ GroupOptions::GroupOptions(const RuleTable& rule, const theirs::OptimizerOptions
 bool load_libtorch(OptimizerBase& optimizer, InputArchive& archive) {
   c10::IValue version;
   if (!archive.try_read("pytorch_version", version)) return false;
-  const RuleTable& rule = optimizer.rule();
+  const engine::RuleTable& rule = optimizer.rule();
   const Reader read{rule.about.name};
   TORCH_CHECK(!their_options(rule).empty(), rule.about.name,
               ": the archive is of an optimizer of LibTorch, which has no ", rule.about.name,

@@ -132,13 +132,13 @@ Names ours_of(std::string_view theirs) {
   return {theirs};
 }
 
-const Counterpart* find_counterpart(const RuleTable& rule) {
+const Counterpart* find_counterpart(const engine::RuleTable& rule) {
   for (const auto& row : counterparts())
     if (row.rule == rule.about.key) return &row;
   return nullptr;
 }
 
-const Counterpart& counterpart(const RuleTable& rule) {
+const Counterpart& counterpart(const engine::RuleTable& rule) {
   const Counterpart* const found = find_counterpart(rule);
   TORCH_CHECK(found != nullptr, rule.about.name, ": Python's torch.optim has no such optimizer");
   return *found;
@@ -164,7 +164,7 @@ void write(pickle::Writer& out, const OptionValue& value) {
 
 void write_group(pickle::Writer& out, const Counterpart& python, const GroupOptions& options,
                  size_t group, size_t first, size_t count) {
-  const RuleTable& rule = options.rule();
+  const engine::RuleTable& rule = options.rule();
   std::unordered_map<std::string_view, const OptionValue*> values;
   const auto described = rule.describe(options.value());
   for (const auto& option : described) values.emplace(option.name, &option.value);
@@ -214,7 +214,7 @@ void write_step(pickle::Writer& out, int64_t step) {
 /// Writes what Python remembers of one parameter, if anything.
 void write_state(pickle::Writer& out, const Counterpart& python, const GroupOptions& options,
                  size_t position, const at::Tensor& p, const ParamState* state) {
-  const RuleTable& rule = options.rule();
+  const engine::RuleTable& rule = options.rule();
   if (state == nullptr && python.filled.empty()) return;
   const auto& used = rule.forms[rule.form(options.value())].buffers;
   std::vector<std::pair<std::string, at::Tensor>> buffers;
@@ -515,7 +515,7 @@ class Loader {
     incoming_.set_buffer(i, name, file_.tensor(**place));
   }
 
-  const RuleTable& rule_;
+  const engine::RuleTable& rule_;
   const Counterpart& python_;
   pickle::File& file_;
   Incoming incoming_;
@@ -524,7 +524,7 @@ class Loader {
 
 }  // namespace
 
-const char* python_class(const RuleTable& rule) {
+const char* python_class(const engine::RuleTable& rule) {
   const Counterpart* const found = find_counterpart(rule);
   return found == nullptr ? nullptr : found->name;
 }

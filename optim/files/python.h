@@ -27,6 +27,6 @@ void load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
                  std::string_view key = "");
 
 /// Python's class of the same rule in torch.optim, "AdamW"; null: there is none.
-const char* python_class(const RuleTable& rule);
+const char* python_class(const engine::RuleTable& rule);
 
 }  // namespace descent

@@ -10,7 +10,7 @@
 
 namespace descent {
 
-GroupOptions::GroupOptions(const RuleTable& rule, const void* from)
+GroupOptions::GroupOptions(const engine::RuleTable& rule, const void* from)
     : rule_(rule), value_(rule.make_options(from)) {}
 
 std::unique_ptr<torch::optim::OptimizerOptions> GroupOptions::clone() const {
@@ -58,25 +58,25 @@ void GroupOptions::check(const std::shared_ptr<void>& options) const {
   TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
 }
 
-Scalars::Scalars(const RuleTable& rule) {
+Scalars::Scalars(const engine::RuleTable& rule) {
   if (!rule.scalars.empty())
-    values_ = std::make_unique<std::array<double, kMaxScalars>>(rule.first_scalars);
+    values_ = std::make_unique<std::array<double, engine::kMaxScalars>>(rule.first_scalars);
 }
 Scalars::Scalars(const Scalars& other) { *this = other; }
 Scalars& Scalars::operator=(const Scalars& other) {
   values_ = other.values_ == nullptr
                 ? nullptr
-                : std::make_unique<std::array<double, kMaxScalars>>(*other.values_);
+                : std::make_unique<std::array<double, engine::kMaxScalars>>(*other.values_);
   return *this;
 }
-std::array<double, kMaxScalars> Scalars::values() const {
-  return values_ == nullptr ? std::array<double, kMaxScalars>{} : *values_;
+std::array<double, engine::kMaxScalars> Scalars::values() const {
+  return values_ == nullptr ? std::array<double, engine::kMaxScalars>{} : *values_;
 }
-void Scalars::set(const std::array<double, kMaxScalars>& values) {
+void Scalars::set(const std::array<double, engine::kMaxScalars>& values) {
   if (values_ != nullptr) *values_ = values;
 }
 
-ParamState::ParamState(const RuleTable& table, const at::Tensor& p)
+ParamState::ParamState(const engine::RuleTable& table, const at::Tensor& p)
     : scalars(table), rule(&table), parameter(p.getIntrusivePtr()) {}
 
 at::Tensor& ParamState::buffer(std::string_view name) {
@@ -85,7 +85,7 @@ at::Tensor& ParamState::buffer(std::string_view name) {
   TORCH_CHECK(false, rule->about.name, ": has no buffer ", name);
 }
 
-at::Tensor ParamState::fitted(const RuleTable& rule, const at::Tensor& p,
+at::Tensor ParamState::fitted(const engine::RuleTable& rule, const at::Tensor& p,
                               const at::Tensor& values) {
   if (rule.tensor_update != nullptr) return values.to(p.device()).clone();
   return at::empty_like(p).copy_(values);

@@ -17,10 +17,10 @@ namespace descent {
 class GroupOptions : public torch::optim::OptimizerOptions {
  public:
   /// A copy of the rule's Options at `from`, or its defaults.
-  GroupOptions(const RuleTable& rule, const void* from);
+  GroupOptions(const engine::RuleTable& rule, const void* from);
   /// A copy of this rule's options, or those of LibTorch's own class of the same rule
   /// (torch::optim::AdamWOptions for AdamW); c10::Error for any other.
-  GroupOptions(const RuleTable& rule, const torch::optim::OptimizerOptions& options);
+  GroupOptions(const engine::RuleTable& rule, const torch::optim::OptimizerOptions& options);
   GroupOptions(const GroupOptions& other) : GroupOptions(other.rule_, other.value_.get()) {}
 
   std::unique_ptr<OptimizerOptions> clone() const override;
@@ -29,7 +29,7 @@ class GroupOptions : public torch::optim::OptimizerOptions {
   void serialize(torch::serialize::OutputArchive& archive) const override;
   void serialize(torch::serialize::InputArchive& archive) override;
 
-  const RuleTable& rule() const { return rule_; }
+  const engine::RuleTable& rule() const { return rule_; }
   void* value() { return value_.get(); }
   const void* value() const { return value_.get(); }
 
@@ -47,7 +47,7 @@ class GroupOptions : public torch::optim::OptimizerOptions {
  private:
   void check(const std::shared_ptr<void>& options) const;
 
-  const RuleTable& rule_;
+  const engine::RuleTable& rule_;
   std::shared_ptr<void> value_;
 };
 
@@ -55,34 +55,34 @@ class GroupOptions : public torch::optim::OptimizerOptions {
 /// rule.scalars; no more than a pointer for the others.
 class Scalars {
  public:
-  explicit Scalars(const RuleTable& rule);
+  explicit Scalars(const engine::RuleTable& rule);
   Scalars(const Scalars& other);
   Scalars& operator=(const Scalars& other);
 
   double& operator[](size_t i) { return (*values_)[i]; }
   double operator[](size_t i) const { return (*values_)[i]; }
   /// All of them; zeros where there are none.
-  std::array<double, kMaxScalars> values() const;
-  void set(const std::array<double, kMaxScalars>& values);
+  std::array<double, engine::kMaxScalars> values() const;
+  void set(const std::array<double, engine::kMaxScalars>& values);
 
  private:
-  std::unique_ptr<std::array<double, kMaxScalars>> values_;
+  std::unique_ptr<std::array<double, engine::kMaxScalars>> values_;
 };
 
 /// What an optimizer remembers of one parameter.
 struct ParamState final : torch::optim::OptimizerParamState {
   int64_t step = 0;  ///< steps taken, gradients missed not counted
   Scalars scalars;
-  std::array<at::Tensor, kMaxBuffers>
+  std::array<at::Tensor, engine::kMaxBuffers>
       buffers{};  ///< in the order of rule->buffers, undefined: none
-  const RuleTable* rule = nullptr;
+  const engine::RuleTable* rule = nullptr;
   /// Keeps the parameter's address from being given to another tensor, which would inherit this
   /// state.
   c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> parameter;
   uint64_t collected =
       0;  ///< the last step that found it in a group, to notice if one finds it twice
 
-  ParamState(const RuleTable& rule, const at::Tensor& parameter);
+  ParamState(const engine::RuleTable& rule, const at::Tensor& parameter);
 
   /// The buffer of that name ("exp_avg"), undefined if there is none yet; c10::Error for unknown
   /// names.
@@ -90,7 +90,7 @@ struct ParamState final : torch::optim::OptimizerParamState {
 
   /// A copy of a buffer's values as the state of `parameter` holds them: in its dtype, layout and
   /// device. Tensor algorithms choose their own dtype and layout.
-  static at::Tensor fitted(const RuleTable& rule, const at::Tensor& parameter,
+  static at::Tensor fitted(const engine::RuleTable& rule, const at::Tensor& parameter,
                            const at::Tensor& values);
 
   std::unique_ptr<OptimizerParamState> clone() const override;
@@ -151,7 +151,7 @@ class OptimizerBase : public torch::optim::Optimizer {
   ParamState* state_of(const at::Tensor& parameter);
   const ParamState* state_of(const at::Tensor& parameter) const;
 
-  const RuleTable& rule() const { return *rule_; }
+  const engine::RuleTable& rule() const { return *rule_; }
 
   /// Calls of step() so far, of which rules with slow weights make every k-th special; part of
   /// their checkpoints.
@@ -184,7 +184,7 @@ class OptimizerBase : public torch::optim::Optimizer {
   const GroupOptions& checked_options(const torch::optim::OptimizerParamGroup& group) const;
   GroupOptions& checked_options(torch::optim::OptimizerParamGroup& group) const;
 
-  const RuleTable* rule_;
+  const engine::RuleTable* rule_;
   std::unique_ptr<Engine> engine_;
 };
 
@@ -200,7 +200,8 @@ class Optimizer final : public OptimizerBase {
   /// Options as a group holds them: OptimizerParamGroup(params,
   /// std::make_unique<Lion::GroupOptions>(options)).
   struct GroupOptions final : descent::GroupOptions {
-    explicit GroupOptions(const Options& o) : descent::GroupOptions(rule_table<Rule>(), &o) {}
+    explicit GroupOptions(const Options& o)
+        : descent::GroupOptions(engine::rule_table<Rule>(), &o) {}
   };
 
   explicit Optimizer(std::vector<at::Tensor> params, const Options& defaults = {})
@@ -216,8 +217,8 @@ class Optimizer final : public OptimizerBase {
       : Optimizer(one_group(std::move(params)), defaults) {}
   template <std::derived_from<torch::optim::OptimizerOptions> Theirs>
   explicit Optimizer(std::vector<torch::optim::OptimizerParamGroup> groups, const Theirs& defaults)
-      : OptimizerBase(std::move(groups),
-                      std::make_unique<descent::GroupOptions>(rule_table<Rule>(), defaults)) {}
+      : OptimizerBase(std::move(groups), std::make_unique<descent::GroupOptions>(
+                                             engine::rule_table<Rule>(), defaults)) {}
 
   /// A group's options, to be read or changed between steps.
   Options& options(size_t group = 0) {

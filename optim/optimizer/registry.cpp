@@ -6,14 +6,14 @@
 namespace descent {
 namespace {
 
-std::vector<const RuleTable*>& known_rules() {
-  static std::vector<const RuleTable*> rules;
+std::vector<const engine::RuleTable*>& known_rules() {
+  static std::vector<const engine::RuleTable*> rules;
   return rules;
 }
 
 }  // namespace
 
-bool register_rule(const RuleTable& table) {
+bool engine::register_rule(const RuleTable& table) {
   auto& rules = known_rules();
   if (std::find(rules.begin(), rules.end(), &table) == rules.end()) rules.push_back(&table);
   return true;
@@ -28,23 +28,23 @@ bool register_rule(const RuleTable& table) {
 #define DESCENT_JOIN(a, b) DESCENT_JOIN_(a, b)
 #define DESCENT_RULE(Rule)                                                        \
   [[maybe_unused]] static const bool DESCENT_JOIN(descent_listed_, __COUNTER__) = \
-      ::descent::register_rule(::descent::rule_table<Rule>());
+      ::descent::engine::register_rule(::descent::engine::rule_table<Rule>());
 #include <descent/optim.h>
 
 namespace descent {
 
-std::vector<const RuleTable*> optimizers() {
-  std::vector<const RuleTable*> rules = known_rules();
-  std::sort(rules.begin(), rules.end(), [](const RuleTable* a, const RuleTable* b) {
+std::vector<const engine::RuleTable*> optimizers() {
+  std::vector<const engine::RuleTable*> rules = known_rules();
+  std::sort(rules.begin(), rules.end(), [](const engine::RuleTable* a, const engine::RuleTable* b) {
     return std::string_view(a->about.key) < b->about.key;
   });
   return rules;
 }
 
-const RuleTable& find_rule(std::string_view name) {
+const engine::RuleTable& find_rule(std::string_view name) {
   std::vector<std::string> names;
-  const RuleTable* found = nullptr;
-  for (const RuleTable* rule : optimizers()) {
+  const engine::RuleTable* found = nullptr;
+  for (const engine::RuleTable* rule : optimizers()) {
     names.emplace_back(rule->about.key);
     if (!same_word(name, rule->about.key)) continue;
     TORCH_CHECK(found == nullptr, "two optimizers are called ", name);

@@ -18,9 +18,9 @@ std::unique_ptr<OptimizerBase> make_optimizer(std::string_view name, std::vector
                                               const OptionValues& options = {});
 
 /// Every rule that is known, a program's own included, by name.
-std::vector<const RuleTable*> optimizers();
+std::vector<const engine::RuleTable*> optimizers();
 
 /// The rule of that name; c10::Error with the nearest names if there is none.
-const RuleTable& find_rule(std::string_view name);
+const engine::RuleTable& find_rule(std::string_view name);
 
 }  // namespace descent

@@ -13,7 +13,7 @@
 namespace checks {
 
 using descent::OptionValues;
-using descent::RuleTable;
+using descent::engine::RuleTable;
 
 /// One sentence for each thing that is wrong; empty: nothing is.
 using Failures = std::vector<std::string>;

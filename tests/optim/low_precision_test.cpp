@@ -16,8 +16,7 @@
 
 namespace {
 
-using descent::Isa;
-using descent::NumberType;
+using namespace descent::engine;
 
 std::vector<Isa> instruction_sets() {
   std::vector<Isa> list{Isa::Baseline};
@@ -40,7 +39,7 @@ TEST(ShortNumbers, WidenAsLibTorchWidensThemAllOfThem) {
   for (const NumberType type : {NumberType::BFloat16, NumberType::Half})
     for (const Isa isa : instruction_sets()) {
       std::vector<float> wide(all.size());
-      descent::widen(type, isa, all.data(), wide.data(), 65536);
+      widen(type, isa, all.data(), wide.data(), 65536);
       for (size_t i = 0; i < all.size(); ++i) {
         const float wanted = widened(type, all[i]);
         if (std::isnan(wanted))
@@ -83,7 +82,7 @@ TEST(ShortNumbers, RoundAsLibTorchRoundsThem) {
     const std::vector<float> list = floats(type);
     for (const Isa isa : instruction_sets()) {
       std::vector<uint16_t> bits(list.size());
-      descent::round(type, isa, list.data(), bits.data(), static_cast<int64_t>(list.size()));
+      round(type, isa, list.data(), bits.data(), static_cast<int64_t>(list.size()));
       for (size_t i = 0; i < list.size(); ++i) {
         if (std::isnan(list[i]))
           ASSERT_TRUE(std::isnan(widened(type, bits[i]))) << i;
@@ -100,9 +99,9 @@ TEST(ShortNumbers, AreConvertedUpToTheirLengthAndNoFurther) {
       for (int64_t n = 0; n < 70; ++n) {
         const std::vector<float> ones(80, 1.0F);
         std::vector<uint16_t> bits(80, 0xabcd);
-        descent::round(type, isa, ones.data(), bits.data(), n);
+        round(type, isa, ones.data(), bits.data(), n);
         std::vector<float> wide(80, 7.0F);
-        descent::widen(type, isa, bits.data(), wide.data(), n);
+        widen(type, isa, bits.data(), wide.data(), n);
         for (int64_t i = 0; i < 80; ++i) {
           EXPECT_EQ(bits[static_cast<size_t>(i)], i < n ? rounded(type, 1.0F) : 0xabcd);
           EXPECT_EQ(wide[static_cast<size_t>(i)], i < n ? 1.0F : 7.0F);
@@ -122,12 +121,12 @@ void expect_sums(NumberType type) {
       const long double value = x[static_cast<size_t>(i) + 1];
       exact += value * value;
     }
-    const double baseline = descent::square_sum(type, Isa::Baseline, x.data() + 1, n);
+    const double baseline = square_sum(type, Isa::Baseline, x.data() + 1, n);
     // Each of 32 partial sums of a block adds up at most 128 numbers.
     const double bound = 128 * std::numeric_limits<T>::epsilon() * static_cast<double>(exact);
     EXPECT_NEAR(baseline, static_cast<double>(exact), bound) << n;
     for (const Isa isa : instruction_sets())
-      EXPECT_EQ(descent::square_sum(type, isa, x.data() + 1, n), baseline) << n;
+      EXPECT_EQ(square_sum(type, isa, x.data() + 1, n), baseline) << n;
   }
 }
 
@@ -138,27 +137,26 @@ TEST(SquareSums, AreTheSameOnEveryInstructionSetAndNearTheTruth) {
 
 TEST(SquareSums, DoNotOverflowInTheSumOfManyFloats) {
   const std::vector<float> large(1 << 16, 1e18F);
-  EXPECT_NEAR(descent::square_sum(NumberType::Float, Isa::Baseline, large.data(), 1 << 16),
+  EXPECT_NEAR(square_sum(NumberType::Float, Isa::Baseline, large.data(), 1 << 16),
               std::ldexp(1e36, 16), 1e35);
 }
 
 TEST(Pieces, AreWholeBlocksAndNotTooMany) {
   for (const int64_t n :
-       {int64_t{0}, int64_t{1}, descent::kBlock - 1, descent::kBlock, descent::kBlock + 1,
-        descent::kPieces * descent::kBlock - 1, descent::kPieces * descent::kBlock,
-        descent::kPieces * descent::kBlock + 1, int64_t{23000000}, int64_t{1} << 40}) {
-    const int64_t piece = descent::piece_length(n);
+       {int64_t{0}, int64_t{1}, kBlock - 1, kBlock, kBlock + 1, kPieces * kBlock - 1,
+        kPieces * kBlock, kPieces * kBlock + 1, int64_t{23000000}, int64_t{1} << 40}) {
+    const int64_t piece = piece_length(n);
     EXPECT_GT(piece, 0);
-    EXPECT_EQ(piece % descent::kBlock, 0) << n;
-    EXPECT_LE((n + piece - 1) / piece, descent::kPieces) << n;
+    EXPECT_EQ(piece % kBlock, 0) << n;
+    EXPECT_LE((n + piece - 1) / piece, kPieces) << n;
     // No longer than needed: one block less would be too many pieces.
-    if (piece > descent::kBlock) {
-      const int64_t shorter = piece - descent::kBlock;
-      EXPECT_GT((n + shorter - 1) / shorter, descent::kPieces) << n;
+    if (piece > kBlock) {
+      const int64_t shorter = piece - kBlock;
+      EXPECT_GT((n + shorter - 1) / shorter, kPieces) << n;
     }
   }
-  EXPECT_EQ(descent::piece_length(descent::kPieces * descent::kBlock), descent::kBlock);
-  EXPECT_GT(descent::piece_length(descent::kPieces * descent::kBlock + 1), descent::kBlock);
+  EXPECT_EQ(piece_length(kPieces * kBlock), kBlock);
+  EXPECT_GT(piece_length(kPieces * kBlock + 1), kBlock);
 }
 
 }  // namespace

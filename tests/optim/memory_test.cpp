@@ -104,7 +104,7 @@ TEST_F(Allocations, HappenInNoStepButTheFirst) {
   struct Profile {
     int64_t count, size;
   };
-  for (const descent::RuleTable* rule : descent::optimizers()) {
+  for (const descent::engine::RuleTable* rule : descent::optimizers()) {
     if (rule->tensor_update != nullptr) continue;  // ATen's operations allocate their results
     for (const int threads : {1, 2}) {
       torch::set_num_threads(threads);

@@ -14,6 +14,8 @@ demo: $(build)/build.ninja
 	cmake --build --preset release --parallel $(jobs) --target demo
 
 test: $(build)/build.ninja
+	@if grep -q '^DESCENT_BUILD_TESTS:BOOL=OFF' $(build)/CMakeCache.txt; then \
+	  cmake --preset release -DDESCENT_BUILD_TESTS=ON; fi
 	cmake --build --preset release --parallel $(jobs)
 	ctest --preset release --parallel $(jobs)
 
@@ -23,7 +25,8 @@ bench: $(build)/build.ninja
 packages:
 	@cmake/install-packages build
 
-# Ninja runs CMake again when a CMakeLists.txt has changed, but does not know the presets.
+# Ninja runs CMake again when a CMakeLists.txt has changed, but does not know the presets. The first
+# demo is configured without tests, for which pip installs packages of Python.
 $(build)/build.ninja: CMakePresets.json | packages
-	cmake --preset release
+	cmake --preset release $(if $(wildcard $@),,$(if $(filter demo,$(MAKECMDGOALS)),-DDESCENT_BUILD_TESTS=OFF))
 	@touch $@

@@ -6,7 +6,7 @@
 // without it.
 #include <memory>
 
-#include <descent/base/math.h>
+#include <descent/optim/engine/array_math.h>
 
 namespace at {
 class Tensor;
@@ -24,43 +24,4 @@ class Array {
   std::shared_ptr<const at::Tensor> tensor_;
 };
 
-Array operator+(const Array& a, const Array& b);
-Array operator-(const Array& a, const Array& b);
-Array operator*(const Array& a, const Array& b);
-Array operator/(const Array& a, const Array& b);
-Array operator+(const Array& a, double b);
-Array operator+(double a, const Array& b);
-Array operator-(const Array& a, double b);
-Array operator-(double a, const Array& b);
-Array operator*(const Array& a, double b);
-Array operator*(double a, const Array& b);
-Array operator/(const Array& a, double b);
-Array operator/(double a, const Array& b);
-Array operator-(const Array& a);
-/// 1 where it holds, else 0.
-Array operator<(const Array& a, const Array& b);
-Array operator<(const Array& a, double b);
-Array operator<(double a, const Array& b);
-Array select(const Array& which, const Array& a, const Array& b);
-Array sqrt(const Array& x);
-Array abs(const Array& x);
-Array sign(const Array& x);
-Array is_positive(const Array& x);
-Array by_sign(const Array& x, double if_negative, double if_zero, double if_positive);
-Array clamp(const Array& x, double low, double high);
-Array pow(const Array& x, double e);
-Array filled(const Array& like, double value);
-
 }  // namespace descent::engine
-
-namespace descent::math {
-using engine::abs;
-using engine::by_sign;
-using engine::clamp;
-using engine::filled;
-using engine::is_positive;
-using engine::pow;
-using engine::select;
-using engine::sign;
-using engine::sqrt;
-}  // namespace descent::math

@@ -44,7 +44,11 @@
 //   const char* average = "ax"           the buffer that swap_average() exchanges p with
 //
 // This header knows nothing of LibTorch and compiles under nvcc.
-#include <descent/optim/engine/array.h>
+#include <descent/optim/engine/array_math.h>
+
+namespace at {
+class Tensor;
+}
 
 namespace descent {
 

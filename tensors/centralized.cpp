@@ -34,7 +34,7 @@ at::Tensor centralized(const at::Tensor& g) {
     const at::Tensor wide = g.to(type).flatten(1);
     return at::sub(wide, wide.mean(1, true)).view(g.sizes()).to(g.scalar_type());
   }
-  const at::Tensor rows = g.to(type).contiguous();
+  const at::Tensor rows = g.resolve_neg().to(type).contiguous();
   at::Tensor result = at::empty_like(rows);
   if (type == at::kDouble)
     centralize(rows.const_data_ptr<double>(), result.mutable_data_ptr<double>(), g.size(0),

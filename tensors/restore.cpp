@@ -1,6 +1,7 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
+#include <descent/tensors/fit.h>
 #include <descent/tensors/restore.h>
 
 namespace descent::tensors {
@@ -12,18 +13,25 @@ void KeptValues::keep(const at::Tensor& x) {
 
 void KeptValues::restore() {
   const at::NoGradGuard no_grad;
+  std::string problem;
   while (!kept_.empty()) {
-    kept_.back().tensor.copy_(kept_.back().values);
+    const Kept last = std::move(kept_.back());
     kept_.pop_back();
+    const std::string misfit = tensors::misfit(last.tensor, last.values.sizes());
+    if (misfit.empty())
+      last.tensor.copy_(last.values);
+    else
+      problem = misfit;
   }
+  TORCH_CHECK(problem.empty(), "a tensor whose values were to be put back ", problem);
 }
 
 KeptValues::~KeptValues() {
   try {
     restore();
   } catch (const c10::Error&) {
-    // Copying between equal tensors fails only where the device has failed, which every later call
-    // will say; a destructor must not.
+    // A tensor was given other sizes meanwhile, or the device has failed. Every later call will say
+    // so; a destructor must not.
     kept_.clear();
   }
 }

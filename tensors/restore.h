@@ -16,6 +16,7 @@ class KeptValues {
   ~KeptValues();
 
   void keep(const at::Tensor& x);
+  /// Throws c10::Error if a tensor was given other sizes meanwhile; all others are put back.
   void restore();
   /// Leaves the tensors as they are now.
   void forget() { kept_.clear(); }

@@ -18,6 +18,9 @@
 
 namespace descent {
 
+/// Appends a parameter's sizes to what ParamState::block holds.
+void append_sizes(std::vector<int64_t>& block, const at::Tensor& p);
+
 struct OptimizerBase::Engine {
   explicit Engine(const engine::RuleTable& table) : rule(table) {}
   void step(OptimizerBase& optimizer);
@@ -33,9 +36,10 @@ struct OptimizerBase::Engine {
     const at::Tensor* parameter;
     const at::Tensor* gradient;  ///< in the parameter's layout from `prepare` on
     ParamState* state;
-    int64_t n;             ///< elements that the loops have to do, 0 for the tensor pass
-    uint32_t first_block;  ///< in the list of all blocks
-    uint32_t group, numbers;
+    int64_t n;                 ///< elements that the loops have to do, 0 for the tensor pass
+    uint32_t first_block;      ///< in the list of all blocks
+    uint32_t group, position;  ///< where the parameter stands
+    uint32_t numbers;          ///< index of its numbers
     std::optional<engine::NumberType> type;  ///< none: the tensor pass takes it
     bool contiguous;                         ///< the parameter, in row-major order
     bool fresh;                              ///< a buffer had to be created
@@ -59,6 +63,14 @@ struct OptimizerBase::Engine {
     std::array<float, engine::kMaxConstants> floats;
   };
 
+  /// The bytes of one parameter.
+  struct Memory {
+    const char* begin;
+    const char* end;
+    uint32_t item;
+    bool operator==(const Memory&) const = default;
+  };
+
   const engine::RuleTable& rule;
   // Kept from step to step, so that no step but the first allocates.
   std::vector<Item> items_;
@@ -66,6 +78,9 @@ struct OptimizerBase::Engine {
   std::vector<Numbers> numbers_;
   std::vector<double> sums_;
   std::vector<at::Tensor> copies_;  ///< gradients brought into their parameter's layout
+  /// Where the loops write, as the last step found that no two parameters share memory; and the
+  /// same in order of address.
+  std::vector<Memory> memory_, sorted_;
   // Items of elementwise forms come first; each kind has its own list of blocks.
   size_t elementwise_ = 0;
   uint32_t blocks_ = 0, norm_blocks_ = 0;
@@ -73,9 +88,15 @@ struct OptimizerBase::Engine {
   engine::Isa isa_ = engine::Isa::Baseline;
 
   void collect(OptimizerBase& optimizer);
+  void check_memory_of(const at::Tensor& p, bool contiguous, const at::Tensor& gradient,
+                       uint32_t group, size_t position) const;
+  void check_pulled(OptimizerBase& optimizer, const at::Tensor& p, uint32_t group,
+                    size_t position) const;
+  void check_apart();
   std::optional<engine::NumberType> type_for_loops(const at::Tensor& parameter,
                                                    bool contiguous) const;
   void ensure_state(OptimizerBase& optimizer, Item& item) const;
+  bool is_fitted(const Item& item, const at::Tensor& buffer) const;
   void prepare(OptimizerBase& optimizer);
   uint32_t numbers_for(uint32_t group, const StepInfo& at, const ParamState& state);
   const void* constants(const Item& item) const;

@@ -16,6 +16,7 @@
 #include <descent/optim/engine/low_precision.h>
 #include <descent/optim/pieces/slow_weights.h>
 #include <descent/tensors/centralized.h>
+#include <descent/tensors/fit.h>
 #include <descent/tensors/restore.h>
 
 #if AT_PARALLEL_OPENMP && !defined(_OPENMP)
@@ -34,8 +35,10 @@ constexpr int64_t kSerial = 32768;
 /// in its cache.
 constexpr int64_t kWhole = 65536;
 
-/// Whether `x` lies in memory as the dense tensor `p` of the same sizes does.
+/// Whether `x` lies in memory as the dense tensor `p` of the same sizes does, and its memory holds
+/// its values: some of LibTorch's views stand for the negative of what is there, or for zeros.
 bool same_layout(const at::Tensor& x, const at::Tensor& p, bool p_is_contiguous) {
+  if (x.is_neg()) return false;
   return (p_is_contiguous && x.is_contiguous()) || x.strides() == p.strides();
 }
 
@@ -119,6 +122,7 @@ at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer, const Los
       "parameters");
   const at::NoGradGuard no_grad;
   for (auto& group : optimizer.param_groups_) optimizer.checked_options(group).check();
+  optimizer.check_states();
   tensors::KeptValues parameters;
   for (auto& group : optimizer.param_groups_) {
     const double distance = rule.look_ahead(optimizer.checked_options(group).value());
@@ -126,6 +130,8 @@ at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer, const Los
     for (const auto& p : group.params()) {
       const ParamState* const state = optimizer.state_of(p);
       if (state == nullptr || !state->buffers[0].defined()) continue;
+      const std::string problem = tensors::misfit(p, p.sizes());
+      TORCH_CHECK(problem.empty(), rule.about.name, ": a parameter ", problem);
       parameters.keep(p);
       p.add_(state->buffers[0], distance);
     }
@@ -143,10 +149,13 @@ void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
       ParamState* const state = optimizer.state_of(p);
       if (state == nullptr) continue;
       at::Tensor& slow = state->buffers[slow_buffer];
-      if (slow.defined())
-        synchronize(slow, p, pull.alpha);
-      else
+      if (!slow.defined()) {
         slow = p.detach().clone();
+        continue;
+      }
+      if (slow.scalar_type() != p.scalar_type() || slow.device() != p.device())
+        slow = ParamState::fitted(rule, p, slow);
+      synchronize(slow, p, pull.alpha);
     }
   }
 }
@@ -154,7 +163,7 @@ void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
 std::optional<NumberType> OptimizerBase::Engine::type_for_loops(const at::Tensor& p,
                                                                 bool contiguous) const {
   if (rule.forms.empty() || !p.device().is_cpu()) return {};
-  if (!contiguous && !p.is_non_overlapping_and_dense()) return {};
+  if ((!contiguous && !p.is_non_overlapping_and_dense()) || p.is_neg()) return {};
   switch (p.scalar_type()) {
     case at::kFloat:
       return NumberType::Float;
@@ -187,23 +196,30 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
     const void* const o = options.value();
     groups_.push_back({&options, rule.forms.empty() ? nullptr : &rule.forms[rule.form(o)],
                        rule.coupled(o), rule.prologue(o)});
-    if (rule.divides_by_lr && options.get_lr() == 0) continue;
+    const bool rests = rule.divides_by_lr && options.get_lr() == 0;
     const auto& params = groups[g].params();
     for (size_t i = 0; i < params.size(); ++i) {
       const at::Tensor& p = params[i];
       TORCH_CHECK(p.defined(), name, ": params[", i, "] is undefined, must be a tensor");
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
-      if (!gradient.defined()) continue;
+      if (rests || !gradient.defined()) {
+        if (rule.pull != nullptr) check_pulled(optimizer, p, g, i);
+        continue;
+      }
       TORCH_CHECK(gradient.layout() == at::kStrided, name, ": the gradient of params[", i,
                   "] of group ", g, " has layout ", gradient.layout(), ", must be strided");
       TORCH_CHECK(gradient.sizes() == p.sizes(), name, ": the gradient of params[", i,
                   "] of group ", g, " has sizes ", gradient.sizes(), ", must be ", p.sizes());
+      const bool contiguous = p.is_contiguous();
+      check_memory_of(p, contiguous, gradient, g, i);
       const auto known = optimizer.state_.find(p.unsafeGetTensorImpl());
       ParamState* state = nullptr;
       bool once = true;
       if (known != optimizer.state_.end()) {
         state = static_cast<ParamState*>(known->second.get());
         once = std::exchange(state->collected, serial_) != serial_;
+        if (!at::isFloatingType(p.scalar_type())) optimizer.check_param(name, p, i);
+        state->check(p, g, i);
       } else {
         // LibTorch lets users push parameters into a group's list: then this is their door.
         check_param(name, p, i);
@@ -211,7 +227,6 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
       }
       TORCH_CHECK(once, name, ": params[", i, "] of group ", g,
                   " is in the groups twice, must be there once");
-      const bool contiguous = p.is_contiguous();
       std::optional<NumberType> type;
       if (pass != Pass::Tensor) type = type_for_loops(p, contiguous);
       items_.push_back({.parameter = &p,
@@ -220,17 +235,96 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
                         .n = 0,
                         .first_block = 0,
                         .group = g,
+                        .position = static_cast<uint32_t>(i),
                         .numbers = 0,
                         .type = type,
                         .contiguous = contiguous,
                         .fresh = false,
                         .reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice});
     }
-    if (rule.block_problem != nullptr) optimizer.check_blocks(groups[g], options);
+    if (rule.tensor_update != nullptr) optimizer.check_blocks(groups[g], options);
+  }
+  check_apart();
+}
+
+/// Refuses what cannot be read or written in full: nothing else stands between a loop and memory
+/// that is not the tensor's.
+void OptimizerBase::Engine::check_memory_of(const at::Tensor& p, bool contiguous,
+                                            const at::Tensor& gradient, uint32_t group,
+                                            size_t position) const {
+  if (!tensors::has_its_memory(p) || !(contiguous || p.is_non_overlapping_and_dense())) {
+    const std::string problem = tensors::misfit(p, p.sizes());
+    TORCH_CHECK(problem.empty(), rule.about.name, ": params[", position, "] of group ", group, " ",
+                problem);
+  }
+  TORCH_CHECK(
+      gradient.scalar_type() == p.scalar_type() || at::isFloatingType(gradient.scalar_type()),
+      rule.about.name, ": the gradient of params[", position, "] of group ", group, " has dtype ",
+      gradient.scalar_type(), ", must be a real floating-point type");
+  TORCH_CHECK((!gradient.is_meta() || p.is_meta()) && !gradient._is_zerotensor(), rule.about.name,
+              ": the gradient of params[", position, "] of group ", group,
+              " has no memory, must have values there");
+  TORCH_CHECK(tensors::has_its_memory(gradient), rule.about.name, ": the gradient of params[",
+              position, "] of group ", group, " has a memory of ", gradient.storage().nbytes(),
+              " bytes, must have one of ", gradient.numel() * gradient.element_size());
+}
+
+/// Slow weights are drawn together with a parameter that has no gradient too.
+void OptimizerBase::Engine::check_pulled(OptimizerBase& optimizer, const at::Tensor& p,
+                                         uint32_t group, size_t position) const {
+  const ParamState* const state = optimizer.state_of(p);
+  if (state == nullptr) return;
+  state->check(p, group, position);
+  const std::string problem = tensors::misfit(p, p.sizes());
+  TORCH_CHECK(problem.empty(), rule.about.name, ": params[", position, "] of group ", group, " ",
+              problem);
+}
+
+/// Refuses parameters that share memory: two threads could write there at once. Compares addresses
+/// only where one has changed since the last step.
+void OptimizerBase::Engine::check_apart() {
+  size_t count = 0;
+  bool changed = false;
+  for (uint32_t i = 0; i < items_.size(); ++i) {
+    const at::Tensor& p = *items_[i].parameter;
+    // Of tensors with gaps the addresses do not tell; they are stepped one after another.
+    if (!items_[i].contiguous && !p.is_non_overlapping_and_dense()) continue;
+    const auto* const begin = static_cast<const char*>(p.mutable_data_ptr());
+    if (begin == nullptr || p.numel() == 0) continue;
+    const Memory now{begin, begin + p.nbytes(), i};
+    if (count == memory_.size()) memory_.emplace_back();
+    if (memory_[count] != now) changed = true;
+    memory_[count++] = now;
+  }
+  changed = changed || count != memory_.size();
+  memory_.resize(count);
+  if (!changed) return;
+  sorted_ = memory_;
+  std::sort(sorted_.begin(), sorted_.end(), [](const Memory& a, const Memory& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.item < b.item;
+  });
+  for (size_t i = 1; i < sorted_.size(); ++i) {
+    if (sorted_[i].begin >= sorted_[i - 1].end) continue;
+    memory_.clear();  // to be compared again by the next step
+    const Item& one = items_[sorted_[i - 1].item];
+    const Item& other = items_[sorted_[i].item];
+    TORCH_CHECK(false, rule.about.name, ": params[", other.position, "] of group ", other.group,
+                " shares memory with params[", one.position, "] of group ", one.group,
+                ", must have its own; to tie weights use one tensor");
   }
 }
 
-/// Creates what is missing of an item's state and brings what is there into the parameter's layout.
+/// Whether a loop can use the buffer beside the item's parameter, or, in the tensor pass, ATen's
+/// operations can.
+bool OptimizerBase::Engine::is_fitted(const Item& item, const at::Tensor& buffer) const {
+  const at::Tensor& p = *item.parameter;
+  return buffer.scalar_type() == p.scalar_type() && buffer.device() == p.device() &&
+         (item.type ? same_layout(buffer, p, item.contiguous)
+                    : buffer.is_non_overlapping_and_dense());
+}
+
+/// Creates what is missing of an item's state and brings what is there into the parameter's dtype,
+/// device and layout; collect() has compared the sizes.
 void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) const {
   const at::Tensor& p = *item.parameter;
   if (item.state == nullptr) {
@@ -256,9 +350,8 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
       else
         buffer = at::zeros_like(p);
       item.fresh = true;
-    } else if (item.type && (buffer.scalar_type() != p.scalar_type() || !buffer.device().is_cpu() ||
-                             !same_layout(buffer, p, item.contiguous))) {
-      buffer = at::empty_like(p).copy_(buffer);
+    } else if (!is_fitted(item, buffer)) {
+      buffer = ParamState::fitted(rule, p, buffer);
     }
   }
   if (rule.pull != nullptr && rule.pull(options).slow_init == SlowInit::Initial) {
@@ -553,10 +646,19 @@ void OptimizerBase::Engine::step_tensor(const Item& item) const {
 }
 
 void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
-  const auto state_for = [&](const at::Tensor& p) -> ParamState& {
-    auto& slot = optimizer.state_[p.unsafeGetTensorImpl()];
-    if (!slot) slot = std::make_unique<ParamState>(rule, p);
-    return static_cast<ParamState&>(*slot);
+  // The state of a block of parameters, which is its first one's.
+  const auto state_for = [&](const at::Tensor* params, size_t count) -> ParamState& {
+    auto& slot = optimizer.state_[params->unsafeGetTensorImpl()];
+    if (!slot) {
+      auto state = std::make_unique<ParamState>(rule, *params);
+      for (size_t i = 0; i < count; ++i) append_sizes(state->block, params[i]);
+      slot = std::move(state);
+    }
+    auto& state = static_cast<ParamState&>(*slot);
+    for (auto& buffer : state.buffers)
+      if (buffer.defined() && buffer.device() != params->device())
+        buffer = buffer.to(params->device());
+    return state;
   };
   // What `prepare` of compile.h does inside the loops.
   const auto decayed = [](const Group& group, const at::Tensor& p, const at::Tensor& gradient) {
@@ -581,7 +683,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
       for (const auto& item : items_) {
         if (!has_gradient(item) || item.parameter->numel() == 0) continue;
         at::Tensor p = *item.parameter;
-        update(group, p, decayed(group, p, *item.gradient), state_for(p));
+        update(group, p, decayed(group, p, *item.gradient), state_for(&p, 1));
       }
       continue;
     }
@@ -597,7 +699,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     }
     at::Tensor joined = at::cat(values);
     if (joined.numel() == 0) continue;
-    update(group, joined, at::cat(gradients), state_for(params[0]));
+    update(group, joined, at::cat(gradients), state_for(params.data(), params.size()));
     int64_t offset = 0;
     for (const auto& p : params) {
       if (p.unsafeGetTensorImpl()->grad().defined())

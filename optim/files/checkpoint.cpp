@@ -81,6 +81,7 @@ void ParamState::serialize(torch::serialize::InputArchive& archive) {
 }
 
 void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
+  check_states();
   c10::List<std::string> options, shapes;
   c10::List<int64_t> sizes, steps;
   c10::List<double> scalars;

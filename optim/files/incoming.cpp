@@ -3,6 +3,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <descent/optim/engine/engine.h>
 #include <descent/optim/files/incoming.h>
 
 namespace descent {
@@ -82,11 +83,12 @@ void Incoming::commit() {
   for (size_t i = 0; i < states_.size() && rule_.state_problem != nullptr; ++i) {
     if (states_[i] == nullptr) continue;
     const void* const options = options_[group_of_[i]]->value();
-    int64_t numel = params_[i]->numel();
-    if (rule_.joins_group != nullptr && rule_.joins_group(options)) {
-      numel = 0;
-      for (size_t j = 0; j < params_.size(); ++j)
-        if (group_of_[j] == group_of_[i]) numel += params_[j]->numel();
+    const bool joined = rule_.joins_group != nullptr && rule_.joins_group(options);
+    int64_t numel = 0;
+    for (size_t j = 0; j < params_.size(); ++j) {
+      if (j != i && !(joined && group_of_[j] == group_of_[i])) continue;
+      numel += params_[j]->numel();
+      append_sizes(states_[i]->block, *params_[j]);
     }
     const std::string problem = rule_.state_problem(options, states_[i]->buffers.data(), numel);
     TORCH_CHECK(problem.empty(), rule_.about.name, ": the archive's state of params[", i,

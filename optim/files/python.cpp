@@ -530,6 +530,7 @@ const char* python_class(const engine::RuleTable& rule) {
 }
 
 void save_python(const OptimizerBase& optimizer, const std::filesystem::path& path) {
+  optimizer.check_states();
   const Counterpart& python = counterpart(optimizer.rule());
   const auto& groups = optimizer.param_groups();
   pickle::Writer out;

@@ -7,8 +7,22 @@
 
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/optimizer/optimizer.h>
+#include <descent/tensors/fit.h>
 
 namespace descent {
+namespace {
+
+/// "[4, 6], [3]" of what ParamState::block holds.
+std::string text_of(const std::vector<int64_t>& block) {
+  std::string text;
+  for (size_t i = 0; i < block.size(); i += 1 + static_cast<size_t>(block[i])) {
+    const at::IntArrayRef sizes(block.data() + i + 1, static_cast<size_t>(block[i]));
+    text += (text.empty() ? "" : ", ") + c10::str(sizes);
+  }
+  return text;
+}
+
+}  // namespace
 
 GroupOptions::GroupOptions(const engine::RuleTable& rule, const void* from)
     : rule_(rule), value_(rule.make_options(from)) {}
@@ -79,6 +93,20 @@ void Scalars::set(const std::array<double, engine::kMaxScalars>& values) {
 ParamState::ParamState(const engine::RuleTable& table, const at::Tensor& p)
     : scalars(table), rule(&table), parameter(p.getIntrusivePtr()) {}
 
+void ParamState::check(const at::Tensor& p, size_t group, size_t position) const {
+  if (rule->tensor_update != nullptr) return;  // its buffers have sizes of their own
+  for (size_t b = 0; b < rule->buffers.size(); ++b) {
+    const at::Tensor& buffer = buffers[b];
+    if (!buffer.defined() || (buffer.sizes() == p.sizes() && tensors::has_its_memory(buffer)))
+      continue;
+    TORCH_CHECK(buffer.sizes() == p.sizes(), rule->about.name, ": params[", position, "] of group ",
+                group, " has sizes ", p.sizes(), ", its ", rule->buffers[b], " has sizes ",
+                buffer.sizes(), "; replace_param(p, p, map) brings the state to new sizes");
+    TORCH_CHECK(false, rule->about.name, ": the ", rule->buffers[b], " of params[", position,
+                "] of group ", group, " ", tensors::misfit(buffer, p.sizes()));
+  }
+}
+
 at::Tensor& ParamState::buffer(std::string_view name) {
   for (size_t i = 0; i < rule->buffers.size(); ++i)
     if (rule->buffers[i] == name) return buffers[i];
@@ -141,16 +169,49 @@ void OptimizerBase::check_param(const char* name, const at::Tensor& p, size_t i)
               "] is the result of an operation, must be a leaf (detach it)");
 }
 
+void append_sizes(std::vector<int64_t>& block, const at::Tensor& p) {
+  block.push_back(p.dim());
+  block.insert(block.end(), p.sizes().begin(), p.sizes().end());
+}
+
+void OptimizerBase::check_states() const {
+  for (size_t g = 0; g < param_groups_.size(); ++g) {
+    const auto& params = param_groups_[g].params();
+    if (rule_->tensor_update != nullptr)
+      check_blocks(param_groups_[g], checked_options(param_groups_[g]));
+    for (size_t i = 0; i < params.size(); ++i)
+      if (const ParamState* const state = state_of(params[i])) state->check(params[i], g, i);
+  }
+}
+
 void OptimizerBase::check_blocks(const torch::optim::OptimizerParamGroup& group,
                                  const GroupOptions& options) const {
-  if (rule_->block_problem == nullptr) return;
+  if (rule_->tensor_update == nullptr) return;
   const auto& params = group.params();
   const char* name = rule_->about.name;
-  int64_t numel = 0;
   const bool joined = rule_->joins_group != nullptr && rule_->joins_group(options.value());
+  const size_t length = joined ? params.size() : 1;  // of a block
+  for (size_t first = 0; first < params.size(); first += length) {
+    const ParamState* const state = state_of(params[first]);
+    if (state == nullptr) continue;
+    std::vector<int64_t> block;
+    int64_t numel = 0;
+    for (size_t i = first; i < first + length; ++i) {
+      append_sizes(block, params[i]);
+      numel += params[i].numel();
+    }
+    TORCH_CHECK(state->block == block, name, ": params[", first, "] ",
+                joined ? "and the others of its group have" : "has", " sizes ", text_of(block),
+                ", the state has those of ", text_of(state->block),
+                "; give back the old sizes, or forget the state by state().clear()");
+    const std::string problem = rule_->state_problem(options.value(), state->buffers.data(), numel);
+    TORCH_CHECK(problem.empty(), name, ": the state of params[", first, "]: ", problem);
+  }
+  int64_t numel = 0;
   for (size_t i = 0; i < params.size(); ++i) {
     numel = joined ? numel + params[i].numel() : params[i].numel();
-    const std::string problem = rule_->block_problem(options.value(), numel);
+    const std::string problem =
+        rule_->block_problem == nullptr ? "" : rule_->block_problem(options.value(), numel);
     TORCH_CHECK(problem.empty(), name, ": params[", i, "] ", problem);
     TORCH_CHECK(!joined || (params[i].device() == params[0].device() &&
                             params[i].scalar_type() == params[0].scalar_type()),
@@ -216,7 +277,10 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
   TORCH_CHECK(place != nullptr, name,
               ": the parameter to be replaced is in no group, must be one "
               "of this optimizer");
-  check_params({to});
+  if (to.is_same(from))
+    check_param(name, to, 0);
+  else
+    check_params({to});
   std::unique_ptr<ParamState> state;
   if (const ParamState* const old = state_of(from)) {
     const at::NoGradGuard no_grad;
@@ -224,6 +288,7 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
                 ": a state of this class cannot be mapped, the new parameter must have sizes ",
                 from.sizes());
     state = std::make_unique<ParamState>(*rule_, to);
+    state->block = old->block;
     state->step = old->step;
     state->scalars = old->scalars;
     for (size_t b = 0; b < rule_->buffers.size(); ++b) {
@@ -254,11 +319,23 @@ int64_t OptimizerBase::steps() const { return engine_->steps; }
 
 void OptimizerBase::swap_with(std::string_view buffer) {
   const at::NoGradGuard no_grad;
+  check_states();
+  for (size_t g = 0; g < param_groups_.size(); ++g) {
+    const auto& params = param_groups_[g].params();
+    for (size_t i = 0; i < params.size(); ++i) {
+      if (state_of(params[i]) == nullptr) continue;
+      const std::string problem = tensors::misfit(params[i], params[i].sizes());
+      TORCH_CHECK(problem.empty(), rule_->about.name, ": params[", i, "] of group ", g, " ",
+                  problem);
+    }
+  }
   for (const auto& group : param_groups_)
     for (const auto& p : group.params()) {
       ParamState* const state = state_of(p);
       if (state == nullptr || !state->buffer(buffer).defined()) continue;
       at::Tensor& other = state->buffer(buffer);
+      if (other.scalar_type() != p.scalar_type() || other.device() != p.device())
+        other = ParamState::fitted(*rule_, p, other);
       const at::Tensor current = p.detach().clone();
       p.copy_(other);
       other.copy_(current);

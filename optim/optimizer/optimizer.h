@@ -81,8 +81,15 @@ struct ParamState final : torch::optim::OptimizerParamState {
   c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> parameter;
   uint64_t collected =
       0;  ///< the last step that found it in a group, to notice if one finds it twice
+  /// Of a tensor algorithm: the sizes of the parameters that this is the state of, one after another,
+  /// each with its number of dimensions in front. The buffers of other rules tell by themselves.
+  std::vector<int64_t> block;
 
   ParamState(const engine::RuleTable& rule, const at::Tensor& parameter);
+
+  /// Throws c10::Error, naming class, parameter, both sizes and the way out, if `p` no longer has
+  /// the sizes of the buffers.
+  void check(const at::Tensor& p, size_t group, size_t position) const;
 
   /// The buffer of that name ("exp_avg"), undefined if there is none yet; c10::Error for unknown
   /// names.
@@ -118,8 +125,10 @@ class OptimizerBase : public torch::optim::Optimizer {
   ~OptimizerBase() override;
 
   /// One step. The closure, if any, is called once, with gradients enabled, before anything
-  /// changes; its value is returned. Throws c10::Error, with parameters and state as they were, for
-  /// sparse gradients, gradients of another shape and options out of range.
+  /// changes; its value is returned. State follows a parameter to another dtype, device or layout.
+  /// Throws c10::Error, with parameters and state as they were, for sparse gradients, gradients of
+  /// another shape, options out of range, parameters that no longer have the sizes of their state
+  /// (see replace_param) and two parameters that share memory.
   at::Tensor step(LossClosure closure = nullptr) override;
 
   /// Adds a group; its options as they are, LibTorch's own of the same rule converted, or a copy of
@@ -139,13 +148,19 @@ class OptimizerBase : public torch::optim::Optimizer {
   ///
   ///   opt.replace_param(p, q, [&](const at::Tensor& s) { return s.index_select(0, kept); });
   ///
-  /// Throws c10::Error, with nothing changed, if `from` is in no group, `to` cannot be optimized,
-  /// or a new buffer has other sizes than `to`.
+  /// `to` may be `from` itself, after set_data() has given it other sizes. Throws c10::Error, with
+  /// nothing changed, if `from` is in no group, `to` cannot be optimized, or a new buffer has other
+  /// sizes than `to`.
   void replace_param(const at::Tensor& from, const at::Tensor& to, const StateMap& map = nullptr);
 
   /// A group's options by name and value; c10::Error if there is no such group.
   GroupOptions& group_options(size_t group = 0);
   const GroupOptions& group_options(size_t group = 0) const;
+
+  /// Throws c10::Error, naming class, parameter, both sizes and the way out, if a parameter no
+  /// longer has the sizes of its state. step(), save() and swap_average() do so by themselves, ahead
+  /// of everything else.
+  void check_states() const;
 
   /// What is remembered of a parameter; null before its first step.
   ParamState* state_of(const at::Tensor& parameter);
@@ -176,6 +191,8 @@ class OptimizerBase : public torch::optim::Optimizer {
   /// Refuses parameters that cannot be optimized, or that are in a group or twice in `params`
   /// already.
   void check_params(const std::vector<at::Tensor>& params) const;
+  /// Of a tensor algorithm: refuses blocks that are too large or no longer have the sizes of their
+  /// state.
   void check_blocks(const torch::optim::OptimizerParamGroup& group,
                     const GroupOptions& options) const;
   /// Refuses what only a schedule may set.

@@ -7,6 +7,7 @@
 #include <torch/serialize/archive.h>
 
 #include <descent/optim/training/averaging.h>
+#include <descent/tensors/fit.h>
 
 namespace descent {
 namespace {
@@ -58,13 +59,22 @@ bool WeightAverage::averaged(size_t i) const {
   return (i < params_ || use_buffers_) && (x.is_floating_point() || x.is_complex());
 }
 
+/// Refuses weights that no longer have the sizes of their averages, or cannot be written.
+void WeightAverage::check() const {
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    TORCH_CHECK(weights_[i].sizes() == averages_[i].sizes(), name_, ": weights[", i, "] has sizes ",
+                weights_[i].sizes(), ", must have ", averages_[i].sizes(),
+                "; replace_param(p, p, map) brings the average to new sizes");
+    const std::string problem = tensors::misfit(weights_[i], averages_[i].sizes());
+    TORCH_CHECK(problem.empty(), name_, ": weights[", i, "] ", problem);
+  }
+}
+
 void WeightAverage::update() {
   const at::NoGradGuard no_grad;
   TORCH_CHECK(!applied_, name_,
               ": update() came while the averages stand in the weights, must come afterwards");
-  for (size_t i = 0; i < weights_.size(); ++i)
-    TORCH_CHECK(weights_[i].sizes() == averages_[i].sizes(), name_, ": weights[", i, "] has sizes ",
-                weights_[i].sizes(), ", must have ", averages_[i].sizes());
+  check();
   const double share = updates_ == 0 ? 1 : weight(updates_);
   for (size_t i = 0; i < weights_.size(); ++i) {
     at::Tensor& average = averages_[i];
@@ -78,6 +88,7 @@ void WeightAverage::update() {
 
 void WeightAverage::copy_to() {
   const at::NoGradGuard no_grad;
+  check();
   for (size_t i = 0; i < weights_.size(); ++i) weights_[i].copy_(averages_[i]);
 }
 
@@ -87,14 +98,16 @@ void WeightAverage::copy_to(torch::nn::Module& module) const {
       params_ == weights_.size() ? module.parameters() : weights_of(module);
   TORCH_CHECK(weights.size() == averages_.size(), name_, ": the module has ", weights.size(),
               " parameters and buffers, must have ", averages_.size());
-  for (size_t i = 0; i < weights.size(); ++i)
-    TORCH_CHECK(weights[i].sizes() == averages_[i].sizes(), name_, ": the module's weights[", i,
-                "] has sizes ", weights[i].sizes(), ", must have ", averages_[i].sizes());
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const std::string problem = tensors::misfit(weights[i], averages_[i].sizes());
+    TORCH_CHECK(problem.empty(), name_, ": the module's weights[", i, "] ", problem);
+  }
   for (size_t i = 0; i < weights.size(); ++i) weights[i].copy_(averages_[i]);
 }
 
 WeightAverage::Scope::Scope(WeightAverage& average) : average_(average) {
   TORCH_CHECK(!average.applied_, average.name_, ": the averages stand in the weights already");
+  average.check();
   for (const auto& x : average.weights_) weights_.keep(x);
   average.copy_to();
   average.applied_ = true;
@@ -110,14 +123,15 @@ void WeightAverage::replace_param(const at::Tensor& from, const at::Tensor& to,
                                   [&](const at::Tensor& x) { return x.is_same(from); });
   TORCH_CHECK(found != weights_.end(), name_, ": `from` is not a parameter of this average");
   at::Tensor& average = averages_[static_cast<size_t>(found - weights_.begin())];
-  const at::Tensor mapped = map(average);
-  TORCH_CHECK(mapped.defined() && mapped.sizes() == to.sizes(), name_,
-              ": replace_param's map must return a tensor of sizes ", to.sizes());
+  const at::Tensor mapped = map ? map(average) : average;
+  TORCH_CHECK(mapped.defined() && mapped.sizes() == to.sizes(), name_, ": replace_param's map ",
+              map ? "" : "is missing, ", "must return a tensor of sizes ", to.sizes());
   average = mapped.detach().to(average.options()).clone();
   *found = to;
 }
 
 void WeightAverage::save(torch::serialize::OutputArchive& archive) const {
+  check();
   archive.write("average", c10::IValue(std::string(name_)));
   archive.write("updates", c10::IValue(updates_));
   archive.write("averages", c10::IValue(c10::List<at::Tensor>(averages_)));

@@ -32,7 +32,8 @@ class WeightAverage {
   /// this was made.
   const std::vector<at::Tensor>& averages() const { return averages_; }
 
-  /// Writes the averages into the weights, for good.
+  /// Writes the averages into the weights, for good. Like update(), applied() and save() it throws
+  /// c10::Error, with nothing changed, if a weight no longer has the sizes of its average.
   void copy_to();
   /// Writes them into another module of the same structure.
   void copy_to(torch::nn::Module& module) const;
@@ -53,10 +54,12 @@ class WeightAverage {
   ///   { const auto scope = ema.applied();  evaluate(net); }
   [[nodiscard]] Scope applied() { return Scope(*this); }
 
-  /// Puts the parameter `to` into the place of `from`; `map` turns the average of `from` into that
-  /// of `to`. Throws c10::Error, with nothing changed, if there is no `from` or sizes do not fit.
+  /// Puts the parameter `to` into the place of `from`, or the same one back after set_data() has
+  /// given it other sizes; `map` turns the average of `from` into that of `to`; without one it stays
+  /// as it is, for tensors of equal sizes. Throws c10::Error, with nothing changed, if there is no
+  /// `from` or sizes do not fit.
   void replace_param(const at::Tensor& from, const at::Tensor& to,
-                     const std::function<at::Tensor(const at::Tensor&)>& map);
+                     const std::function<at::Tensor(const at::Tensor&)>& map = nullptr);
 
   void save(torch::serialize::OutputArchive& archive) const;
   /// Throws c10::Error, with nothing changed, for averages of another kind or other shapes.
@@ -71,6 +74,7 @@ class WeightAverage {
   /// How much the present weights count after `updates` > 0 earlier ones.
   virtual double weight(int64_t updates) const = 0;
   static at::Tensor average_of(const at::Tensor& weights);
+  void check() const;
   bool averaged(size_t i) const;
 
   const char* name_;

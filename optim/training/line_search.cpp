@@ -7,6 +7,7 @@
 #include <c10/util/Exception.h>
 
 #include <descent/optim/training/line_search.h>
+#include <descent/tensors/fit.h>
 
 namespace descent {
 namespace {
@@ -35,6 +36,8 @@ class Line {
                   p.scalar_type(), ", must be a real floating-point type");
       TORCH_CHECK(p.is_leaf(), kName, ": params[", i,
                   "] is the result of an operation, must be a leaf (detach it)");
+      const std::string problem = tensors::misfit(p, p.sizes());
+      TORCH_CHECK(problem.empty(), kName, ": params[", i, "] ", problem);
     }
     for (const at::Tensor& p : params) {
       values_.push_back(p.detach().clone());
@@ -44,8 +47,15 @@ class Line {
   Line(const Line&) = delete;
   Line& operator=(const Line&) = delete;
   ~Line() {
-    move_to(kept_);
-    for (size_t i = 0; i < params_.size(); ++i) params_[i].mutable_grad() = grads_[i];
+    for (size_t i = 0; i < params_.size(); ++i) {
+      params_[i].mutable_grad() = grads_[i];
+      try {
+        // A closure may have given a parameter other sizes; evaluate() has said so.
+        if (tensors::misfit(params_[i], values_[i].sizes()).empty()) move(i, kept_);
+      } catch (const c10::Error&) {
+        // The device has failed, which every later call will say; a destructor must not.
+      }
+    }
   }
 
   /// The loss at theta; the gradient there becomes the direction if there is none.
@@ -76,12 +86,14 @@ class Line {
 
  private:
   void move_to(double e) {
+    for (size_t i = 0; i < params_.size(); ++i) move(i, e);
+  }
+
+  void move(size_t i, double e) {
     const at::NoGradGuard no_grad;
-    for (size_t i = 0; i < params_.size(); ++i) {
-      at::Tensor p = params_[i];
-      p.copy_(values_[i]);
-      if (e != 0 && direction_[i].defined()) p.sub_(direction_[i], e);
-    }
+    at::Tensor p = params_[i];
+    p.copy_(values_[i]);
+    if (e != 0 && direction_[i].defined()) p.sub_(direction_[i], e);
   }
 
   double evaluate() {
@@ -96,9 +108,14 @@ class Line {
                 ": the closure returned no loss, must return a tensor of one element");
     bool any = false;
     for (size_t i = 0; i < params_.size(); ++i) {
+      const std::string problem = tensors::misfit(params_[i], values_[i].sizes());
+      TORCH_CHECK(problem.empty(), kName, ": after the closure params[", i, "] ", problem);
       const at::Tensor& g = params_[i].grad();
       if (!g.defined()) continue;
       any = true;
+      TORCH_CHECK(g.layout() != at::kStrided || g.sizes() == params_[i].sizes(), kName,
+                  ": the gradient of params[", i, "] has sizes ", g.sizes(), ", must have ",
+                  params_[i].sizes());
       TORCH_CHECK(g.layout() == at::kStrided, kName, ": the gradient of params[", i, "] is ",
                   g.layout(), ", must be dense");
     }

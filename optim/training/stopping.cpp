@@ -6,6 +6,7 @@
 #include <torch/serialize/archive.h>
 
 #include <descent/optim/training/stopping.h>
+#include <descent/tensors/fit.h>
 
 namespace descent {
 namespace {
@@ -45,6 +46,9 @@ Convergence::Convergence(std::vector<at::Tensor> params, std::vector<Convergence
 
 bool Convergence::check() {
   const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < before_.size(); ++i)
+    TORCH_CHECK(params_[i].sizes() == before_[i].sizes(), "Convergence: params[", i, "] has sizes ",
+                params_[i].sizes(), ", must have ", before_[i].sizes(), " as before");
   ++n_;
   reason_.clear();
   for (const auto& test : tests_)
@@ -96,6 +100,7 @@ void EarlyStopping::remember() {
 }
 
 bool EarlyStopping::check(double metric) {
+  check_weights();
   const int64_t e = n_++;
   if (e < options_.start_from) return false;
   // A first metric that is NaN is no best, but there is nothing better to go back to.
@@ -113,8 +118,18 @@ bool EarlyStopping::check(double metric) {
   return true;
 }
 
+/// Refuses weights that no longer have the sizes of the best ones.
+void EarlyStopping::check_weights() const {
+  for (size_t i = 0; i < best_weights_.size(); ++i) {
+    const std::string problem = tensors::misfit(weights_[i], best_weights_[i].sizes());
+    TORCH_CHECK(problem.empty(), kName, ": weights[", i, "] ", problem,
+                " to take the best weights back");
+  }
+}
+
 void EarlyStopping::restore() {
   const at::NoGradGuard no_grad;
+  check_weights();
   for (size_t i = 0; i < best_weights_.size(); ++i) {
     at::Tensor weights = weights_[i];
     weights.copy_(best_weights_[i]);

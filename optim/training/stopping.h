@@ -115,6 +115,7 @@ class EarlyStopping {
  private:
   bool improves(double metric, const std::optional<double>& on) const;
   void remember();
+  void check_weights() const;
 
   Options options_;
   std::vector<at::Tensor> weights_, best_weights_;

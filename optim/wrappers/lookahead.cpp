@@ -3,6 +3,7 @@
 
 #include <descent/optim/pieces/slow_weights.h>
 #include <descent/optim/wrappers/lookahead.h>
+#include <descent/tensors/fit.h>
 
 namespace descent {
 namespace {
@@ -34,8 +35,27 @@ void Lookahead::remember() {
     }
 }
 
+/// Refuses parameters that no longer have the sizes of their slow weights.
+void Lookahead::check() const {
+  const auto& groups = inner().param_groups();
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const auto& params = groups[g].params();
+    for (size_t i = 0; i < params.size(); ++i) {
+      const auto found = state_.find(params[i].unsafeGetTensorImpl());
+      if (found == state_.end()) continue;
+      const at::Tensor& slow = static_cast<const SlowWeights&>(*found->second).slow;
+      TORCH_CHECK(params[i].sizes() == slow.sizes(), name(), ": params[", i, "] of group ", g,
+                  " has sizes ", params[i].sizes(), ", its slow weights have sizes ", slow.sizes(),
+                  "; replace_param(p, p, map) brings them to new sizes");
+      const std::string problem = tensors::misfit(params[i], slow.sizes());
+      TORCH_CHECK(problem.empty(), name(), ": params[", i, "] of group ", g, " ", problem);
+    }
+  }
+}
+
 at::Tensor Lookahead::step(LossClosure closure) {
   mirror_groups();
+  check();
   if (options_.slow_init == SlowInit::Initial) remember();
   at::Tensor loss = inner().step(std::move(closure));
   if (++count_ >= options_.k) sync();
@@ -45,18 +65,22 @@ at::Tensor Lookahead::step(LossClosure closure) {
 void Lookahead::sync() {
   const at::NoGradGuard no_grad;
   mirror_groups();
+  check();
   remember();
   for (const auto& group : param_groups_)
     for (const auto& p : group.params()) {
       const auto found = state_.find(p.unsafeGetTensorImpl());
       if (found == state_.end()) continue;
-      synchronize(static_cast<SlowWeights&>(*found->second).slow, p, options_.alpha);
+      at::Tensor& slow = static_cast<SlowWeights&>(*found->second).slow;
+      slow = slow.to(p.device(), p.scalar_type());
+      synchronize(slow, p, options_.alpha);
     }
   if (options_.reset_inner) innermost().state().clear();
   count_ = 0;
 }
 
 void Lookahead::save_own(torch::serialize::OutputArchive& archive) const {
+  check();
   c10::Dict<std::string, at::Tensor> slow;
   int64_t position = 0;
   for (const auto& group : inner().param_groups())
@@ -104,9 +128,10 @@ Wrapper::Change Lookahead::replace_own(const at::Tensor& from, const at::Tensor&
                                        const std::function<at::Tensor(const at::Tensor&)>& map) {
   const auto found = state_.find(from.unsafeGetTensorImpl());
   if (found == state_.end()) return [] {};
-  const at::Tensor slow = map(static_cast<const SlowWeights&>(*found->second).slow);
-  TORCH_CHECK(slow.defined() && slow.sizes() == to.sizes(),
-              "Lookahead: replace_param's map must return a tensor of sizes ", to.sizes());
+  const at::Tensor& before = static_cast<const SlowWeights&>(*found->second).slow;
+  const at::Tensor slow = map ? map(before) : before;
+  TORCH_CHECK(slow.defined() && slow.sizes() == to.sizes(), "Lookahead: replace_param's map ",
+              map ? "" : "is missing, ", "must return a tensor of sizes ", to.sizes());
   return [this, from, to, own = slow.detach().to(to.options()).clone()] {
     state_.erase(from.unsafeGetTensorImpl());
     state_[to.unsafeGetTensorImpl()] = std::make_unique<SlowWeights>(own, to);

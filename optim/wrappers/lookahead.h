@@ -38,6 +38,7 @@ class Lookahead final : public Wrapper {
 
  private:
   void remember();
+  void check() const;
   void save_own(torch::serialize::OutputArchive& archive) const override;
   Change read_own(torch::serialize::InputArchive& archive) override;
   Change replace_own(const at::Tensor& from, const at::Tensor& to,

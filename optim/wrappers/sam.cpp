@@ -4,6 +4,7 @@
 #include <ATen/ops/stack.h>
 
 #include <descent/optim/wrappers/sam.h>
+#include <descent/tensors/fit.h>
 #include <descent/tensors/restore.h>
 
 namespace descent {
@@ -37,6 +38,10 @@ at::Tensor SAM::at_the_worst_point(const LossClosure& closure) {
       if (!p.grad().defined()) continue;
       TORCH_CHECK(p.grad().layout() == at::kStrided, "SAM: the gradient of params[", i,
                   "] of group ", g, " has layout ", p.grad().layout(), ", must be strided");
+      TORCH_CHECK(p.grad().sizes() == p.sizes(), "SAM: the gradient of params[", i, "] of group ",
+                  g, " has sizes ", p.grad().sizes(), ", must be ", p.sizes());
+      const std::string problem = tensors::misfit(p, p.sizes());
+      TORCH_CHECK(problem.empty(), "SAM: params[", i, "] of group ", g, " ", problem);
       climbing.push_back(p);
       signs.push_back(sign);
     }

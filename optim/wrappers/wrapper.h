@@ -50,10 +50,10 @@ class Wrapper : public torch::optim::Optimizer {
 
   /// Puts the parameter `to` into the place of `from`, in the inner optimizer and in what this
   /// remembers; `map` turns a tensor of state with the sizes of `from` into one with the sizes of
-  /// `to`. Throws c10::Error, with nothing changed, where the innermost optimizer is not of this
-  /// library.
+  /// `to`; without one state stays as it is, for parameters of equal sizes. Throws c10::Error, with
+  /// nothing changed, where the innermost optimizer is not of this library, or sizes do not fit.
   void replace_param(const at::Tensor& from, const at::Tensor& to,
-                     const std::function<at::Tensor(const at::Tensor&)>& map);
+                     const std::function<at::Tensor(const at::Tensor&)>& map = nullptr);
 
   /// Saves what this remembers and the inner optimizer's state; options are not part of it.
   void save(torch::serialize::OutputArchive& archive) const override;

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include <torch/serialize/archive.h>
 
 #include <descent/optim/schedules/reduce_lr_on_plateau.h>
@@ -18,11 +21,13 @@ ReduceLROnPlateau::ReduceLROnPlateau(torch::optim::Optimizer& optimizer, const O
 }
 
 bool ReduceLROnPlateau::better(double metric) const {
-  const double threshold = options_.threshold;
-  const bool rel = options_.threshold_mode == ThresholdMode::Rel;
-  if (options_.mode == MetricMode::Min)
-    return metric < (rel ? best_ * (1 - threshold) : best_ - threshold);
-  return metric > (rel ? best_ * (1 + threshold) : best_ + threshold);
+  const bool min = options_.mode == MetricMode::Min;
+  if (std::isinf(best_)) return min ? metric < best_ : metric > best_;  // no margin of infinity
+  const double margin = min ? -options_.threshold : options_.threshold;
+  if (options_.threshold_mode == ThresholdMode::Abs)
+    return min ? metric < best_ + margin : metric > best_ + margin;
+  const double limit = best_ * (best_ < 0 ? 1 - margin : 1 + margin);  // best + margin |best|
+  return min ? metric < limit : metric > limit;
 }
 
 void ReduceLROnPlateau::step(double metric) {

@@ -27,9 +27,12 @@ struct ReduceLROnPlateauOptions {
 
 /// Multiplies the rate of every group by `factor` when a metric has stopped improving. As Python's
 /// torch.optim.lr_scheduler.ReduceLROnPlateau; LibTorch's own counts in float and saves nothing.
-///   Rel:  better is metric < best (1 - threshold),  for Max metric > best (1 + threshold)
-///   Abs:  better is metric < best - threshold,      for Max metric > best + threshold
-/// A metric that is NaN is never better.
+///   Rel:  better is metric < best - threshold |best|,  for Max metric > best + threshold |best|
+///   Abs:  better is metric < best - threshold,         for Max metric > best + threshold
+/// A metric that is NaN is never better. Differs from Python in two points. Python multiplies best
+/// by 1 -+ threshold, which is on the wrong side of a negative best: there a constant -1 improves
+/// for ever, and a metric that slowly worsens does so too. And the first metric that is finite is
+/// better here whatever the threshold, which Python's is not for Rel and a threshold of 1 or more.
 ///
 ///   descent::ReduceLROnPlateau plateau(opt, {.factor = 0.5, .patience = 3});
 ///   for (...) { ...; plateau.step(validation_loss); }

@@ -787,6 +787,36 @@ TEST(ThePlateau, TakesNanForBad) {
   EXPECT_EQ(plateau.best(), 1);
 }
 
+/// Python's margins lie on the wrong side of a negative best.
+TEST(ThePlateau, MeasuresItsMarginByTheBestMetricsSize) {
+  const auto reductions = [](const ReduceLROnPlateau::Options& options,
+                             const std::vector<double>& metrics) {
+    descent::SGD opt({leaf()}, {.lr = 1});
+    ReduceLROnPlateau plateau(opt, options);
+    for (const double metric : metrics) plateau.step(metric);
+    return std::lround(-std::log2(rate(opt)));
+  };
+  ReduceLROnPlateau::Options options{.factor = 0.5, .patience = 0, .threshold = 0.01};
+  EXPECT_EQ(reductions(options, {-1, -1, -1, -1}), 3);
+  EXPECT_EQ(reductions(options, {-1, -0.999, -0.998, -0.997}), 3) << "it worsens";
+  EXPECT_EQ(reductions(options, {-1, -1.005, -1.009, -1.011}), 2)
+      << "below the margin, then beyond";
+  EXPECT_EQ(reductions(options, {1, 0.995, 0.991, 0.989}), 2);
+  EXPECT_EQ(reductions(options, {0, 0, -1e-9}), 1) << "of nothing the margin is nothing";
+  options.mode = descent::MetricMode::Max;
+  EXPECT_EQ(reductions(options, {-1, -1, -1}), 2);
+  EXPECT_EQ(reductions(options, {-1, -0.995, -0.991, -0.989}), 2);
+  EXPECT_EQ(reductions(options, {1, 1.005, 1.009, 1.011}), 2);
+  EXPECT_EQ(reductions(options, {-1, -1.1, -1.2}), 2) << "it worsens";
+  for (const double threshold : {1.0, 2.0}) {
+    options.threshold = threshold;
+    options.mode = descent::MetricMode::Min;
+    EXPECT_EQ(reductions(options, {7}), 0) << "the first metric is the best so far";
+    EXPECT_EQ(reductions(options, {7, 6}), 1);
+    EXPECT_EQ(reductions(options, {7, -7 * threshold - 1}), 0);
+  }
+}
+
 TEST(ThePlateau, RefusesSettingsOutOfRangeAndOtherArchives) {
   descent::SGD opt({leaf()}, {.lr = 1});
   const auto refused = [&opt](const ReduceLROnPlateau::Options& options) -> std::string {

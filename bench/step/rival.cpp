@@ -97,7 +97,7 @@ const std::vector<Cost>& costs() {
       if (rule.forms.empty()) return;  // a tensor algorithm
       const auto made = rule.make_options(nullptr);
       for (const auto& [name, value] : options) rule.set(made.get(), name, value);
-      const auto& form = rule.forms[static_cast<size_t>(rule.form(made.get()))];
+      const auto& form = form_of(rule, made.get());
       const auto buffers = std::count(form.buffers.begin(), form.buffers.end(), true);
       list.push_back({rule.about.key + (change.empty() ? "" : " " + change), options, form.traffic,
                       static_cast<int>(buffers)});

@@ -20,7 +20,7 @@ bool used_by_default(const engine::RuleTable& rule, size_t b) {
   if (rule.forms.empty()) return true;                                    // a tensor algorithm
   if (rule.pull != nullptr && b + 1 == rule.buffers.size()) return true;  // slow weights
   const auto defaults = rule.make_options(nullptr);
-  return rule.forms[static_cast<size_t>(rule.form(defaults.get()))].buffers[b];
+  return form_of(rule, defaults.get()).buffers[b];
 }
 
 /// The names of the buffers that the defaults use, or of the others.

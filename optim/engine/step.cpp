@@ -194,8 +194,8 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
     GroupOptions& options = optimizer.checked_options(groups[g]);
     options.check();
     const void* const o = options.value();
-    groups_.push_back({&options, rule.forms.empty() ? nullptr : &rule.forms[rule.form(o)],
-                       rule.coupled(o), rule.prologue(o)});
+    groups_.push_back({&options, rule.forms.empty() ? nullptr : &form_of(rule, o), rule.coupled(o),
+                       rule.prologue(o)});
     const bool rests = rule.divides_by_lr && options.get_lr() == 0;
     const auto& params = groups[g].params();
     for (size_t i = 0; i < params.size(); ++i) {

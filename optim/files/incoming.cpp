@@ -72,7 +72,7 @@ std::vector<std::string> Incoming::missing_buffers(size_t position) {
   std::vector<std::string> names;
   const ParamState* const state = states_[position].get();
   if (rule_.forms.empty()) return names;
-  const auto& used = rule_.forms[rule_.form(options_[group_of_[position]]->value())].buffers;
+  const auto& used = form_of(rule_, options_[group_of_[position]]->value()).buffers;
   for (size_t b = 0; b < rule_.buffers.size(); ++b)
     if (used[b] && (state == nullptr || !state->buffers[b].defined()))
       names.push_back(rule_.buffers[b]);

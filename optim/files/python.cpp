@@ -216,7 +216,7 @@ void write_state(pickle::Writer& out, const Counterpart& python, const GroupOpti
                  size_t position, const at::Tensor& p, const ParamState* state) {
   const engine::RuleTable& rule = options.rule();
   if (state == nullptr && python.filled.empty()) return;
-  const auto& used = rule.forms[rule.form(options.value())].buffers;
+  const auto& used = form_of(rule, options.value()).buffers;
   std::vector<std::pair<std::string, at::Tensor>> buffers;
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
     if (!used[b]) continue;

@@ -24,6 +24,19 @@ std::string text_of(const std::vector<int64_t>& block) {
 
 }  // namespace
 
+namespace engine {
+
+const RuleForm& form_of(const RuleTable& rule, const void* options) {
+  const int form = rule.form(options);
+  TORCH_CHECK(form >= 0 && static_cast<size_t>(form) < rule.forms.size(), rule.about.name,
+              ": form(options) gives a Form that is not in the rule's list `forms`, must be one of "
+              "the ",
+              rule.forms.size(), " there");
+  return rule.forms[static_cast<size_t>(form)];
+}
+
+}  // namespace engine
+
 GroupOptions::GroupOptions(const engine::RuleTable& rule, const void* from)
     : rule_(rule), value_(rule.make_options(from)) {}
 
@@ -144,6 +157,7 @@ OptimizerBase::~OptimizerBase() = default;
 void OptimizerBase::check_new(const GroupOptions& options) const {
   const std::string problem = rule_->problem(options.value());
   TORCH_CHECK(problem.empty(), rule_->about.name, ": ", problem);
+  if (!rule_->forms.empty()) form_of(*rule_, options.value());
 }
 
 void OptimizerBase::check_params(const std::vector<at::Tensor>& params) const {

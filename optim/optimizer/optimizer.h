@@ -12,6 +12,14 @@
 
 namespace descent {
 
+namespace engine {
+
+/// The form of the rule that these options select. Throws c10::Error if `form(options)` of a rule
+/// gives a Form that its list `forms` lacks. Not for tensor algorithms, which have no forms.
+const RuleForm& form_of(const RuleTable& rule, const void* options);
+
+}  // namespace engine
+
 /// The options of one parameter group, as LibTorch's groups hold them. Schedulers reach the
 /// learning rate through get_lr and set_lr; a value out of range is refused by the next step.
 class GroupOptions : public torch::optim::OptimizerOptions {

@@ -212,9 +212,8 @@ bool needs_gradient_norm(const RuleTable& rule, const OptionValues& options) {
 
 double tolerance_of(const RuleTable& rule, const OptionValues& options, at::ScalarType type) {
   if (rule.tensor_update != nullptr) return 1e-5;
-  const bool sums =
-      rule.forms[static_cast<size_t>(rule.form(options_of(rule, options).get()))].reads_twice ||
-      needs_gradient_norm(rule, options);
+  const bool sums = form_of(rule, options_of(rule, options).get()).reads_twice ||
+                    needs_gradient_norm(rule, options);
   if (!sums) return 0;
   return type == at::kDouble ? 1e-12 : 1e-5;
 }

@@ -83,6 +83,12 @@ struct RatelessDecayLion : PlainLion {
   }
 };
 
+/// Selects a form that it does not list.
+struct UnlistedFormLion : PlainLion {
+  static constexpr descent::About about{"UnlistedFormLion", "unlisted_form_lion", "nobody"};
+  static Form form(const Options& o) { return {o.weight_decay > 0}; }
+};
+
 }  // namespace wrong
 
 DESCENT_RULE(wrong::SwappedLion)
@@ -90,3 +96,4 @@ DESCENT_RULE(wrong::TwiceDecayedAdamW)
 DESCENT_RULE(wrong::TwoFacedLion)
 DESCENT_RULE(wrong::ForgetfulLion)
 DESCENT_RULE(wrong::RatelessDecayLion)
+DESCENT_RULE(wrong::UnlistedFormLion)

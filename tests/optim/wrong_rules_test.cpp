@@ -58,4 +58,29 @@ TEST(TheContract, FindsAFormulaThatDependsOnThePass) {
   }
 }
 
+TEST(AnOptimizer, RefusesAFormThatItsRuleDoesNotList) {
+  const auto message = testing::HasSubstr(
+      "UnlistedFormLion: form(options) gives a Form that is not in the rule's list");
+  const auto refusal = [](const auto& act) -> std::string {
+    try {
+      act();
+    } catch (const c10::Error& error) {
+      return error.what_without_backtrace();
+    }
+    return "";
+  };
+  const at::Tensor p = at::ones({3}).requires_grad_();
+  const auto make = [&](double decay) {
+    return descent::make_optimizer("unlisted_form_lion", {p}, {{"weight_decay", decay}});
+  };
+  EXPECT_THAT(refusal([&] { make(0.1); }), message);
+  const auto opt = make(0);
+  p.mutable_grad() = at::ones({3});
+  opt->step();
+  opt->group_options().set({{"weight_decay", 0.1}});
+  const at::Tensor before = p.detach().clone();
+  EXPECT_THAT(refusal([&] { opt->step(); }), message);
+  EXPECT_TRUE(same_bits(p, before));
+}
+
 }  // namespace

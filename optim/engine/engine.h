@@ -59,6 +59,7 @@ struct OptimizerBase::Engine {
     uint32_t group;
     StepInfo at;
     std::array<double, engine::kMaxScalars> before, after;  ///< the parameter's scalars
+    uint32_t next;  ///< another one of the same bucket, kNone: there is none
     std::array<double, engine::kMaxConstants> doubles;
     std::array<float, engine::kMaxConstants> floats;
   };
@@ -74,10 +75,12 @@ struct OptimizerBase::Engine {
   const engine::RuleTable& rule;
   // Kept from step to step, so that no step but the first allocates.
   std::vector<Item> items_;
+  static constexpr uint32_t kNone = UINT32_MAX;
   std::vector<Group> groups_;
   std::vector<Numbers> numbers_;
   std::vector<double> sums_;
   std::vector<at::Tensor> copies_;  ///< gradients brought into their parameter's layout
+  std::vector<uint32_t> buckets_;  ///< by a hash of group and step count: a list of numbers
   /// Where the loops write, as the last step found that no two parameters share memory; and the
   /// same in order of address.
   std::vector<Memory> memory_, sorted_;

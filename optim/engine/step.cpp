@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <unordered_set>
 #include <utility>
@@ -362,6 +363,7 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
 
 void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
   numbers_.clear();
+  buckets_.assign(std::bit_ceil(items_.size() + 1), kNone);
   blocks_ = norm_blocks_ = 0;
   const auto elementwise = [](const Item& item) { return !item.reads_twice; };
   elementwise_ = static_cast<size_t>(std::partition(items_.begin(), items_.end(), elementwise) -
@@ -400,11 +402,18 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
 uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
                                             const ParamState& state) {
   const auto scalars = state.scalars.values();
-  for (auto i = static_cast<uint32_t>(numbers_.size()); i-- > 0;)
+  const auto mixed = [](uint64_t hash, uint64_t x) { return (hash ^ x) * 0x9e3779b97f4a7c15; };
+  uint64_t hash =
+      mixed(mixed(group, static_cast<uint64_t>(at.step)), static_cast<uint64_t>(at.dim));
+  for (const double x : scalars) hash = mixed(hash, std::bit_cast<uint64_t>(x));
+  // The upper bits of a product are the mixed ones.
+  uint32_t& bucket = buckets_[(hash >> 32) & (buckets_.size() - 1)];
+  for (uint32_t i = bucket; i != kNone; i = numbers_[i].next)
     if (numbers_[i].group == group && numbers_[i].at == at && numbers_[i].before == scalars)
       return i;
   Numbers& numbers = numbers_.emplace_back();
   numbers.group = group;
+  numbers.next = std::exchange(bucket, static_cast<uint32_t>(numbers_.size() - 1));
   numbers.at = at;
   numbers.before = numbers.after = scalars;
   const Prologue<double>& prologue = groups_[group].prologue;

@@ -196,4 +196,29 @@ TEST(Registry, TakesOptionsFromTextAndFromJson) {
   EXPECT_THAT(text->group_options().text(), testing::HasSubstr("velocity=step"));
 }
 
+TEST(AStep, FindsTheNumbersOfEachStepCount) {
+  const descent::RuleTable& rule = descent::find_rule("nadam");  // remembers a product of its own
+  const checks::Shapes shapes(60, checks::Shape{3});
+  checks::Training together(rule, {}, checks::parameters(shapes, at::kFloat));
+  checks::Training apart(rule, {}, checks::parameters(shapes, at::kFloat));
+  const auto give = [](const checks::Training& run, size_t only, int64_t t) {
+    for (size_t i = 0; i < run.params.size(); ++i)
+      run.params[i].mutable_grad() =
+          i == only || (only == SIZE_MAX && static_cast<int64_t>(i) >= t)
+              ? checks::noise({3}, at::kFloat, 100 * t + static_cast<int64_t>(i))
+              : at::Tensor();
+  };
+  // The i-th parameter is frozen from step i on, then all step once more: 60 step counts at once.
+  for (int64_t t = 1; t <= 60; ++t) {
+    give(together, SIZE_MAX, t == 60 ? 0 : t);
+    checks::take_step(*together.optimizer);
+    for (size_t i = 0; i < apart.params.size(); ++i) {
+      if (static_cast<int64_t>(i) < (t == 60 ? 0 : t)) continue;
+      give(apart, i, t == 60 ? 0 : t);
+      checks::take_step(*apart.optimizer);
+    }
+  }
+  EXPECT_EQ(checks::difference(together.everything(), apart.everything()), "");
+}
+
 }  // namespace

@@ -670,19 +670,24 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     return state;
   };
   // What `prepare` of compile.h does inside the loops.
-  const auto decayed = [](const Group& group, const at::Tensor& p, const at::Tensor& gradient) {
-    at::Tensor g = gradient.to(p.device(), computed_in(p));
+  // A copy of the parameter in the type that it is computed in: 16 bits are rounded once, at the
+  // end.
+  const auto widened = [](const at::Tensor& p) {
+    return p.detach().to(computed_in(p), /*non_blocking=*/false, /*copy=*/true);
+  };
+  const auto decayed = [](const Group& group, const at::Tensor& wide, const at::Tensor& gradient) {
+    at::Tensor g = gradient.to(wide.device(), wide.scalar_type());
     if (group.prologue.scale != 1) g = g * group.prologue.scale;
     if (group.coupled)
-      g = g + p * group.prologue.decay;
+      g = g + wide * group.prologue.decay;
     else if (group.prologue.keep != 1)
-      p.mul_(group.prologue.keep);
+      wide.mul_(group.prologue.keep);
     return g;
   };
-  const auto update = [&](const Group& group, at::Tensor& p, const at::Tensor& g,
+  const auto update = [&](const Group& group, at::Tensor& wide, const at::Tensor& g,
                           ParamState& state) {
-    const StepInfo at{++state.step, state.step == 1, p.dim()};
-    rule.tensor_update(group.options->value(), {p, g, state.buffers.data(), at});
+    const StepInfo at{++state.step, state.step == 1, wide.dim()};
+    rule.tensor_update(group.options->value(), {wide, g, state.buffers.data(), at});
   };
 
   for (size_t g = 0; g < groups_.size(); ++g) {
@@ -691,8 +696,10 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     if (!rule.joins_group || !rule.joins_group(group.options->value())) {
       for (const auto& item : items_) {
         if (!has_gradient(item) || item.parameter->numel() == 0) continue;
-        at::Tensor p = *item.parameter;
-        update(group, p, decayed(group, p, *item.gradient), state_for(&p, 1));
+        const at::Tensor& p = *item.parameter;
+        at::Tensor wide = widened(p);
+        update(group, wide, decayed(group, wide, *item.gradient), state_for(&p, 1));
+        p.copy_(wide);
       }
       continue;
     }
@@ -701,10 +708,10 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     std::vector<at::Tensor> values, gradients;
     for (const auto& p : params) {
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
-      gradients.push_back(gradient.defined()
-                              ? decayed(group, p, gradient).reshape(-1)
-                              : at::zeros({p.numel()}, p.options().dtype(computed_in(p))));
-      values.push_back(p.reshape(-1));
+      const at::Tensor wide = widened(p);
+      gradients.push_back(gradient.defined() ? decayed(group, wide, gradient).reshape(-1)
+                                             : at::zeros({p.numel()}, wide.options()));
+      values.push_back(wide.reshape(-1));
     }
     at::Tensor joined = at::cat(values);
     if (joined.numel() == 0) continue;

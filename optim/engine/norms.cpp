@@ -4,6 +4,24 @@
 namespace descent::engine {
 namespace {
 
+/// Whether a block's sum of squares, made in T, may be wrong because T could not hold the squares:
+/// float overflows where a number is above 1.8e19, and loses what is below 1e-19.
+template <class T>
+bool is_lost(double sum) {
+  return std::is_same_v<T, float> && !(sum >= 0x1p-100 && sum < kInfinity);
+}
+
+/// The sum of squares of a block of numbers, made in double in the order of the lanes.
+template <class T>
+double wide_square_sum(const T* x, int64_t n) {
+  double lanes[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) {
+    const auto wide = static_cast<double>(x[i]);
+    lanes[i % kLanes] += wide * wide;
+  }
+  return add_up(lanes);
+}
+
 template <class T>
 DESCENT_FN double sum(const void* numbers, int64_t n) {
   const T* const x = static_cast<const T*>(numbers);
@@ -19,7 +37,8 @@ DESCENT_FN double sum(const void* numbers, int64_t n) {
     const int64_t rest = end - i;
     DESCENT_INDEPENDENT
     for (int64_t lane = 0; lane < rest; ++lane) lanes[lane] += x[i + lane] * x[i + lane];
-    total += add_up(lanes);
+    const double squares = add_up(lanes);
+    total += is_lost<T>(squares) ? wide_square_sum(x + block, end - block) : squares;
   }
   return total;
 }

@@ -6,8 +6,8 @@
 namespace descent::engine {
 
 /// The sum of squares of n numbers in the order in which rules with norms add up theirs: 128 lanes
-/// inside a block, then lanes and blocks in double. Every instruction set gives the same bits. `type`
-/// is Float or Double.
+/// inside a block, then lanes and blocks in double; a block whose squares float cannot hold in
+/// double from the start. Every instruction set gives the same bits. `type` is Float or Double.
 double square_sum(NumberType type, Isa isa, const void* x, int64_t n);
 
 /// Norms of long tensors are added up in pieces that threads share, each piece first to last, then

@@ -4,13 +4,13 @@
 #include <ATen/Context.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <torch/serialize/archive.h>
 
 #include <descent/optim/wrappers/gradient_transforms.h>
+#include <descent/tensors/norm.h>
 
 namespace descent {
 namespace {
@@ -31,18 +31,16 @@ at::Tensor norm_of(const std::vector<at::Tensor>& gradients, double norm_type) {
   std::vector<at::Tensor> norms;
   for (const auto& g : gradients)
     if (g.numel() > 0)  // an infinity norm of nothing is refused
-      norms.push_back(
-          at::linalg_vector_norm(g, norm_type, {}, false, wide(g)).to(gradients.front().device()));
+      norms.push_back(tensors::norm(g, norm_type).to(gradients.front().device()));
   if (norms.empty())
-    return at::zeros({}, gradients.empty()
-                             ? at::TensorOptions()
-                             : gradients.front().options().dtype(wide(gradients.front())));
-  return at::linalg_vector_norm(at::stack(norms), norm_type);
+    return at::zeros(
+        {}, gradients.empty() ? at::kDouble : gradients.front().options().dtype(at::kDouble));
+  return tensors::norm(at::stack(norms), norm_type);
 }
 
 /// One norm for each entry of the first axis, one for a tensor of at most one dimension.
 at::Tensor unit_norms(const at::Tensor& x) {
-  return at::linalg_vector_norm(x, 2, all_axes_but_the_first(x), true, wide(x));
+  return tensors::norm(x, 2, all_axes_but_the_first(x), true);
 }
 
 }  // namespace
@@ -167,7 +165,7 @@ void AdaptiveClip::transform(std::vector<Gradient>& gradients) {
     if (excluded_addresses_.contains(parameter.unsafeGetTensorImpl())) continue;
     const at::Tensor norms = unit_norms(value);
     const at::Tensor allowed = unit_norms(parameter).clamp_min(options_.eps) * options_.clipping;
-    const at::Tensor clipped = value * (allowed / norms.clamp_min(1e-6));
+    const at::Tensor clipped = value * (allowed / norms.clamp_min(1e-6)).to(wide(value));
     value = at::where(norms < allowed, value, clipped).to(value.scalar_type());
   }
 }

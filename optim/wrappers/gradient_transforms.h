@@ -115,8 +115,8 @@ class ClipNorm final : public GradientTransform {
   explicit ClipNorm(InnerOptimizer inner, const Options& options = {});
 
   const Options& options() const { return options_; }
-  /// The norm that the last step found, before clipping: a tensor, so that only who reads it waits
-  /// for the device. Undefined before the first step.
+  /// The norm that the last step found, before clipping: a float64 tensor, so that only who reads it
+  /// waits for the device. Undefined before the first step.
   const at::Tensor& norm() const { return norm_; }
 
  private:

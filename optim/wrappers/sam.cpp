@@ -1,10 +1,10 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 
 #include <descent/optim/wrappers/sam.h>
 #include <descent/tensors/fit.h>
+#include <descent/tensors/norm.h>
 #include <descent/tensors/restore.h>
 
 namespace descent {
@@ -75,12 +75,9 @@ void SAM::climb(const std::vector<at::Tensor>& params, const std::vector<double>
   std::vector<at::Tensor> norms;
   for (const auto& p : params) {
     const at::Tensor& g = p.grad();
-    norms.push_back(
-        at::linalg_vector_norm(scaled(p, g), 2, {}, false,
-                               g.scalar_type() == at::kDouble ? at::kDouble : at::kFloat)
-            .to(params.front().device()));
+    norms.push_back(tensors::norm(scaled(p, g)).to(params.front().device()));
   }
-  const at::Tensor length = options_.rho / (at::linalg_vector_norm(at::stack(norms), 2) + 1e-12);
+  const at::Tensor length = options_.rho / (tensors::norm(at::stack(norms)) + 1e-12);
   for (size_t i = 0; i < params.size(); ++i) {
     const at::Tensor& p = params[i];
     at::Tensor direction = scaled(p, p.grad());

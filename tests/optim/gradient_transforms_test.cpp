@@ -514,6 +514,39 @@ TEST(TheGradientNorm, IsZeroOfNothingAndSums16BitsInFloat) {
   EXPECT_THAT(refusal([&] { descent::grad_norm(p, 0); }), HasSubstr("norm_type = 0, must be > 0"));
 }
 
+/// Gradients whose squares float cannot hold: 1e40 and 1e-60.
+TEST(ClippingOfFloats, KnowsTheNormOfFiniteGradients) {
+  for (const auto type : {at::kFloat, at::kBFloat16})
+    for (const double size : {1e20, 1e-30, 1e38}) {
+      std::vector<at::Tensor> p;
+      for (int i = 0; i < 100; ++i) {
+        p.push_back(at::zeros({1}, type).requires_grad_());
+        p.back().mutable_grad() = at::full({1}, i % 2 == 0 ? size : -size, type);
+      }
+      const double norm = 10 * p[0].grad().abs().item<double>(), max_norm = 5;
+      EXPECT_NEAR(descent::grad_norm(p).item<double>() / norm, 1, 1e-6) << size;
+      ClipNorm opt(descent::SGD(p, {.lr = 1}), {.max_norm = max_norm, .error_if_nonfinite = true});
+      opt.step();
+      EXPECT_NEAR(opt.norm().item<double>() / norm, 1, 1e-6) << size;
+      const double step = p[0].grad().item<double>() * std::min(1.0, max_norm / (norm + 1e-6));
+      EXPECT_NEAR(p[0].item<double>() / -step, 1, type == at::kFloat ? 1e-6 : 0.01) << size;
+      EXPECT_NEAR(p[1].item<double>() / step, 1, type == at::kFloat ? 1e-6 : 0.01) << size;
+    }
+}
+
+TEST(TheAdaptiveClipping, KnowsTheNormsOfFiniteUnits) {
+  const at::Tensor w =
+      at::tensor({3.0, 4.0, 3e20, 4e20, 3e-25, 4e-25}, at::kFloat).view({3, 2}).requires_grad_();
+  const at::Tensor before = w.detach().clone();
+  w.mutable_grad() = at::tensor({6e20, 8e20, 6e22, 8e22, 6e-2, 8e-2}, at::kFloat).view({3, 2});
+  AdaptiveClip opt(descent::SGD({w}, {.lr = 1}), {.clipping = 0.5});
+  opt.step();
+  // Of norms 2.5, 2.5e20 and, for the least that weights count with, 5e-4.
+  const at::Tensor wanted =
+      at::tensor({1.5, 2.0, 1.5e20, 2e20, 3e-4, 4e-4}, at::kFloat).view({3, 2});
+  EXPECT_LE(((before - w.detach()) / wanted - 1).abs().max().item<double>(), 1e-5);
+}
+
 TEST(TheAdaptiveClipping, GoesByUnits) {
   // Rows of norm 5 and 0.5, and one of zeros, which counts as eps.
   const at::Tensor w =

@@ -245,4 +245,21 @@ TEST(TheSam, RefusesWhatItCannotDo) {
   EXPECT_EQ(difference(copies(p), before), "");
 }
 
+TEST(TheWorstPoint, LiesWithinRhoOfFiniteGradientsOfAnySize) {
+  for (const float size : {1e20F, 1e-23F}) {
+    const at::Tensor p = at::zeros({4}).requires_grad_();
+    p.mutable_grad() = at::full({4}, size);
+    at::Tensor seen;
+    descent::SAM opt(descent::SGD({p}, {.lr = 1e-3}), {.rho = 0.5});
+    opt.step([&] {
+      seen = p.detach().clone();
+      p.mutable_grad() = at::zeros({4});
+      return at::zeros({});
+    });
+    // rho / (norm + 1e-12) times the norm, which is shared by four elements.
+    const double norm = 2 * static_cast<double>(size);
+    EXPECT_NEAR(seen[0].item<double>() / (0.25 * norm / (norm + 1e-12)), 1, 1e-5) << size;
+  }
+}
+
 }  // namespace

@@ -1,13 +1,15 @@
 #pragma once
-// How a step is carried out. Private to the engine.
+// How a step is carried out. Private to the engine. A step has three phases:
 //
-//   collect   one item for every parameter that has a gradient, and every refusal: nothing changes
-//   yet prepare   missing state, step counts, the numbers that one step needs (once per group and
-//   step count) run       one parallel region over a list of 4096-element blocks; what no loop can
-//   take goes to the tensor pass
+// 1. collect(): makes one item for each parameter that has a gradient, and refuses what has to be
+//    refused. Nothing has changed yet.
+// 2. prepare(): creates missing state, counts the steps, and computes the numbers that the step
+//    needs, once for each group and step count.
+// 3. run(): works through blocks of 4096 elements in one parallel region. What no loop can take
+//    goes to the tensor pass.
 //
-// The list is made anew in every step, which costs a few nanoseconds a tensor and is always right,
-// whatever the user did to groups, parameters, gradients and state in between.
+// The list of items is made anew in every step. That costs a few nanoseconds for each tensor, and is
+// always right, whatever the user did to groups, parameters, gradients and state in between.
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -57,9 +59,9 @@ struct OptimizerBase::Engine {
   /// Prologue and Coefficients of one group at one step, in both widths.
   struct Numbers {
     uint32_t group;
+    uint32_t next;  ///< another one of the same bucket, kNone: there is none
     StepInfo at;
     std::array<double, engine::kMaxScalars> before, after;  ///< the parameter's scalars
-    uint32_t next;  ///< another one of the same bucket, kNone: there is none
     std::array<double, engine::kMaxConstants> doubles;
     std::array<float, engine::kMaxConstants> floats;
   };
@@ -73,14 +75,14 @@ struct OptimizerBase::Engine {
   };
 
   const engine::RuleTable& rule;
+  static constexpr uint32_t kNone = UINT32_MAX;
   // Kept from step to step, so that no step but the first allocates.
   std::vector<Item> items_;
-  static constexpr uint32_t kNone = UINT32_MAX;
   std::vector<Group> groups_;
   std::vector<Numbers> numbers_;
+  std::vector<uint32_t> buckets_;  ///< by a hash of group and step count: a list of numbers
   std::vector<double> sums_;
   std::vector<at::Tensor> copies_;  ///< gradients brought into their parameter's layout
-  std::vector<uint32_t> buckets_;  ///< by a hash of group and step count: a list of numbers
   /// Where the loops write, as the last step found that no two parameters share memory; and the
   /// same in order of address.
   std::vector<Memory> memory_, sorted_;

@@ -37,7 +37,7 @@ constexpr int64_t kSerial = 32768;
 constexpr int64_t kWhole = 65536;
 
 /// Whether `x` lies in memory as the dense tensor `p` of the same sizes does, and its memory holds
-/// its values: some of LibTorch's views stand for the negative of what is there, or for zeros.
+/// its values: some of LibTorch's views stand for the negative of what is there.
 bool same_layout(const at::Tensor& x, const at::Tensor& p, bool p_is_contiguous) {
   if (x.is_neg()) return false;
   return (p_is_contiguous && x.is_contiguous()) || x.strides() == p.strides();
@@ -457,7 +457,8 @@ void OptimizerBase::Engine::run() {
     run_with_norms(thread, count);
   };
   if (threads <= 1) return work(0, 1);
-#pragma omp parallel num_threads(static_cast <int>(threads))
+  const auto team = static_cast<int>(threads);
+#pragma omp parallel num_threads(team)
   work(omp_get_thread_num(), omp_get_num_threads());
 }
 
@@ -669,12 +670,12 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
         buffer = buffer.to(params->device());
     return state;
   };
-  // What `prepare` of compile.h does inside the loops.
   // A copy of the parameter in the type that it is computed in: 16 bits are rounded once, at the
   // end.
   const auto widened = [](const at::Tensor& p) {
     return p.detach().to(computed_in(p), /*non_blocking=*/false, /*copy=*/true);
   };
+  // What `prepare` of compile.h does inside the loops.
   const auto decayed = [](const Group& group, const at::Tensor& wide, const at::Tensor& gradient) {
     at::Tensor g = gradient.to(wide.device(), wide.scalar_type());
     if (group.prologue.scale != 1) g = g * group.prologue.scale;

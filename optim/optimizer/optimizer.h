@@ -81,14 +81,14 @@ class Scalars {
 struct ParamState final : torch::optim::OptimizerParamState {
   int64_t step = 0;  ///< steps taken, gradients missed not counted
   Scalars scalars;
-  std::array<at::Tensor, engine::kMaxBuffers>
-      buffers{};  ///< in the order of rule->buffers, undefined: none
+  /// In the order of rule->buffers; undefined where there is none.
+  std::array<at::Tensor, engine::kMaxBuffers> buffers{};
   const engine::RuleTable* rule = nullptr;
   /// Keeps the parameter's address from being given to another tensor, which would inherit this
   /// state.
   c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> parameter;
-  uint64_t collected =
-      0;  ///< the last step that found it in a group, to notice if one finds it twice
+  /// The last step that found the parameter in a group, to notice a step that finds it twice.
+  uint64_t collected = 0;
   /// Of a tensor algorithm: the sizes of the parameters that this is the state of, one after another,
   /// each with its number of dimensions in front. The buffers of other rules tell by themselves.
   std::vector<int64_t> block;
@@ -116,13 +116,11 @@ struct ParamState final : torch::optim::OptimizerParamState {
 /// What all optimizers of this library share: groups, validation, the step, checkpoints.
 ///
 /// Differences from LibTorch's own classes, all deliberate:
-/// - A group's options are taken verbatim, and a group without options is a copy of the defaults;
-/// since LibTorch 2.12
-///   a call through torch::optim::Optimizer& replaces them by the defaults, so call add_group or
-///   add_param_group on the object itself.
-/// - Undefined, non-leaf, integral, complex and duplicate parameters, empty lists, options of
-/// another class and values
-///   out of range are refused in every group.
+/// - A group keeps its options as they were given, and a group without options gets a copy of the
+///   defaults. Since LibTorch 2.12 a call through torch::optim::Optimizer& replaces a group's options
+///   by the defaults, so call add_group or add_param_group on the object itself.
+/// - Every group refuses parameters that are undefined, no leaves, integral, complex or there
+///   already, empty lists, options of another class and values out of range.
 /// - A parameter without gradient is untouched and gets no state. Gradients are never written.
 class OptimizerBase : public torch::optim::Optimizer {
  public:

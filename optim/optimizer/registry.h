@@ -9,9 +9,8 @@ namespace descent {
 
 /// An optimizer by its name, with options by theirs:
 ///
-///   make_optimizer("adamw", net->parameters(), {{"lr", 3e-4}, {"betas", {0.9, 0.95}}, {"eps_mode",
-///   "hat"}}); make_optimizer("adamw", net->parameters(), parse_options(R"({"lr": 3e-4})"));    //
-///   JSON, or "lr=3e-4"
+///   make_optimizer("adamw", net->parameters(), {{"lr", 3e-4}, {"betas", {0.9, 0.95}}});
+///   make_optimizer("adamw", net->parameters(), parse_options("lr=3e-4"));  // or JSON
 ///
 /// Throws c10::Error: unknown names list the nearest ones; values as the class itself refuses them.
 std::unique_ptr<OptimizerBase> make_optimizer(std::string_view name, std::vector<at::Tensor> params,

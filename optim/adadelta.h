@@ -19,7 +19,7 @@ struct Adadelta {
     double eps = 1e-6;  ///< under both roots; sets the size of the first steps
     double weight_decay = 0;
     DecayMode decay_mode = DecayMode::Coupled;
-    bool maximize = false;  ///< ascends instead
+    bool maximize = false;  ///< maximizes the loss: flips the gradient's sign
     DESCENT_OPTIONS((lr, non_negative), (rho, closed_unit), (eps, non_negative),
                     (weight_decay, non_negative), (decay_mode), (maximize))
 

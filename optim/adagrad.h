@@ -23,7 +23,7 @@ struct Adagrad {
     RootEps eps_mode = RootEps::Outside;   ///< where eps stands, see above
     double weight_decay = 0;
     DecayMode decay_mode = DecayMode::Coupled;
-    bool maximize = false;  ///< ascends instead
+    bool maximize = false;  ///< maximizes the loss: flips the gradient's sign
     DESCENT_OPTIONS((lr, non_negative), (lr_decay, non_negative),
                     (initial_accumulator_value, non_negative), (eps, non_negative), (eps_mode),
                     (weight_decay, non_negative), (decay_mode), (maximize))

@@ -31,7 +31,7 @@ struct AdamFamily {
     double weight_decay = Mode == DecayMode::Coupled ? 0 : 1e-2;
     DecayMode decay_mode = Mode;
     bool amsgrad = false;                 ///< divides by the largest v so far
-    bool maximize = false;                ///< ascends instead
+    bool maximize = false;                ///< maximizes the loss: flips the gradient's sign
     EpsMode eps_mode = EpsMode::Outside;  ///< where eps stands, see above
     bool bias_correction = true;          ///< divides m and v by c1 and c2
     Cautious cautious = Cautious::Off;    ///< moves only where m and g agree in sign

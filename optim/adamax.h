@@ -23,7 +23,7 @@ struct Adamax {
     EpsPlace eps_place = EpsPlace::InMax;     ///< where eps stands, see above
     double weight_decay = 0;
     DecayMode decay_mode = DecayMode::Coupled;
-    bool maximize = false;  ///< ascends instead
+    bool maximize = false;  ///< maximizes the loss: flips the gradient's sign
     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (eps, non_negative), (eps_place),
                     (weight_decay, non_negative), (decay_mode), (maximize))
 

@@ -24,7 +24,7 @@ struct Adan {
     double weight_decay = 0;                        ///< wd
     bool no_prox = false;                           ///< decays before the step, not after it
     double max_grad_norm = 0;                       ///< clips all gradients together; 0: off
-    bool maximize = false;                          ///< ascends instead
+    bool maximize = false;  ///< maximizes the loss: flips the gradient's sign
     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (eps, non_negative),
                     (weight_decay, non_negative), (no_prox), (max_grad_norm, non_negative),
                     (maximize))

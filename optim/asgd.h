@@ -21,7 +21,7 @@ struct ASGD {
     double t0 = 1e6;      ///< steps before averaging starts
     double weight_decay = 0;
     DecayMode decay_mode = DecayMode::Coupled;
-    bool maximize = false;  ///< ascends instead
+    bool maximize = false;  ///< maximizes the loss: flips the gradient's sign
     DESCENT_OPTIONS((lr, non_negative), (lambd, non_negative), (alpha, non_negative),
                     (t0, non_negative), (weight_decay, non_negative), (decay_mode), (maximize))
   };

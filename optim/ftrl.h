@@ -24,13 +24,13 @@ struct FTRL {
     double lr_power = -0.5;                  ///< n enters as n^-lr_power
     double initial_accumulator_value = 0.1;  ///< n ahead of the first gradient
     double l1 = 0;                           ///< weights with |z| <= l1 are exactly 0
-    double l2 = 0;
-    double l2_shrinkage = 0;  ///< an L2 penalty that enters z only
-    double beta = 0;          ///< added to the root of n
+    double l2 = 0;                           ///< an L2 penalty of the weights that are solved for
+    double l2_shrinkage = 0;                 ///< an L2 penalty that enters z only
+    double beta = 0;                         ///< added to the root of n
     double weight_decay = 0;
     DecayMode decay_mode = DecayMode::Decoupled;
-    LinearInit z_init = LinearInit::Zero;
-    bool maximize = false;  ///< ascends instead
+    LinearInit z_init = LinearInit::Zero;  ///< what z is ahead of the first step, see above
+    bool maximize = false;                 ///< maximizes the loss: flips the gradient's sign
     DESCENT_OPTIONS((lr, positive), (lr_power, non_positive),
                     (initial_accumulator_value, non_negative), (l1, non_negative),
                     (l2, non_negative), (l2_shrinkage, non_negative), (beta, non_negative),

@@ -34,10 +34,10 @@ struct FullAdagrad {
     double initial_accumulator_value = 0;  ///< G_0 / I
     double weight_decay = 0;               ///< wd
     DecayMode decay_mode = DecayMode::Coupled;
-    bool maximize = false;  ///< ascends instead
-    AdagradBlock block = AdagradBlock::PerTensor;
-    AdagradMethod method = AdagradMethod::Auto;
-    int64_t max_dim = 16384;  ///< a larger block is refused
+    bool maximize = false;  ///< maximizes the loss: flips the gradient's sign
+    AdagradBlock block = AdagradBlock::PerTensor;  ///< what one matrix covers
+    AdagradMethod method = AdagradMethod::Auto;    ///< how the root is applied, see above
+    int64_t max_dim = 16384;                       ///< a larger block is refused
     DESCENT_OPTIONS((lr, non_negative), (eps, non_negative), (eps_mode),
                     (initial_accumulator_value, non_negative), (weight_decay, non_negative),
                     (decay_mode), (maximize), (block), (method), (max_dim, at_least_one))

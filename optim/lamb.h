@@ -27,16 +27,16 @@ struct LAMB {
     std::array<double, 2> betas{0.9, 0.999};  ///< decay of m and of v
     double eps = 1e-6;                        ///< keeps the denominator off zero
     double weight_decay = 0;                  ///< wd
-    bool maximize = false;                    ///< ascends instead
-    bool bias_correction = true;
-    double phi_min = 0;  ///< bounds of the norm of p in the ratio
-    double phi_max = kInfinity;
-    LambNorm norm = LambNorm::Joint;
-    DecayPlace decay_place = DecayPlace::InUpdate;
-    bool trust_clip = false;     ///< never lets the ratio exceed 1
-    bool grad_averaging = true;  ///< false: m <- b1 m + g
-    double max_grad_norm = 0;    ///< clips all gradients together; 0: off
-    bool adapt_1d = true;        ///< false: ratio 1 for parameters of 0 or 1 dimensions
+    bool maximize = false;                    ///< maximizes the loss: flips the gradient's sign
+    bool bias_correction = true;              ///< divides m and v by c1 and c2
+    double phi_min = 0;                       ///< least norm of p in the ratio
+    double phi_max = kInfinity;               ///< largest norm of p in the ratio
+    LambNorm norm = LambNorm::Joint;          ///< how q is measured, see above
+    DecayPlace decay_place = DecayPlace::InUpdate;  ///< where wd enters, see above
+    bool trust_clip = false;                        ///< never lets the ratio exceed 1
+    bool grad_averaging = true;                     ///< false: m <- b1 m + g
+    double max_grad_norm = 0;                       ///< clips all gradients together; 0: off
+    bool adapt_1d = true;  ///< false: ratio 1 for parameters of 0 or 1 dimensions
     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (eps, non_negative),
                     (weight_decay, non_negative), (maximize), (bias_correction),
                     (phi_min, non_negative), (phi_max, not_negative), (norm), (decay_place),

@@ -28,13 +28,13 @@ struct LARS {
     double dampening = 0;             ///< tau
     double weight_decay = 0;          ///< wd, in the ratio and in the direction
     bool nesterov = false;            ///< looks one momentum step ahead, approximately
-    bool maximize = false;            ///< ascends instead
+    bool maximize = false;            ///< maximizes the loss: flips the gradient's sign
     double trust_coefficient = 1e-3;  ///< tc
     double eps = 1e-8;                ///< keeps the ratio's denominator off zero
-    LarsVelocity velocity = LarsVelocity::Gradient;
-    bool trust_clip = false;  ///< never steps further than SGD would
-    bool adapt_1d = true;     ///< false: ratio 1 for parameters of 0 or 1 dimensions
-    bool decay_1d = true;     ///< false: no decay for them
+    LarsVelocity velocity = LarsVelocity::Gradient;  ///< what the buffer holds, see above
+    bool trust_clip = false;                         ///< never steps further than SGD would
+    bool adapt_1d = true;  ///< false: ratio 1 for parameters of 0 or 1 dimensions
+    bool decay_1d = true;  ///< false: no decay for them
     DESCENT_OPTIONS((lr, non_negative), (momentum, non_negative), (dampening, finite),
                     (weight_decay, non_negative), (nesterov), (maximize),
                     (trust_coefficient, positive), (eps, non_negative), (velocity), (trust_clip),

@@ -17,7 +17,7 @@ struct Lion {
     std::array<double, 2> betas{0.9, 0.99};  ///< b1: momentum in the step, b2: its decay
     double weight_decay = 0;                 ///< wd
     DecayMode decay_mode = DecayMode::Decoupled;
-    bool maximize = false;              ///< ascends instead
+    bool maximize = false;              ///< maximizes the loss: flips the gradient's sign
     Cautious cautious = Cautious::Off;  ///< moves only where u and g agree in sign
     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (weight_decay, non_negative), (decay_mode),
                     (maximize), (cautious))

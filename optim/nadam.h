@@ -21,7 +21,7 @@ struct NAdam {
     double momentum_decay = 4e-3;             ///< psi
     double weight_decay = 0;
     DecayMode decay_mode = DecayMode::Coupled;
-    bool maximize = false;  ///< ascends instead
+    bool maximize = false;  ///< maximizes the loss: flips the gradient's sign
     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (eps, non_negative),
                     (momentum_decay, non_negative), (weight_decay, non_negative), (decay_mode),
                     (maximize))

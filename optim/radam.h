@@ -29,7 +29,7 @@ struct RAdamFamily {
     double eps = 1e-8;                        ///< keeps the denominator off zero
     double weight_decay = 0;
     DecayMode decay_mode = Mode;
-    bool maximize = false;                            ///< ascends instead
+    bool maximize = false;  ///< maximizes the loss: flips the gradient's sign
     Unrectified unrectified = Unrectified::Momentum;  ///< what happens before the branch opens
     double rho_threshold = 5;                         ///< opens it
     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (eps, non_negative),

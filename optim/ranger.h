@@ -23,7 +23,7 @@ struct Ranger {
     std::array<double, 2> betas{0.95, 0.999};  ///< decay of m and of v
     double eps = 1e-5;                         ///< keeps the denominator off zero
     double weight_decay = 0;                   ///< decoupled
-    bool maximize = false;                     ///< ascends instead
+    bool maximize = false;                     ///< maximizes the loss: flips the gradient's sign
     double alpha = 0.5;                        ///< how far slow weights follow
     int64_t k = 6;                             ///< steps between synchronisations
     SlowInit slow_init = SlowInit::Initial;

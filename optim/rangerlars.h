@@ -29,14 +29,14 @@ struct RangerLARS {
     std::array<double, 2> betas{0.9, 0.999};  ///< decay of m and of v
     double eps = 1e-8;                        ///< keeps the denominator off zero
     double weight_decay = 0;                  ///< decoupled
-    bool maximize = false;                    ///< ascends instead
+    bool maximize = false;                    ///< maximizes the loss: flips the gradient's sign
     double alpha = 0.5;                       ///< how far slow weights follow
     int64_t k = 6;                            ///< steps between synchronisations
     SlowInit slow_init = SlowInit::Initial;
-    TrustNorm trust_norm = TrustNorm::Step;
-    double norm_min = 0;  ///< bounds of ||p|| in the ratio
-    double norm_max = 10;
-    TrustClamp clamp = TrustClamp::WeightNorm;
+    TrustNorm trust_norm = TrustNorm::Step;     ///< what q is the norm of, see above
+    double norm_min = 0;                        ///< least ||p|| in the ratio
+    double norm_max = 10;                       ///< largest ||p|| in the ratio
+    TrustClamp clamp = TrustClamp::WeightNorm;  ///< what bounds the ratio, see above
     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (eps, non_negative),
                     (weight_decay, non_negative), (maximize), (alpha, closed_unit),
                     (k, at_least_one), (slow_init), (trust_norm), (norm_min, non_negative),

@@ -32,14 +32,14 @@ struct RMSprop {
     bool centered = false;                ///< divides by the standard deviation instead
     double weight_decay = 0;
     DecayMode decay_mode = DecayMode::Coupled;
-    bool maximize = false;  ///< ascends instead
-    RMSpropInit init = RMSpropInit::Zero;
+    bool maximize = false;                   ///< maximizes the loss: flips the gradient's sign
+    RMSpropInit init = RMSpropInit::Zero;    ///< what v is ahead of the first step, see above
     Velocity velocity = Velocity::Gradient;  ///< Step: the buffer holds steps, lr included
     bool sign_gain = false;                  ///< a rate of its own for every element
     double gain_up = 1.2;                    ///< its growth while gradients agree
     double gain_down = 0.5;                  ///< its fall when they do not
-    double gain_min = 1e-6;
-    double gain_max = 50;
+    double gain_min = 1e-6;                  ///< the least rate of an element
+    double gain_max = 50;                    ///< its largest
     DESCENT_OPTIONS((lr, non_negative), (alpha, unit), (eps, non_negative), (eps_mode),
                     (momentum, non_negative), (centered), (weight_decay, non_negative),
                     (decay_mode), (maximize), (init), (velocity), (sign_gain), (gain_up, above_one),

@@ -18,9 +18,9 @@ struct Rprop {
     double lr = 1e-2;        ///< the first step length
     double eta_minus = 0.5;  ///< shortens after a change of sign
     double eta_plus = 1.2;   ///< lengthens else
-    double step_min = 1e-6;
-    double step_max = 50;
-    bool maximize = false;  ///< ascends instead
+    double step_min = 1e-6;  ///< the shortest step length
+    double step_max = 50;    ///< the longest
+    bool maximize = false;   ///< maximizes the loss: flips the gradient's sign
     DESCENT_OPTIONS((lr, non_negative), (eta_minus, open_unit), (eta_plus, above_one),
                     (step_min, positive), (step_max, positive), (maximize))
 

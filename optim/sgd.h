@@ -30,8 +30,8 @@ struct SGD {
     double weight_decay = 0;  ///< wd
     DecayMode decay_mode = DecayMode::Coupled;
     bool nesterov = false;  ///< looks one momentum step ahead, approximately
-    bool maximize = false;  ///< ascends instead
-    FirstBuffer first_buffer = FirstBuffer::FirstGrad;
+    bool maximize = false;  ///< maximizes the loss: flips the gradient's sign
+    FirstBuffer first_buffer = FirstBuffer::FirstGrad;  ///< what b is after the first step
     Velocity velocity = Velocity::Gradient;  ///< Step: the buffer holds steps, lr included
     bool lookahead = false;                  ///< takes the gradient one momentum step ahead
     DESCENT_OPTIONS((lr, non_negative), (momentum, non_negative), (dampening, finite),

@@ -29,7 +29,7 @@ void add_optimizers(CLI::App& app) {
   static std::string name;
   static bool markdown = false;
   command->add_option("name", name, "only this one");
-  command->add_flag("--markdown", markdown, "as the table of the README");
+  command->add_flag("--markdown", markdown, "as the table of docs/optimizers.md");
   command->callback([] {
     if (markdown)
       descent::cli::write_markdown(std::cout, name);

@@ -4,6 +4,7 @@
 #include <iomanip>
 #include <ostream>
 
+#include <descent/optim/files/python.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/training/line_search_descent.h>
 
@@ -78,20 +79,20 @@ void list_optimizers(std::ostream& out, const std::string& name) {
   for (const engine::RuleTable* rule : chosen(name)) {
     out << rule->about.key << "  " << rule->about.name << "; " << rule->about.paper << '\n';
     list_options(out, rule->defaults);
-    out << "  state: " << state_text(*rule) << (name.empty() ? "\n\n" : "\n");
+    out << "  state: " << state_text(*rule) << '\n';
+    if (const char* theirs = python_class(*rule)) out << "  Python: torch.optim." << theirs << '\n';
+    if (*rule->about.golden != 0) out << "  compared with: " << rule->about.golden << '\n';
+    if (name.empty()) out << '\n';
   }
   if (name.empty()) list_line_search(out);
 }
 
 void write_markdown(std::ostream& out, const std::string& name) {
-  out << "| optimizer | key | paper | options with their defaults | bytes of state a parameter, "
-         "float32 | golden values |\n"
-         "|---|---|---|---|---|---|\n";
+  out << "| optimizer | key | paper | bytes of state a parameter, float32 | compared with |\n"
+         "|---|---|---|---|---|\n";
   for (const engine::RuleTable* rule : chosen(name)) {
-    out << "| " << rule->about.name << " | `" << rule->about.key << "` | " << rule->about.paper
-        << " |";
-    for (const auto& option : rule->defaults)
-      out << " `" << option.name << '=' << to_text(option.value) << '`';
+    out << "| [" << rule->about.name << "](optimizers/" << rule->about.key << ".md) | `"
+        << rule->about.key << "` | " << rule->about.paper;
     const auto used = buffers(*rule, true), others = buffers(*rule, false);
     out << " | ";
     if (rule->forms.empty())

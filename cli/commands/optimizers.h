@@ -8,7 +8,7 @@ namespace descent::cli {
 /// nearest names.
 void list_optimizers(std::ostream& out, const std::string& name);
 
-/// The same as the table that the README holds.
+/// The same as the table of docs/optimizers.md.
 void write_markdown(std::ostream& out, const std::string& name);
 
 }  // namespace descent::cli

@@ -3,11 +3,12 @@
 jobs := $(shell nproc 2>/dev/null || echo 2)
 build := build/release
 
-.PHONY: help demo test bench packages
+.PHONY: help demo test bench docs packages
 help:
 	@echo "make demo   train networks, draw their loss landscapes, race the optimizers: out/index.html"
 	@echo "make test   build everything and run the tests"
 	@echo "make bench  speed and memory, measured against other libraries"
+	@echo "make docs   a searchable site of README.md and docs/: build/docs/site/index.html"
 	@echo "Each first installs the packages that are missing (cmake/debian-packages.txt)."
 
 demo: $(build)/build.ninja
@@ -21,6 +22,13 @@ test: $(build)/build.ninja
 
 bench: $(build)/build.ninja
 	cmake --build --preset release --parallel $(jobs) --target bench
+
+# Needs no LibTorch and no build.
+docs:
+	@cmake/install-packages docs
+	@test -d build/docs/python/mkdocs || python3 -m pip install --quiet --disable-pip-version-check \
+	  --root-user-action ignore --target build/docs/python 'mkdocs-material==9.*'
+	PYTHONPATH=build/docs/python python3 docs/site.py build/docs
 
 packages:
 	@cmake/install-packages build

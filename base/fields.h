@@ -37,20 +37,30 @@ struct Domain {
   bool (*holds)(double);
 };
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// The domains that lists of options name. DESCENT_OPTIONS finds them without a prefix.
+namespace domains {
+
 inline constexpr Domain finite{"finite", [](double x) { return std::isfinite(x); }};
 inline constexpr Domain non_negative{"finite and >= 0",
                                      [](double x) { return x >= 0 && x < kInfinity; }};
+inline constexpr Domain non_negative_or_infinite{">= 0", [](double x) { return x >= 0; }};
 inline constexpr Domain positive{"finite and > 0", [](double x) { return x > 0 && x < kInfinity; }};
+inline constexpr Domain positive_or_infinite{"> 0", [](double x) { return x > 0; }};
+inline constexpr Domain non_positive{"finite and <= 0",
+                                     [](double x) { return x <= 0 && x > -kInfinity; }};
 inline constexpr Domain unit{"in [0, 1)", [](double x) { return x >= 0 && x < 1; }};
 inline constexpr Domain open_unit{"in (0, 1)", [](double x) { return x > 0 && x < 1; }};
 inline constexpr Domain closed_unit{"in [0, 1]", [](double x) { return x >= 0 && x <= 1; }};
-inline constexpr Domain not_negative{">= 0", [](double x) { return x >= 0; }};  // infinity allowed
-inline constexpr Domain non_positive{"finite and <= 0",
-                                     [](double x) { return x <= 0 && x > -kInfinity; }};
+inline constexpr Domain positive_unit{"in (0, 1]", [](double x) { return x > 0 && x <= 1; }};
 inline constexpr Domain at_least_one{"finite and >= 1",
                                      [](double x) { return x >= 1 && x < kInfinity; }};
+inline constexpr Domain at_least_four{"finite and >= 4",
+                                      [](double x) { return x >= 4 && x < kInfinity; }};
 inline constexpr Domain above_one{"finite and > 1",
                                   [](double x) { return x > 1 && x < kInfinity; }};
+
+}  // namespace domains
 
 /// A rule's word on options that are in range one by one but not together.
 struct Conflict {
@@ -283,6 +293,7 @@ std::string set(Options& options, std::string_view wanted, const OptionValue& va
 #define DESCENT_OPTIONS(...)                                                        \
   template <class Self, class F>                                                    \
   static constexpr void each([[maybe_unused]] Self& self, [[maybe_unused]] F&& f) { \
+    using namespace ::descent::domains;                                             \
     DESCENT_EACH(DESCENT_OPTION, __VA_ARGS__)                                       \
   }
 

@@ -26,7 +26,7 @@ struct SignumRule {
                                         "Bernstein et al. 2018, arXiv:1802.04434"};
   struct Options {
     double lr = 1e-3, momentum = 0.9;
-    DESCENT_OPTIONS((lr, descent::non_negative), (momentum, descent::unit))
+    DESCENT_OPTIONS((lr, non_negative), (momentum, unit))
   };
   template <class T>
   struct State {

@@ -39,8 +39,9 @@ struct LAMB {
     bool adapt_1d = true;  ///< false: ratio 1 for parameters of 0 or 1 dimensions
     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (eps, non_negative),
                     (weight_decay, non_negative), (maximize), (bias_correction),
-                    (phi_min, non_negative), (phi_max, not_negative), (norm), (decay_place),
-                    (trust_clip), (grad_averaging), (max_grad_norm, non_negative), (adapt_1d))
+                    (phi_min, non_negative), (phi_max, non_negative_or_infinite), (norm),
+                    (decay_place), (trust_clip), (grad_averaging), (max_grad_norm, non_negative),
+                    (adapt_1d))
 
     std::optional<Conflict> conflict() const {
       if (phi_min > phi_max) return Conflict{"phi_min", "<= phi_max"};

@@ -40,7 +40,7 @@ struct RangerLARS {
     DESCENT_OPTIONS((lr, non_negative), (betas, unit), (eps, non_negative),
                     (weight_decay, non_negative), (maximize), (alpha, closed_unit),
                     (k, at_least_one), (slow_init), (trust_norm), (norm_min, non_negative),
-                    (norm_max, not_negative), (clamp))
+                    (norm_max, non_negative_or_infinite), (clamp))
 
     std::optional<Conflict> conflict() const {
       if (norm_min > norm_max) return Conflict{"norm_min", "<= norm_max"};

@@ -62,9 +62,9 @@ double Normal::operator()() {
 }
 
 Noise::Noise(uint64_t seed, double scale) : seed_(seed), scale_(scale) {
-  if (!non_negative.holds(scale))
+  if (!domains::non_negative.holds(scale))
     throw std::invalid_argument("Noise: " +
-                                fields::out_of_range("scale", scale, non_negative.text));
+                                fields::out_of_range("scale", scale, domains::non_negative.text));
   tables_ = std::make_shared<std::vector<double>>(tables(seed));
 }
 

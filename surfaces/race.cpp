@@ -99,8 +99,8 @@ void check(const Surface& surface, const Point& start, const RaceOptions& option
   if (options.steps < 1 || options.steps > kMostSteps)
     refuse("steps = " + std::to_string(options.steps) + ", must be in [1, " +
            std::to_string(kMostSteps) + "]");
-  if (!non_negative.holds(options.weight_decay))
-    refuse(fields::out_of_range("weight_decay", options.weight_decay, non_negative.text));
+  if (!domains::non_negative.holds(options.weight_decay))
+    refuse(fields::out_of_range("weight_decay", options.weight_decay, domains::non_negative.text));
   const auto pair = [](const char* open, double first, double second, const char* close) {
     return std::string(open).append(to_text(first)).append(", ").append(to_text(second)) + close;
   };

@@ -24,9 +24,9 @@ namespace {
 void check_axis(const std::string& name, const std::string& axis, const Interval& domain,
                 double start) {
   for (const double end : {domain.lo, domain.hi})
-    if (!std::isfinite(end)) refuse(name, "an end of " + axis, end, finite.text);
+    if (!std::isfinite(end)) refuse(name, "an end of " + axis, end, domains::finite.text);
   if (!(domain.lo < domain.hi)) refuse(name, axis + ".lo", domain.lo, "below the high end");
-  if (!std::isfinite(start)) refuse(name, "start." + axis, start, finite.text);
+  if (!std::isfinite(start)) refuse(name, "start." + axis, start, domains::finite.text);
 }
 
 /// Runs `evaluate`; what it throws becomes one sentence.

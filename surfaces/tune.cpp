@@ -14,7 +14,8 @@ namespace {
 void check(const TuneOptions& options) {
   const auto refuse = [](const std::string& what) { throw std::invalid_argument("tune: " + what); };
   if (options.tries < 1) refuse("tries = " + std::to_string(options.tries) + ", must be >= 1");
-  if (!positive.holds(options.lo)) refuse(fields::out_of_range("lo", options.lo, positive.text));
+  if (!domains::positive.holds(options.lo))
+    refuse(fields::out_of_range("lo", options.lo, domains::positive.text));
   if (!(options.lo < options.hi) || !std::isfinite(options.hi))
     refuse(fields::out_of_range("hi", options.hi, "finite and > lo = " + to_text(options.lo)));
 }

@@ -6,10 +6,6 @@
 
 namespace descent {
 
-/// A threshold below which the variance of RAdam's rate is not defined.
-inline constexpr Domain at_least_four{"finite and >= 4",
-                                      [](double x) { return x >= 4 && x < kInfinity; }};
-
 namespace rules {
 
 /// The rectification of Adam's rate while few gradients have been seen.

@@ -369,8 +369,9 @@ Scheduler::Plan Scheduler::plan(int64_t n, std::vector<double> base_lrs,
     const BaseRate base(plan.base_lrs[g], g);
     plan.rates.push_back(g < previous.size() ? schedule_.step(base, previous[g], n)
                                              : schedule_.at(base, n));
-    TORCH_CHECK(non_negative.holds(plan.rates[g]), schedule_.name(), ": lr = ", plan.rates[g],
-                " for group ", g, " at n = ", n, ", must be ", non_negative.text);
+    TORCH_CHECK(domains::non_negative.holds(plan.rates[g]), schedule_.name(),
+                ": lr = ", plan.rates[g], " for group ", g, " at n = ", n, ", must be ",
+                domains::non_negative.text);
     if (const auto momentum = schedule_.momentum(g, n)) {
       TORCH_CHECK(momentum_of(optimizer_, g), schedule_.name(),
                   ": cycle_momentum = true, must be false for an optimizer that has neither "

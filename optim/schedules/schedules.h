@@ -18,7 +18,6 @@ namespace descent {
 
 /// Stands for an option that has no default; no range holds it.
 inline constexpr double kMustBeGiven = std::numeric_limits<double>::quiet_NaN();
-inline constexpr Domain factor_up_to_one{"in (0, 1]", [](double x) { return x > 0 && x <= 1; }};
 
 DESCENT_ENUM(TimeBasedMode, Recursive, Hyperbolic)
 
@@ -98,7 +97,7 @@ struct LinearLR {
   double start_factor = 1.0 / 3;
   double end_factor = 1;
   int64_t total_iters = 5;  ///< steps from one to the other
-  DESCENT_OPTIONS((start_factor, factor_up_to_one), (end_factor, closed_unit),
+  DESCENT_OPTIONS((start_factor, positive_unit), (end_factor, closed_unit),
                   (total_iters, at_least_one))
   double scale(int64_t n) const;
   double at(double base, int64_t n) const { return base * scale(n); }

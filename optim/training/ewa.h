@@ -16,7 +16,7 @@ class EWA {
  public:
   /// Throws c10::Error unless b is in [0, 1).
   explicit EWA(double b) : b_(b) {
-    TORCH_CHECK(unit.holds(b), "EWA: b = ", b, ", must be ", unit.text);
+    TORCH_CHECK(domains::unit.holds(b), "EWA: b = ", b, ", must be ", domains::unit.text);
   }
 
   /// Takes in x and returns the new value.

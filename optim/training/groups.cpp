@@ -89,8 +89,8 @@ torch::optim::Optimizer& innermost(torch::optim::Optimizer& optimizer) {
 }
 
 void check_lr(double lr) {
-  TORCH_CHECK(non_negative.holds(lr), "set_lr: lr = ", to_text(lr), ", must be ",
-              non_negative.text);
+  TORCH_CHECK(domains::non_negative.holds(lr), "set_lr: lr = ", to_text(lr), ", must be ",
+              domains::non_negative.text);
 }
 
 void set_requires_grad(const std::vector<at::Tensor>& params, bool on) {
@@ -104,9 +104,9 @@ void set_requires_grad(const std::vector<at::Tensor>& params, bool on) {
 
 std::vector<NamedGroup> no_decay_groups(const torch::nn::Module& module, double weight_decay,
                                         const NoDecay& which) {
-  TORCH_CHECK(non_negative.holds(weight_decay),
+  TORCH_CHECK(domains::non_negative.holds(weight_decay),
               "no_decay_groups: weight_decay = ", to_text(weight_decay), ", must be ",
-              non_negative.text);
+              domains::non_negative.text);
   std::vector<NamedGroup> groups;
   for_each_param(module, which, [&](const std::string& name, const at::Tensor& p) {
     const bool decay = decays(name, p, which);

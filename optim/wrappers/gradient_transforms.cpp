@@ -47,8 +47,9 @@ at::Tensor unit_norms(const at::Tensor& x) {
 
 at::Tensor grad_norm(const std::vector<at::Tensor>& params, double norm_type) {
   const at::NoGradGuard no_grad;
-  TORCH_CHECK(above_zero.holds(norm_type), "grad_norm: norm_type = ", to_text(norm_type),
-              ", must be ", above_zero.text);
+  TORCH_CHECK(domains::positive_or_infinite.holds(norm_type),
+              "grad_norm: norm_type = ", to_text(norm_type), ", must be ",
+              domains::positive_or_infinite.text);
   std::vector<at::Tensor> gradients;
   for (size_t i = 0; i < params.size(); ++i) {
     const at::Tensor& gradient = params[i].grad();

@@ -76,7 +76,7 @@ class GradientCentralization final : public GradientTransform {
 
 struct ClipValueOptions {
   double clip_value = 1;  ///< the largest magnitude that an element keeps
-  DESCENT_OPTIONS((clip_value, not_negative))
+  DESCENT_OPTIONS((clip_value, non_negative_or_infinite))
 };
 
 /// Clips every element of the gradients to [-clip_value, clip_value], as
@@ -94,16 +94,14 @@ class ClipValue final : public GradientTransform {
   Options options_;
 };
 
-/// Infinity allowed.
-inline constexpr Domain above_zero{"> 0", [](double x) { return x > 0; }};
-
 struct ClipNormOptions {
   double max_norm = 1;   ///< infinity: measures only
   double norm_type = 2;  ///< 2, infinity or any other order
   /// Throws instead of stepping when the norm is NaN or infinite. To know that, every step waits
   /// for the device.
   bool error_if_nonfinite = false;
-  DESCENT_OPTIONS((max_norm, not_negative), (norm_type, above_zero), (error_if_nonfinite))
+  DESCENT_OPTIONS((max_norm, non_negative_or_infinite), (norm_type, positive_or_infinite),
+                  (error_if_nonfinite))
 };
 
 /// Scales all gradients of all groups together so that their norm is at most max_norm.

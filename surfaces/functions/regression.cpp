@@ -20,7 +20,7 @@ void check(const LineData& data) {
     for (size_t i = 0; i < numbers->size(); ++i)
       if (!std::isfinite((*numbers)[i]))
         refuse(fields::out_of_range(std::string(name) + "[" + std::to_string(i) + "]",
-                                    (*numbers)[i], finite.text));
+                                    (*numbers)[i], domains::finite.text));
 }
 
 bool all_equal(const std::vector<double>& numbers) {

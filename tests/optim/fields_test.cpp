@@ -24,8 +24,7 @@ struct Example {
   int64_t k = 6;
   bool fast = false;
   descent::EpsMode eps_mode = descent::EpsMode::Outside;
-  DESCENT_OPTIONS((lr, descent::non_negative), (betas, descent::unit), (k, descent::at_least_one),
-                  (fast), (eps_mode))
+  DESCENT_OPTIONS((lr, non_negative), (betas, unit), (k, at_least_one), (fast), (eps_mode))
 };
 
 std::string complaint(const std::string& text) {
@@ -233,22 +232,23 @@ TEST(Fields, SayWhichEnumValueHasNoName) {
 TEST(Domains, HoldWhatTheirTextSays) {
   using Limits = std::numeric_limits<double>;
   const double inf = Limits::infinity(), nan = Limits::quiet_NaN(), tiny = Limits::denorm_min();
+  using namespace descent::domains;
   const double below_one = 1 - Limits::epsilon() / 2;
-  EXPECT_TRUE(descent::unit.holds(0) && descent::unit.holds(below_one));
-  EXPECT_FALSE(descent::unit.holds(1) || descent::unit.holds(-tiny) || descent::unit.holds(nan));
-  EXPECT_TRUE(descent::closed_unit.holds(1));
-  EXPECT_FALSE(descent::closed_unit.holds(1 + Limits::epsilon()) ||
-               descent::closed_unit.holds(nan));
-  EXPECT_TRUE(descent::positive.holds(tiny));
-  EXPECT_FALSE(descent::positive.holds(0) || descent::positive.holds(inf) ||
-               descent::positive.holds(nan));
-  EXPECT_TRUE(descent::non_negative.holds(0) && descent::non_negative.holds(-0.0));
-  EXPECT_FALSE(descent::non_negative.holds(inf) || descent::non_negative.holds(-tiny));
-  EXPECT_TRUE(descent::not_negative.holds(inf));
-  EXPECT_FALSE(descent::not_negative.holds(nan) || descent::not_negative.holds(-inf));
-  EXPECT_FALSE(descent::finite.holds(nan) || descent::finite.holds(-inf));
-  EXPECT_TRUE(descent::at_least_one.holds(1));
-  EXPECT_FALSE(descent::at_least_one.holds(0.5) || descent::at_least_one.holds(inf));
+  EXPECT_TRUE(unit.holds(0) && unit.holds(below_one));
+  EXPECT_FALSE(unit.holds(1) || unit.holds(-tiny) || unit.holds(nan));
+  EXPECT_TRUE(closed_unit.holds(1));
+  EXPECT_FALSE(closed_unit.holds(1 + Limits::epsilon()) || closed_unit.holds(nan));
+  EXPECT_TRUE(positive.holds(tiny));
+  EXPECT_FALSE(positive.holds(0) || positive.holds(inf) || positive.holds(nan));
+  EXPECT_TRUE(non_negative.holds(0) && non_negative.holds(-0.0));
+  EXPECT_FALSE(non_negative.holds(inf) || non_negative.holds(-tiny));
+  EXPECT_TRUE(non_negative_or_infinite.holds(inf));
+  EXPECT_FALSE(non_negative_or_infinite.holds(nan) || non_negative_or_infinite.holds(-inf));
+  EXPECT_TRUE(positive_or_infinite.holds(inf) && positive_or_infinite.holds(tiny));
+  EXPECT_FALSE(positive_or_infinite.holds(0) || positive_or_infinite.holds(nan));
+  EXPECT_FALSE(finite.holds(nan) || finite.holds(-inf));
+  EXPECT_TRUE(at_least_one.holds(1));
+  EXPECT_FALSE(at_least_one.holds(0.5) || at_least_one.holds(inf));
 }
 
 }  // namespace

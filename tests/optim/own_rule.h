@@ -12,8 +12,8 @@ struct SignumRule {
     double weight_decay = 0;
     descent::DecayMode decay_mode = descent::DecayMode::Decoupled;
     bool maximize = false;
-    DESCENT_OPTIONS((lr, descent::non_negative), (momentum, descent::unit),
-                    (weight_decay, descent::non_negative), (decay_mode), (maximize))
+    DESCENT_OPTIONS((lr, non_negative), (momentum, unit), (weight_decay, non_negative),
+                    (decay_mode), (maximize))
   };
 
   template <class T>

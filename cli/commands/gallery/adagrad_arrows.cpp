@@ -35,9 +35,9 @@ void check(const ArrowOptions& options) {
   for (const auto& [name, number] :
        {std::pair{"scales.x", options.scales.x}, std::pair{"scales.y", options.scales.y},
         std::pair{"eps", options.eps}})
-    if (!non_negative.holds(number))
+    if (!domains::non_negative.holds(number))
       throw std::invalid_argument("adagrad_arrows: " +
-                                  fields::out_of_range(name, number, non_negative.text));
+                                  fields::out_of_range(name, number, domains::non_negative.text));
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #pragma once
 #include <descent/optim/engine/rule.h>
 
-using descent::non_negative;
-
 struct HalfWay {
   static constexpr descent::About about{"HalfWay", "half_way", "this test"};
   struct Options {

@@ -1,7 +1,8 @@
 #pragma once
 // One list of fields per struct. Range checks, saving, loading, comparing, printing, the registry
-// and the README's table are all derived from that list, so an option is written down three times
-// in one file: declared, listed, used. This header knows nothing of LibTorch.
+// and the tables of the documents are all derived from that list, so an option is written down three
+// times in one file: declared, listed, used. A member that the list forgets does not compile. This
+// header knows nothing of LibTorch.
 //
 //   struct Options {
 //     double lr = 1e-3;                      ///< step size
@@ -38,6 +39,11 @@ struct Domain {
 };
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+namespace fields {
+/// Marks a member that text cannot hold.
+struct NotText {};
+}  // namespace fields
+
 /// The domains that lists of options name. DESCENT_OPTIONS finds them without a prefix.
 namespace domains {
 
@@ -59,6 +65,9 @@ inline constexpr Domain at_least_four{"finite and >= 4",
                                       [](double x) { return x >= 4 && x < kInfinity; }};
 inline constexpr Domain above_one{"finite and > 1",
                                   [](double x) { return x > 1 && x < kInfinity; }};
+
+/// No domain: a member that text cannot hold, such as a function. It is listed and passed over.
+inline constexpr fields::NotText not_text{};
 
 }  // namespace domains
 
@@ -92,13 +101,13 @@ OptionValues parse_options(std::string_view text);
 
 /// "FirstGrad" -> "first_grad": an enum value as options and files write it.
 std::string snake_case(std::string_view camel);
-/// Whether two spellings mean the same enum value: case and underscores do not matter.
+/// Whether two spellings mean the same word: case, '_' and '-' do not matter.
 bool same_word(std::string_view a, std::string_view b);
 
-/// One option of a struct as a listing shows it.
+/// One option of a struct as a listing shows it: the rule's defaults, or a group's options.
 struct OptionInfo {
   std::string name;
-  OptionValue value;    ///< the default
+  OptionValue value;    ///< what the struct holds
   std::string allowed;  ///< "in [0, 1)", "true or false", "outside, inside or hat"
 };
 
@@ -118,6 +127,29 @@ template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
 inline constexpr Domain anything{"", [](double) { return true; }};
+
+/// Converts to whatever a member is, so that an aggregate can be tried with so many of them.
+struct AnyMember {
+  template <class T>
+  operator T() const;
+};
+
+/// How many members the aggregate S has.
+template <class S, class... Members>
+constexpr std::size_t count_members() {
+  if constexpr (requires { S{Members{}..., AnyMember{}}; })
+    return count_members<S, Members..., AnyMember>();
+  else
+    return sizeof...(Members);
+}
+
+/// Hands one member of a list to the function that goes through the list.
+template <class F, class T, class... Of>
+constexpr void visit(F& f, const char* name, T& member, const Of&... domain) {
+  f(name, member, domain...);
+}
+template <class F, class T>
+constexpr void visit(F&, const char*, T&, NotText) {}
 
 template <class E>
 std::string choices() {
@@ -285,20 +317,28 @@ std::string set(Options& options, std::string_view wanted, const OptionValue& va
 #define DESCENT_EACH_(m, x, ...) m(x) __VA_OPT__(DESCENT_AGAIN DESCENT_PARENS(m, __VA_ARGS__))
 #define DESCENT_AGAIN() DESCENT_EACH_
 #define DESCENT_OPTION(item) DESCENT_OPTION_ item
-#define DESCENT_OPTION_(name, ...) f(#name, self.name __VA_OPT__(, ) __VA_ARGS__);
+#define DESCENT_OPTION_(name, ...) \
+  ::descent::fields::visit(f, #name, self.name __VA_OPT__(, ) __VA_ARGS__);
+#define DESCENT_ONE(item) +1
 #define DESCENT_BUFFER(name) f(#name, self.name);
 #define DESCENT_NAME(name) #name,
 
-/// Lists a struct's options: (name) or (name, domain).
+/// Lists a struct's options: (name) or (name, domain). Every member has to be listed, because a
+/// forgotten one would be neither checked nor saved nor printed; one that text cannot hold, a
+/// function for example, is listed as (name, not_text).
 #define DESCENT_OPTIONS(...)                                                        \
   template <class Self, class F>                                                    \
   static constexpr void each([[maybe_unused]] Self& self, [[maybe_unused]] F&& f) { \
+    static_assert(::descent::fields::count_members<std::remove_const_t<Self>>() ==  \
+                      0 DESCENT_EACH(DESCENT_ONE, __VA_ARGS__),                     \
+                  "DESCENT_OPTIONS must list every member of the aggregate");       \
     using namespace ::descent::domains;                                             \
     DESCENT_EACH(DESCENT_OPTION, __VA_ARGS__)                                       \
   }
 
 /// Lists a state's buffers, by Python torch.optim's names.
 #define DESCENT_BUFFERS(...)                                                        \
+  static constexpr std::size_t listed = 0 DESCENT_EACH(DESCENT_ONE, __VA_ARGS__);   \
   template <class Self, class F>                                                    \
   static constexpr void each([[maybe_unused]] Self& self, [[maybe_unused]] F&& f) { \
     DESCENT_EACH(DESCENT_BUFFER, __VA_ARGS__)                                       \

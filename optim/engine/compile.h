@@ -57,15 +57,6 @@ constexpr int count_buffers() {
   return std::is_empty_v<S> ? 0 : static_cast<int>(sizeof(S) / sizeof(float));
 }
 
-/// The members that DESCENT_BUFFERS lists.
-template <class R>
-constexpr int count_listed() {
-  typename R::template State<char> state{};
-  int count = 0;
-  R::template State<char>::each(state, [&](const char*, char&) { ++count; });
-  return count;
-}
-
 template <class R, std::size_t F>
 constexpr std::array<bool, kMaxBuffers> used_buffers() {
   std::array<bool, kMaxBuffers> used{};
@@ -459,7 +450,7 @@ RuleTable make_table() {
   using O = typename R::Options;
   using C = typename R::template Coefficients<double>;
   static_assert(count_buffers<R>() <= kMaxBuffers);
-  static_assert(count_buffers<R>() == count_listed<R>(),
+  static_assert(count_buffers<R>() == R::template State<float>::listed,
                 "DESCENT_BUFFERS must list every member of State");
   static_assert(kPrologue + sizeof(C) / sizeof(double) <= kMaxConstants);
   RuleTable t = options_table<R>();
@@ -497,7 +488,9 @@ RuleTable make_table() {
       t.first_scalars.at(t.scalars.size()) = value;
       t.scalars.emplace_back(name);
     });
-    static_assert(sizeof first <= kMaxScalars * sizeof(double));
+    static_assert(sizeof first == R::Scalars::listed * sizeof(double),
+                  "DESCENT_BUFFERS must list every member of Scalars");
+    static_assert(R::Scalars::listed <= kMaxScalars);
   }
   if constexpr (requires { &R::trust; })
     t.trust = [](const void* o, const Sums& sums, const StepInfo& at) {

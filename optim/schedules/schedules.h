@@ -146,7 +146,7 @@ using Lambdas = std::vector<std::function<double(int64_t)>>;
 struct LambdaLR {
   static constexpr const char* name = "LambdaLR";
   Lambdas lr_lambda = {};
-  DESCENT_OPTIONS()
+  DESCENT_OPTIONS((lr_lambda, not_text))
   std::string problem(size_t groups) const;
   double at(const BaseRate& base, int64_t n) const;
 };
@@ -156,7 +156,7 @@ struct LambdaLR {
 struct MultiplicativeLR {
   static constexpr const char* name = "MultiplicativeLR";
   Lambdas lr_lambda = {};
-  DESCENT_OPTIONS()
+  DESCENT_OPTIONS((lr_lambda, not_text))
   std::string problem(size_t groups) const;
   double at(const BaseRate& base, int64_t n) const;
   double step(const BaseRate& base, double previous, int64_t n) const;
@@ -290,7 +290,7 @@ struct SequentialLR {
   static constexpr const char* name = "SequentialLR";
   std::vector<Schedule> schedules = {};
   std::vector<int64_t> milestones = {};  ///< one less than schedules, none below the one before
-  DESCENT_OPTIONS((milestones, non_negative))
+  DESCENT_OPTIONS((schedules, not_text), (milestones, non_negative))
   std::string problem(size_t groups) const;
   std::string text() const;
   double at(const BaseRate& base, int64_t n) const;
@@ -312,7 +312,7 @@ struct SequentialLR {
 struct ChainedScheduler {
   static constexpr const char* name = "ChainedScheduler";
   std::vector<Schedule> schedules = {};
-  DESCENT_OPTIONS()
+  DESCENT_OPTIONS((schedules, not_text))
   std::string problem(size_t groups) const;
   std::string text() const;
   std::optional<double> scale(int64_t n) const;
@@ -331,7 +331,7 @@ struct Warmup {
   int64_t W = 0;
   double from = 0;  ///< the first factor
   Schedule schedule = ExponentialLR{.gamma = 1};
-  DESCENT_OPTIONS((W, non_negative), (from, non_negative))
+  DESCENT_OPTIONS((W, non_negative), (from, non_negative), (schedule, not_text))
   std::string problem(size_t groups) const;
   std::string text() const;
   std::optional<double> scale(int64_t n) const;

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <bit>
 
-#include <descent/optim/engine/compile.h>
+#include <descent/optim/engine/instruction_sets.h>
 #include <descent/optim/engine/low_precision.h>
 
 namespace descent::engine {

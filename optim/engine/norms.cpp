@@ -1,4 +1,4 @@
-#include <descent/optim/engine/compile.h>
+#include <descent/optim/engine/instruction_sets.h>
 #include <descent/optim/engine/norms.h>
 
 namespace descent::engine {

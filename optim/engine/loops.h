@@ -1,0 +1,172 @@
+#pragma once
+// A rule's text as loops over the numbers of a parameter, one for each form, kind of decay, number
+// type and instruction set.
+#include <algorithm>
+#include <bit>
+
+#include <descent/optim/engine/instruction_sets.h>
+#include <descent/optim/engine/text.h>
+
+namespace descent::engine {
+
+/// One element's state, gathered from and scattered to the buffers that the form uses.
+template <class R, std::size_t F, class T>
+struct Element {
+  static constexpr int N = count_buffers<R>();
+  static constexpr auto used = used_buffers<R, F>();
+  using State = typename R::template State<T>;
+
+  DESCENT_FN static State load(T* const* s, int64_t i) {
+    if constexpr (N == 0) {
+      return State{};
+    } else {
+      std::array<T, N> raw{};
+      gather(raw, s, i, std::make_index_sequence<N>{});
+      return std::bit_cast<State>(raw);
+    }
+  }
+  DESCENT_FN static void store(const State& state, T* const* s, int64_t i) {
+    if constexpr (N > 0) {
+      const auto raw = std::bit_cast<std::array<T, N>>(state);
+      scatter(raw, s, i, std::make_index_sequence<N>{});
+    }
+  }
+
+ private:
+  template <std::size_t... I>
+  DESCENT_FN static void gather(std::array<T, N>& raw, T* const* s, int64_t i,
+                                std::index_sequence<I...>) {
+    ((used[I] ? void(raw[I] = s[I][i]) : void()), ...);
+  }
+  template <std::size_t... I>
+  DESCENT_FN static void scatter(const std::array<T, N>& raw, T* const* s, int64_t i,
+                                 std::index_sequence<I...>) {
+    ((used[I] ? void(s[I][i] = raw[I]) : void()), ...);
+  }
+};
+
+template <class R, std::size_t F, bool Coupled, class T>
+DESCENT_FN void sweep(const Span& x, const void* numbers) {
+  const auto k = constants<R, T>(numbers);
+  T* const p = static_cast<T*>(x.p);
+  const T* const g = static_cast<const T*>(x.g);
+  T* s[kMaxBuffers];
+  for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(x.s[b]);
+  const int64_t n = x.n;
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    T parameter = p[i], gradient = g[i];
+    auto state = Element<R, F, T>::load(s, i);
+    prepare<Coupled>(parameter, gradient, k.prologue);
+    Text<R, F>::template update<T, T>(parameter, gradient, state, k.coefficients);
+    p[i] = parameter;
+    Element<R, F, T>::store(state, s, i);
+  }
+}
+
+// Norms in a fixed order, so that no instruction set, thread count or chunk changes a bit: 128 lanes
+// (enough that no addition waits for the one before it) walk over a block, then lanes and blocks are
+// added up in double.
+template <class R, std::size_t F, bool Coupled, class T>
+DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
+  const auto k = constants<R, T>(numbers);
+  const T* const p = static_cast<const T*>(x.p);
+  const T* const g = static_cast<const T*>(x.g);
+  T* s[kMaxBuffers];
+  for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(x.s[b]);
+  sums[0] = sums[1] = 0;
+  for (int64_t block = 0; block < x.n; block += kBlock) {
+    const int64_t end = std::min(block + kBlock, x.n);
+    T first[kLanes] = {}, second[kLanes] = {};
+    int64_t i = block;
+    for (; i + kLanes <= end; i += kLanes) {
+      DESCENT_INDEPENDENT
+      for (int lane = 0; lane < kLanes; ++lane) {
+        T parameter = p[i + lane], gradient = g[i + lane];
+        auto state = Element<R, F, T>::load(s, i + lane);
+        prepare<Coupled>(parameter, gradient, k.prologue);
+        const Pair<T> pair =
+            Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
+        if constexpr (!Text<R, F>::template measure_only_reads<T>)
+          Element<R, F, T>::store(state, s, i + lane);
+        first[lane] += pair.first * pair.first;
+        second[lane] += pair.second * pair.second;
+      }
+    }
+    const int64_t rest = end - i;
+    DESCENT_INDEPENDENT
+    for (int64_t lane = 0; lane < rest; ++lane) {
+      T parameter = p[i + lane], gradient = g[i + lane];
+      auto state = Element<R, F, T>::load(s, i + lane);
+      prepare<Coupled>(parameter, gradient, k.prologue);
+      const Pair<T> pair =
+          Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
+      if constexpr (!Text<R, F>::template measure_only_reads<T>)
+        Element<R, F, T>::store(state, s, i + lane);
+      first[lane] += pair.first * pair.first;
+      second[lane] += pair.second * pair.second;
+    }
+    sums[0] += add_up(first);
+    sums[1] += add_up(second);
+  }
+}
+
+template <class R, std::size_t F, bool Coupled, class T>
+DESCENT_FN void apply(const Span& x, const void* numbers, double trust) {
+  const auto k = constants<R, T>(numbers);
+  const T ratio = static_cast<T>(trust);
+  T* const p = static_cast<T*>(x.p);
+  const T* const g = static_cast<const T*>(x.g);
+  T* s[kMaxBuffers];
+  for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(x.s[b]);
+  const int64_t n = x.n;
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    T parameter = p[i], gradient = g[i];
+    auto state = Element<R, F, T>::load(s, i);
+    prepare<Coupled>(parameter, gradient, k.prologue);
+    Text<R, F>::template apply<T, T>(parameter, gradient, state, k.coefficients, ratio);
+    p[i] = parameter;
+    if constexpr (!Text<R, F>::template apply_only_reads<T>) Element<R, F, T>::store(state, s, i);
+  }
+}
+
+// One function per instruction set; the text above is inlined into each.
+#define DESCENT_INSTANCE(suffix, attribute)                                                     \
+  template <class R, std::size_t F, bool Coupled, class T>                                      \
+  attribute void sweep_##suffix(const Span& x, const void* k) {                                 \
+    sweep<R, F, Coupled, T>(x, k);                                                              \
+  }                                                                                             \
+  template <class R, std::size_t F, bool Coupled, class T>                                      \
+  attribute void measure_##suffix(const Span& x, const void* k, double* sums) {                 \
+    measure<R, F, Coupled, T>(x, k, sums);                                                      \
+  }                                                                                             \
+  template <class R, std::size_t F, bool Coupled, class T>                                      \
+  attribute void apply_##suffix(const Span& x, const void* k, double trust) {                   \
+    apply<R, F, Coupled, T>(x, k, trust);                                                       \
+  }                                                                                             \
+  template <class R, std::size_t F, bool Coupled, class T>                                      \
+  Kernels kernels_##suffix() {                                                                  \
+    if constexpr (Text<R, F>::reads_twice)                                                      \
+      return {nullptr, &measure_##suffix<R, F, Coupled, T>, &apply_##suffix<R, F, Coupled, T>}; \
+    else                                                                                        \
+      return {&sweep_##suffix<R, F, Coupled, T>, nullptr, nullptr};                             \
+  }
+DESCENT_INSTANCE(baseline, )
+#if DESCENT_X86
+DESCENT_INSTANCE(v3, DESCENT_V3)
+DESCENT_INSTANCE(v4, DESCENT_V4)
+#endif
+#undef DESCENT_INSTANCE
+
+template <class R, std::size_t F, bool Coupled, class T>
+std::array<Kernels, 3> kernels() {
+#if DESCENT_X86
+  return {kernels_baseline<R, F, Coupled, T>(), kernels_v3<R, F, Coupled, T>(),
+          kernels_v4<R, F, Coupled, T>()};
+#else
+  return {kernels_baseline<R, F, Coupled, T>(), Kernels{}, Kernels{}};
+#endif
+}
+
+}  // namespace descent::engine

@@ -1,0 +1,183 @@
+#pragma once
+// What the engine knows of a rule, from the members that the rule has.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include <descent/optim/engine/loops.h>
+#include <descent/optim/engine/on_arrays.h>
+
+namespace descent::engine {
+
+template <class R, std::size_t F>
+RuleForm form() {
+  RuleForm form;
+  form.buffers = used_buffers<R, F>();
+  form.reads_twice = Text<R, F>::reads_twice;
+  // p both ways, g, each buffer both ways; with norms also what is read ahead of that.
+  const auto used = static_cast<int>(std::count(form.buffers.begin(), form.buffers.end(), true));
+  if constexpr (!Text<R, F>::reads_twice)
+    form.traffic = 12 + 8 * used;
+  else if constexpr (Text<R, F>::template measure_only_reads<float>)
+    form.traffic = 8 + 12 + 8 * used;
+  else
+    form.traffic = 8 + 8 * used + 8 + 4 * used;
+  form.kernels[0] = {kernels<R, F, false, float>(), kernels<R, F, false, double>()};
+  form.arrays[0] = OnArrays<R, F, false>::kernels();
+  if constexpr (requires(typename R::Options o) { o.decay_mode; }) {
+    form.kernels[1] = {kernels<R, F, true, float>(), kernels<R, F, true, double>()};
+    form.arrays[1] = OnArrays<R, F, true>::kernels();
+  }
+  return form;
+}
+
+template <class R, std::size_t... F>
+std::vector<RuleForm> all_forms(std::index_sequence<F...>) {
+  return {form<R, F>()...};
+}
+
+/// What concerns the options only, for every shape of rule.
+template <class R>
+RuleTable options_table() {
+  using O = typename R::Options;
+  RuleTable t;
+  t.about = R::about;
+  t.defaults = fields::describe(O{});
+  t.make_options = [](const void* from) -> std::shared_ptr<void> {
+    return std::make_shared<O>(from ? *static_cast<const O*>(from) : O{});
+  };
+  t.problem = [](const void* o) { return fields::problem(*static_cast<const O*>(o)); };
+  t.set = [](void* o, std::string_view name, const OptionValue& value) {
+    return fields::set(*static_cast<O*>(o), name, value);
+  };
+  t.describe = [](const void* o) { return fields::describe(*static_cast<const O*>(o)); };
+  t.lr = [](void* o) { return &static_cast<O*>(o)->lr; };
+  t.coupled = [](const void* options) {
+    if constexpr (requires(O o) { o.decay_mode; }) {
+      const O& o = *static_cast<const O*>(options);
+      return o.decay_mode == DecayMode::Coupled && o.weight_decay != 0;
+    } else {
+      return false;
+    }
+  };
+  t.prologue = [](const void* options) {
+    [[maybe_unused]] const O& o = *static_cast<const O*>(options);
+    Prologue<double> prologue{1, 0, 1};
+    if constexpr (requires { o.maximize; }) prologue.scale = o.maximize ? -1 : 1;
+    if constexpr (requires { o.decay_mode; }) {
+      prologue.decay = o.weight_decay;
+      if (o.decay_mode == DecayMode::Decoupled) prologue.keep = 1 - o.lr * o.weight_decay;
+    }
+    return prologue;
+  };
+  typename R::template State<char> state{};
+  R::template State<char>::each(state,
+                                [&](const char* name, char&) { t.buffers.emplace_back(name); });
+  return t;
+}
+
+template <class R>
+RuleTable make_table() {
+  using O = typename R::Options;
+  using C = typename R::template Coefficients<double>;
+  static_assert(count_buffers<R>() <= kMaxBuffers);
+  static_assert(count_buffers<R>() == R::template State<float>::listed,
+                "DESCENT_BUFFERS must list every member of State");
+  static_assert(kPrologue + sizeof(C) / sizeof(double) <= kMaxConstants);
+  RuleTable t = options_table<R>();
+  t.forms = all_forms<R>(std::make_index_sequence<forms_of<R>().size()>{});
+  t.form = [](const void* o) {
+    if constexpr (requires { R::forms; }) {
+      const auto wanted = R::form(*static_cast<const O*>(o));
+      for (std::size_t i = 0; i < std::size(R::forms); ++i)
+        if (R::forms[i] == wanted) return static_cast<int>(i);
+      return -1;
+    } else {
+      return 0;
+    }
+  };
+  t.begin = [](const void* o, const StepInfo& at, [[maybe_unused]] double* scalars,
+               double* coefficients) {
+    const O& options = *static_cast<const O*>(o);
+    C c;
+    if constexpr (requires { typename R::Scalars; }) {
+      std::array<double, sizeof(typename R::Scalars) / sizeof(double)> numbers;
+      std::copy_n(scalars, numbers.size(), numbers.begin());
+      auto remembered = std::bit_cast<typename R::Scalars>(numbers);
+      c = R::begin(options, at, remembered);
+      numbers = std::bit_cast<decltype(numbers)>(remembered);
+      std::copy(numbers.begin(), numbers.end(), scalars);
+    } else {
+      c = R::begin(options, at);
+    }
+    std::memcpy(coefficients, &c, sizeof(C));
+    return static_cast<int>(sizeof(C) / sizeof(double));
+  };
+  if constexpr (requires { typename R::Scalars; }) {
+    const typename R::Scalars first;
+    R::Scalars::each(first, [&](const char* name, double value) {
+      t.first_scalars.at(t.scalars.size()) = value;
+      t.scalars.emplace_back(name);
+    });
+    static_assert(sizeof first == R::Scalars::listed * sizeof(double),
+                  "DESCENT_BUFFERS must list every member of Scalars");
+    static_assert(R::Scalars::listed <= kMaxScalars);
+  }
+  if constexpr (requires { &R::trust; })
+    t.trust = [](const void* o, const Sums& sums, const StepInfo& at) {
+      return R::trust(*static_cast<const O*>(o), sums, at);
+    };
+  if constexpr (requires(const O& o, const Array& p) { R::initial(o, p); })
+    t.initial = [](const void* o, const Array& p, Array* s) {
+      OnArrays<R, 0, false>::store(R::initial(*static_cast<const O*>(o), p), s);
+    };
+  if constexpr (requires { &R::decays; })
+    t.decays = [](const void* o, const StepInfo& at) {
+      return R::decays(*static_cast<const O*>(o), at);
+    };
+  if constexpr (requires { &R::centralizes; })
+    t.centralizes = [](const void* o, int64_t dim) {
+      return R::centralizes(*static_cast<const O*>(o), dim);
+    };
+  if constexpr (requires { &R::look_ahead; })
+    t.look_ahead = [](const void* o) { return R::look_ahead(*static_cast<const O*>(o)); };
+  if constexpr (requires { &R::pull; })
+    t.pull = [](const void* o) { return R::pull(*static_cast<const O*>(o)); };
+  if constexpr (requires { R::divides_by_lr; }) t.divides_by_lr = R::divides_by_lr;
+  if constexpr (requires { &R::gradient_scale; }) {
+    t.needs_gradient_norm = [](const void* o) {
+      return R::needs_gradient_norm(*static_cast<const O*>(o));
+    };
+    t.gradient_scale = [](const void* o, double norm) {
+      return R::gradient_scale(*static_cast<const O*>(o), norm);
+    };
+  }
+  return t;
+}
+
+/// A tensor algorithm has one function on tensors and no loops.
+template <class R>
+concept TensorAlgorithm = requires(const typename R::Options& o, const TensorStep& step) {
+  R::update(o, step);
+};
+
+template <class R>
+RuleTable make_tensor_table() {
+  using O = typename R::Options;
+  RuleTable t = options_table<R>();
+  t.tensor_update = [](const void* o, const TensorStep& step) {
+    R::update(*static_cast<const O*>(o), step);
+  };
+  t.state_problem = [](const void* o, const at::Tensor* s, int64_t numel) {
+    return R::state_problem(*static_cast<const O*>(o), s, numel);
+  };
+  if constexpr (requires { &R::block_problem; })
+    t.block_problem = [](const void* o, int64_t numel) {
+      return R::block_problem(*static_cast<const O*>(o), numel);
+    };
+  if constexpr (requires { &R::joins_group; })
+    t.joins_group = [](const void* o) { return R::joins_group(*static_cast<const O*>(o)); };
+  return t;
+}
+
+}  // namespace descent::engine

@@ -1,14 +1,10 @@
-// .ci/run compiles this for every header of a rule, HEADER, where nvcc is found: it holds the
-// promise that a rule's text is device code as it is, each of its forms in float and double.
+// .ci/run compiles this for every RULE and its HEADER where nvcc is found: it holds the promise that
+// a rule's text is device code as it is, each of its forms in float and double.
 #include <cstddef>
 #include <iterator>
 #include <utility>
 
-template <class R>
-void compile_rule();
-#define DESCENT_RULE(Rule) template void compile_rule<Rule>();
-
-#include <descent/optim/engine/rule.h>
+#include HEADER
 
 template <class R, std::size_t F>
 constexpr bool reads_twice = [] {
@@ -66,4 +62,4 @@ void compile_rule() {
   }
 }
 
-#include HEADER
+template void compile_rule<descent::RULE>();

@@ -14,7 +14,7 @@
 #include <torch/serialize.h>
 
 #include <descent/base/pass.h>
-#include <descent/optim/engine/compile.h>  // before the rule, and none of descent's after it
+#include <descent/optim/engine/compile.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/schedules/schedules.h>
 
@@ -47,7 +47,7 @@ struct SignumRule {
   }
 };
 using Signum = descent::Optimizer<SignumRule>;
-DESCENT_RULE(SignumRule)
+DESCENT_COMPILE(SignumRule)
 
 namespace {
 

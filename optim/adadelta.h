@@ -58,5 +58,3 @@ struct Adadelta {
 using Adadelta = Optimizer<rules::Adadelta>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::Adadelta)

@@ -71,5 +71,3 @@ struct Adagrad {
 using Adagrad = Optimizer<rules::Adagrad>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::Adagrad)

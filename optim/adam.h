@@ -133,6 +133,3 @@ using Adam = Optimizer<rules::Adam>;
 using AdamW = Optimizer<rules::AdamW>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::Adam)
-DESCENT_RULE(descent::rules::AdamW)

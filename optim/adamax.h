@@ -67,5 +67,3 @@ struct Adamax {
 using Adamax = Optimizer<rules::Adamax>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::Adamax)

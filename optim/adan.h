@@ -83,5 +83,3 @@ struct Adan {
 using Adan = Optimizer<rules::Adan>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::Adan)

@@ -63,5 +63,3 @@ struct ASGD {
 using ASGD = Optimizer<rules::ASGD>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::ASGD)

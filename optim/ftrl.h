@@ -92,5 +92,3 @@ struct FTRL {
 using FTRL = Optimizer<rules::FTRL>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::FTRL)

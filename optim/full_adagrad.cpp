@@ -1,4 +1,3 @@
-#include <descent/optim/engine/compile.h>
 // The compiler's flags and macros first, then the rule.
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>

@@ -62,5 +62,3 @@ struct FullAdagrad {
 using FullAdagrad = Optimizer<rules::FullAdagrad>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::FullAdagrad)

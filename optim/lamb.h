@@ -124,5 +124,3 @@ struct LAMB {
 using LAMB = Optimizer<rules::LAMB>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::LAMB)

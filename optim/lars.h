@@ -127,5 +127,3 @@ struct LARS {
 using LARS = Optimizer<rules::LARS>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::LARS)

@@ -85,5 +85,3 @@ struct Lion {
 using Lion = Optimizer<rules::Lion>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::Lion)

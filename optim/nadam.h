@@ -78,5 +78,3 @@ struct NAdam {
 using NAdam = Optimizer<rules::NAdam>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::NAdam)

@@ -81,6 +81,3 @@ using RAdam = Optimizer<rules::RAdam>;
 using RAdamW = Optimizer<rules::RAdamW>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::RAdam)
-DESCENT_RULE(descent::rules::RAdamW)

@@ -78,5 +78,3 @@ struct Ranger {
 using Ranger = Optimizer<rules::Ranger>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::Ranger)

@@ -128,5 +128,3 @@ struct RangerLARS {
 using RangerLARS = Optimizer<rules::RangerLARS>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::RangerLARS)

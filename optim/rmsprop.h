@@ -137,5 +137,3 @@ struct RMSprop {
 using RMSprop = Optimizer<rules::RMSprop>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::RMSprop)

@@ -63,5 +63,3 @@ struct Rprop {
 using Rprop = Optimizer<rules::Rprop>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::Rprop)

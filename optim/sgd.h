@@ -119,5 +119,3 @@ struct SGD {
 using SGD = Optimizer<rules::SGD>;
 
 }  // namespace descent
-
-DESCENT_RULE(descent::rules::SGD)

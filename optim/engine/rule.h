@@ -119,9 +119,3 @@ template <class Rule>
 class Optimizer;
 
 }  // namespace descent
-
-// Stands at the end of a rule's header, at global scope. Means something only to the file that
-// compiles the rule (compile.h) and to the registry.
-#ifndef DESCENT_RULE
-#define DESCENT_RULE(Rule)
-#endif

@@ -109,7 +109,11 @@ struct RuleTable {
   std::string (*state_problem)(const void* options, const at::Tensor* s, int64_t numel) = nullptr;
 };
 
-/// Makes a rule known by its key; done once for each compiled rule.
+/// Makes a rule known by its key, as DESCENT_COMPILE does for each rule that it compiles.
 bool register_rule(const RuleTable& table);
+
+/// The rules of this library; the build writes this function from the list in <descent/optim.h>. A
+/// static archive links them because of it, even if nothing but the registry names them.
+std::vector<const RuleTable*> library_rules();
 
 }  // namespace descent::engine

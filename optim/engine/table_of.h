@@ -180,4 +180,12 @@ RuleTable make_tensor_table() {
   return t;
 }
 
+template <class R>
+RuleTable table_of() {
+  if constexpr (TensorAlgorithm<R>)
+    return make_tensor_table<R>();
+  else
+    return make_table<R>();
+}
+
 }  // namespace descent::engine

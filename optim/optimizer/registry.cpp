@@ -7,7 +7,7 @@ namespace descent {
 namespace {
 
 std::vector<const engine::RuleTable*>& known_rules() {
-  static std::vector<const engine::RuleTable*> rules;
+  static std::vector<const engine::RuleTable*> rules = engine::library_rules();
   return rules;
 }
 
@@ -18,20 +18,6 @@ bool engine::register_rule(const RuleTable& table) {
   if (std::find(rules.begin(), rules.end(), &table) == rules.end()) rules.push_back(&table);
   return true;
 }
-
-}  // namespace descent
-
-// The library's own rules, so that a static archive's rules are linked even if nothing but the
-// registry names them.
-#undef DESCENT_RULE
-#define DESCENT_JOIN_(a, b) a##b
-#define DESCENT_JOIN(a, b) DESCENT_JOIN_(a, b)
-#define DESCENT_RULE(Rule)                                                        \
-  [[maybe_unused]] static const bool DESCENT_JOIN(descent_listed_, __COUNTER__) = \
-      ::descent::engine::register_rule(::descent::engine::rule_table<Rule>());
-#include <descent/optim.h>
-
-namespace descent {
 
 std::vector<const engine::RuleTable*> optimizers() {
   std::vector<const engine::RuleTable*> rules = known_rules();

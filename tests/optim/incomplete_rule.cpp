@@ -42,4 +42,4 @@ struct Incomplete {
   }
 };
 
-DESCENT_RULE(Incomplete)
+DESCENT_COMPILE(Incomplete)

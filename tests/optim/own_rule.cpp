@@ -1,3 +1,5 @@
-#include <descent/optim/engine/compile.h>
-// The compiler's flags and macros first, then the rule.
 #include "own_rule.h"
+// In this order on purpose: a rule's header needs nothing ahead of it.
+#include <descent/optim/engine/compile.h>
+
+DESCENT_COMPILE(SignumRule)

@@ -39,5 +39,3 @@ struct SignumRule {
 };
 
 using Signum = descent::Optimizer<SignumRule>;
-
-DESCENT_RULE(SignumRule)

@@ -91,9 +91,9 @@ struct UnlistedFormLion : PlainLion {
 
 }  // namespace wrong
 
-DESCENT_RULE(wrong::SwappedLion)
-DESCENT_RULE(wrong::TwiceDecayedAdamW)
-DESCENT_RULE(wrong::TwoFacedLion)
-DESCENT_RULE(wrong::ForgetfulLion)
-DESCENT_RULE(wrong::RatelessDecayLion)
-DESCENT_RULE(wrong::UnlistedFormLion)
+DESCENT_COMPILE(wrong::SwappedLion)
+DESCENT_COMPILE(wrong::TwiceDecayedAdamW)
+DESCENT_COMPILE(wrong::TwoFacedLion)
+DESCENT_COMPILE(wrong::ForgetfulLion)
+DESCENT_COMPILE(wrong::RatelessDecayLion)
+DESCENT_COMPILE(wrong::UnlistedFormLion)

@@ -23,5 +23,3 @@ struct HalfWay {
     s.previous = g;
   }
 };
-
-DESCENT_RULE(HalfWay)

@@ -45,89 +45,89 @@ struct Element {
   }
 };
 
-template <class R, std::size_t F, bool Coupled, class T>
-DESCENT_FN void sweep(const Span& x, const void* numbers) {
-  const auto k = constants<R, T>(numbers);
-  T* const p = static_cast<T*>(x.p);
-  const T* const g = static_cast<const T*>(x.g);
+/// The pointers of a span, with the type of the numbers.
+template <class T>
+struct Pointers {
+  T* p;
+  const T* g;
   T* s[kMaxBuffers];
-  for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(x.s[b]);
-  const int64_t n = x.n;
+
+  DESCENT_FN explicit Pointers(const Span& span)
+      : p(static_cast<T*>(span.p)), g(static_cast<const T*>(span.g)) {
+    for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(span.s[b]);
+  }
+};
+
+template <class R, std::size_t F, bool Coupled, class T>
+DESCENT_FN void sweep(const Span& span, const void* numbers) {
+  const auto k = constants<R, T>(numbers);
+  const Pointers<T> x(span);
+  const int64_t n = span.n;
   DESCENT_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
-    T parameter = p[i], gradient = g[i];
-    auto state = Element<R, F, T>::load(s, i);
+    T parameter = x.p[i], gradient = x.g[i];
+    auto state = Element<R, F, T>::load(x.s, i);
     prepare<Coupled>(parameter, gradient, k.prologue);
     Text<R, F>::template update<T, T>(parameter, gradient, state, k.coefficients);
-    p[i] = parameter;
-    Element<R, F, T>::store(state, s, i);
+    x.p[i] = parameter;
+    Element<R, F, T>::store(state, x.s, i);
   }
+}
+
+/// Adds the squares of the two values that the rule measures at element i.
+template <class R, std::size_t F, bool Coupled, class T>
+DESCENT_FN void add_squares(const Pointers<T>& x, const Constants<R, T>& k, int64_t i, T& first,
+                            T& second) {
+  T parameter = x.p[i], gradient = x.g[i];
+  auto state = Element<R, F, T>::load(x.s, i);
+  prepare<Coupled>(parameter, gradient, k.prologue);
+  const Pair<T> pair =
+      Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
+  if constexpr (!Text<R, F>::template measure_only_reads<T>) Element<R, F, T>::store(state, x.s, i);
+  first += pair.first * pair.first;
+  second += pair.second * pair.second;
 }
 
 // Norms in a fixed order, so that no instruction set, thread count or chunk changes a bit: 128 lanes
 // (enough that no addition waits for the one before it) walk over a block, then lanes and blocks are
 // added up in double.
 template <class R, std::size_t F, bool Coupled, class T>
-DESCENT_FN void measure(const Span& x, const void* numbers, double* sums) {
+DESCENT_FN void measure(const Span& span, const void* numbers, double* sums) {
   const auto k = constants<R, T>(numbers);
-  const T* const p = static_cast<const T*>(x.p);
-  const T* const g = static_cast<const T*>(x.g);
-  T* s[kMaxBuffers];
-  for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(x.s[b]);
+  const Pointers<T> x(span);
   sums[0] = sums[1] = 0;
-  for (int64_t block = 0; block < x.n; block += kBlock) {
-    const int64_t end = std::min(block + kBlock, x.n);
+  for (int64_t block = 0; block < span.n; block += kBlock) {
+    const int64_t end = std::min(block + kBlock, span.n);
     T first[kLanes] = {}, second[kLanes] = {};
     int64_t i = block;
     for (; i + kLanes <= end; i += kLanes) {
       DESCENT_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane) {
-        T parameter = p[i + lane], gradient = g[i + lane];
-        auto state = Element<R, F, T>::load(s, i + lane);
-        prepare<Coupled>(parameter, gradient, k.prologue);
-        const Pair<T> pair =
-            Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
-        if constexpr (!Text<R, F>::template measure_only_reads<T>)
-          Element<R, F, T>::store(state, s, i + lane);
-        first[lane] += pair.first * pair.first;
-        second[lane] += pair.second * pair.second;
-      }
+      for (int lane = 0; lane < kLanes; ++lane)
+        add_squares<R, F, Coupled>(x, k, i + lane, first[lane], second[lane]);
     }
     const int64_t rest = end - i;
     DESCENT_INDEPENDENT
-    for (int64_t lane = 0; lane < rest; ++lane) {
-      T parameter = p[i + lane], gradient = g[i + lane];
-      auto state = Element<R, F, T>::load(s, i + lane);
-      prepare<Coupled>(parameter, gradient, k.prologue);
-      const Pair<T> pair =
-          Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
-      if constexpr (!Text<R, F>::template measure_only_reads<T>)
-        Element<R, F, T>::store(state, s, i + lane);
-      first[lane] += pair.first * pair.first;
-      second[lane] += pair.second * pair.second;
-    }
+    for (int64_t lane = 0; lane < rest; ++lane)
+      add_squares<R, F, Coupled>(x, k, i + lane, first[lane], second[lane]);
     sums[0] += add_up(first);
     sums[1] += add_up(second);
   }
 }
 
 template <class R, std::size_t F, bool Coupled, class T>
-DESCENT_FN void apply(const Span& x, const void* numbers, double trust) {
+DESCENT_FN void apply(const Span& span, const void* numbers, double trust) {
   const auto k = constants<R, T>(numbers);
   const T ratio = static_cast<T>(trust);
-  T* const p = static_cast<T*>(x.p);
-  const T* const g = static_cast<const T*>(x.g);
-  T* s[kMaxBuffers];
-  for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(x.s[b]);
-  const int64_t n = x.n;
+  const Pointers<T> x(span);
+  const int64_t n = span.n;
   DESCENT_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
-    T parameter = p[i], gradient = g[i];
-    auto state = Element<R, F, T>::load(s, i);
+    T parameter = x.p[i], gradient = x.g[i];
+    auto state = Element<R, F, T>::load(x.s, i);
     prepare<Coupled>(parameter, gradient, k.prologue);
     Text<R, F>::template apply<T, T>(parameter, gradient, state, k.coefficients, ratio);
-    p[i] = parameter;
-    if constexpr (!Text<R, F>::template apply_only_reads<T>) Element<R, F, T>::store(state, s, i);
+    x.p[i] = parameter;
+    if constexpr (!Text<R, F>::template apply_only_reads<T>) Element<R, F, T>::store(state, x.s, i);
   }
 }
 

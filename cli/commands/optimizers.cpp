@@ -18,8 +18,8 @@ std::vector<const engine::RuleTable*> chosen(const std::string& name) {
 
 /// Whether the rule's defaults use its b-th buffer.
 bool used_by_default(const engine::RuleTable& rule, size_t b) {
-  if (rule.forms.empty()) return true;                                    // a tensor algorithm
-  if (rule.pull != nullptr && b + 1 == rule.buffers.size()) return true;  // slow weights
+  if (rule.forms.empty()) return true;  // a tensor algorithm
+  if (rule.slow_buffer == b) return true;
   const auto defaults = rule.make_options(nullptr);
   return form_of(rule, defaults.get()).buffers[b];
 }

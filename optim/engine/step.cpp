@@ -142,19 +142,14 @@ at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer, const Los
 }
 
 void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
-  const size_t slow_buffer = rule.buffers.size() - 1;
   for (auto& group : optimizer.param_groups_) {
     const SlowPull pull = rule.pull(optimizer.checked_options(group).value());
     if (steps % pull.k != 0) continue;
     for (const auto& p : group.params()) {
       ParamState* const state = optimizer.state_of(p);
       if (state == nullptr) continue;
-      at::Tensor& slow = state->buffers[slow_buffer];
-      if (!slow.defined()) {
-        slow = p.detach().clone();
-        continue;
-      }
-      if (slow.scalar_type() != p.scalar_type() || slow.device() != p.device())
+      at::Tensor& slow = state->buffers[*rule.slow_buffer];
+      if (slow.defined() && (slow.scalar_type() != p.scalar_type() || slow.device() != p.device()))
         slow = ParamState::fitted(rule, p, slow);
       synchronize(slow, p, pull.alpha);
     }
@@ -356,7 +351,7 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
     }
   }
   if (rule.pull != nullptr && rule.pull(options).slow_init == SlowInit::Initial) {
-    at::Tensor& slow = item.state->buffers[rule.buffers.size() - 1];
+    at::Tensor& slow = item.state->buffers[*rule.slow_buffer];
     if (!slow.defined()) slow = p.detach().clone();
   }
 }

@@ -66,7 +66,8 @@ struct RuleForm {
 
 struct RuleTable {
   About about{};
-  std::vector<std::string> buffers;  ///< Python's names
+  std::vector<std::string> buffers;        ///< Python's names
+  std::optional<std::size_t> slow_buffer;  ///< holds slow weights; update does not see it
   std::vector<OptionInfo> defaults;
   std::vector<std::string> scalars;  ///< what is remembered per parameter besides its steps
   std::array<double, kMaxScalars> first_scalars{};
@@ -81,7 +82,7 @@ struct RuleTable {
   double* (*lr)(void* options);
 
   // One step.
-  int (*form)(const void* options);
+  int (*form)(const void* options);  ///< index into `forms`, if `problem` finds nothing
   Prologue<double> (*prologue)(const void* options);
   bool (*coupled)(const void* options);  ///< decays through the gradient, and not by 0
   /// Fills in `coefficients`, changes `scalars` and returns how many coefficients there are.

@@ -76,6 +76,19 @@ RuleTable options_table() {
   return t;
 }
 
+/// Where the form that the options choose stands in the rule's list; -1 if it does not.
+template <class R>
+int form_index([[maybe_unused]] const typename R::Options& options) {
+  if constexpr (requires { R::forms; }) {
+    const auto wanted = R::form(options);
+    for (std::size_t i = 0; i < std::size(R::forms); ++i)
+      if (R::forms[i] == wanted) return static_cast<int>(i);
+    return -1;
+  } else {
+    return 0;
+  }
+}
+
 template <class R>
 RuleTable make_table() {
   using O = typename R::Options;
@@ -86,15 +99,14 @@ RuleTable make_table() {
   static_assert(kPrologue + sizeof(C) / sizeof(double) <= kMaxConstants);
   RuleTable t = options_table<R>();
   t.forms = all_forms<R>(std::make_index_sequence<forms_of<R>().size()>{});
-  t.form = [](const void* o) {
-    if constexpr (requires { R::forms; }) {
-      const auto wanted = R::form(*static_cast<const O*>(o));
-      for (std::size_t i = 0; i < std::size(R::forms); ++i)
-        if (R::forms[i] == wanted) return static_cast<int>(i);
-      return -1;
-    } else {
-      return 0;
-    }
+  t.slow_buffer = slow_buffer<R>();
+  t.form = [](const void* o) { return form_index<R>(*static_cast<const O*>(o)); };
+  t.problem = [](const void* o) -> std::string {
+    const O& options = *static_cast<const O*>(o);
+    std::string found = fields::problem(options);
+    if (found.empty() && form_index<R>(options) < 0)
+      found = "the options choose a form that is not in the rule's list `forms`, must choose one";
+    return found;
   };
   t.begin = [](const void* o, const StepInfo& at, [[maybe_unused]] double* scalars,
                double* coefficients) {

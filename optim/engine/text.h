@@ -2,6 +2,7 @@
 // A rule's text, whatever its shape: with forms or without, with norms or without.
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include <descent/optim/engine/table.h>
 
@@ -24,6 +25,16 @@ constexpr int count_buffers() {
   return std::is_empty_v<S> ? 0 : static_cast<int>(sizeof(S) / sizeof(float));
 }
 
+/// The buffer that holds the slow weights, which is the last one of a rule that draws them.
+template <class R>
+constexpr std::optional<std::size_t> slow_buffer() {
+  if constexpr (requires { &R::pull; })
+    return count_buffers<R>() - 1;
+  else
+    return {};
+}
+
+/// The buffers that update sees.
 template <class R, std::size_t F>
 constexpr std::array<bool, kMaxBuffers> used_buffers() {
   std::array<bool, kMaxBuffers> used{};
@@ -33,7 +44,7 @@ constexpr std::array<bool, kMaxBuffers> used_buffers() {
     else
       used[i] = true;
   }
-  if constexpr (requires { &R::pull; }) used[count_buffers<R>() - 1] = false;  // the slow weights
+  if (slow_buffer<R>()) used[*slow_buffer<R>()] = false;
   return used;
 }
 

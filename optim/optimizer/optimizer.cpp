@@ -157,7 +157,6 @@ OptimizerBase::~OptimizerBase() = default;
 void OptimizerBase::check_new(const GroupOptions& options) const {
   const std::string problem = rule_->problem(options.value());
   TORCH_CHECK(problem.empty(), rule_->about.name, ": ", problem);
-  if (!rule_->forms.empty()) form_of(*rule_, options.value());
 }
 
 void OptimizerBase::check_params(const std::vector<at::Tensor>& params) const {

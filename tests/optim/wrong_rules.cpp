@@ -15,8 +15,6 @@ struct PlainLion : descent::rules::Lion {
 /// The weights of gradient and momentum are swapped in the step.
 struct SwappedLion : PlainLion {
   static constexpr descent::About about{"SwappedLion", "swapped_lion", "nobody"};
-  template <class T>
-  using Step = descent::rules::Lion::Coefficients<T>;
   static Coefficients<double> begin(const Options& o, const descent::StepInfo&) {
     return {o.lr, o.betas[0], 1 - o.betas[1], o.betas[1], 1 - o.betas[0]};
   }
@@ -83,10 +81,10 @@ struct RatelessDecayLion : PlainLion {
   }
 };
 
-/// Selects a form that it does not list.
-struct UnlistedFormLion : PlainLion {
+/// Lists one form and chooses the other where `cautious` is set.
+struct UnlistedFormLion : descent::rules::Lion {
   static constexpr descent::About about{"UnlistedFormLion", "unlisted_form_lion", "nobody"};
-  static Form form(const Options& o) { return {o.weight_decay > 0}; }
+  static constexpr Form forms[] = {{false}};
 };
 
 }  // namespace wrong

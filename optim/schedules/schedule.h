@@ -31,6 +31,11 @@
 
 namespace descent {
 
+/// Stands for an option that has no default; no range holds it.
+inline constexpr double kMustBeGiven = std::numeric_limits<double>::quiet_NaN();
+
+DESCENT_ENUM(AnnealStrategy, Cos, Linear)
+
 /// One number for all parameter groups, {.max_lr = 0.1}, or one for each, {.max_lr = {0.1, 0.2}}.
 struct PerGroup : std::vector<double> {
   PerGroup(double x) : std::vector<double>(1, x) {}

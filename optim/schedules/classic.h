@@ -16,6 +16,7 @@ DESCENT_ENUM(TimeBasedMode, Recursive, Hyperbolic)
 /// Hyperbolic:  base / (1 + d n)
 struct TimeBased {
   static constexpr const char* name = "TimeBased";
+  static constexpr const char* key = "time_based";
   double d = kMustBeGiven;  ///< decay
   TimeBasedMode mode = TimeBasedMode::Recursive;
   DESCENT_OPTIONS((d, non_negative), (mode))
@@ -27,6 +28,7 @@ struct TimeBased {
 /// base d^floor((1 + n) / r)
 struct StepBased {
   static constexpr const char* name = "StepBased";
+  static constexpr const char* key = "step_based";
   double d = kMustBeGiven;  ///< factor of each drop
   int64_t r = 0;  ///< steps between two drops, the first of which comes after r - 1; must be given
   DESCENT_OPTIONS((d, non_negative), (r, at_least_one))
@@ -37,6 +39,7 @@ struct StepBased {
 /// base exp(-d n)
 struct ExponentialE {
   static constexpr const char* name = "ExponentialE";
+  static constexpr const char* key = "exponential_e";
   double d = kMustBeGiven;  ///< decay
   DESCENT_OPTIONS((d, finite))
   double scale(int64_t n) const;
@@ -46,6 +49,7 @@ struct ExponentialE {
 /// base gamma^floor(n / step_size)
 struct StepLR {
   static constexpr const char* name = "StepLR";
+  static constexpr const char* key = "step";
   int64_t step_size = 0;  ///< steps between two drops; must be given
   double gamma = 0.1;     ///< factor of each drop
   DESCENT_OPTIONS((step_size, at_least_one), (gamma, non_negative))
@@ -56,6 +60,7 @@ struct StepLR {
 /// base gamma^(number of milestones <= n); a milestone that stands twice counts twice.
 struct MultiStepLR {
   static constexpr const char* name = "MultiStepLR";
+  static constexpr const char* key = "multi_step";
   std::vector<int64_t> milestones = {};  ///< in any order
   double gamma = 0.1;                    ///< factor of each drop
   DESCENT_OPTIONS((milestones, non_negative), (gamma, non_negative))
@@ -66,6 +71,7 @@ struct MultiStepLR {
 /// base gamma^n
 struct ExponentialLR {
   static constexpr const char* name = "ExponentialLR";
+  static constexpr const char* key = "exponential";
   double gamma = kMustBeGiven;  ///< factor of each step
   DESCENT_OPTIONS((gamma, non_negative))
   double scale(int64_t n) const;
@@ -75,6 +81,7 @@ struct ExponentialLR {
 /// base factor while n < total_iters, then base.
 struct ConstantLR {
   static constexpr const char* name = "ConstantLR";
+  static constexpr const char* key = "constant";
   double factor = 1.0 / 3;
   int64_t total_iters = 5;  ///< steps until the base rate
   DESCENT_OPTIONS((factor, closed_unit), (total_iters, at_least_one))
@@ -85,6 +92,7 @@ struct ConstantLR {
 /// From base start_factor to base end_factor in a straight line of total_iters steps.
 struct LinearLR {
   static constexpr const char* name = "LinearLR";
+  static constexpr const char* key = "linear";
   double start_factor = 1.0 / 3;
   double end_factor = 1;
   int64_t total_iters = 5;  ///< steps from one to the other
@@ -97,6 +105,7 @@ struct LinearLR {
 /// end_lr + (base - end_lr) (1 - min(n, total_iters) / total_iters)^power
 struct PolynomialLR {
   static constexpr const char* name = "PolynomialLR";
+  static constexpr const char* key = "polynomial";
   int64_t total_iters = 5;  ///< steps to the end
   double power = 1;
   double end_lr = 0;  ///< the last rate; Python's is 0
@@ -110,6 +119,7 @@ struct PolynomialLR {
 /// held there. Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts.
 struct CosineAnnealingLR {
   static constexpr const char* name = "CosineAnnealingLR";
+  static constexpr const char* key = "cosine";
   int64_t T_max = 0;   ///< steps from the first to the lowest rate; must be given
   double eta_min = 0;  ///< the lowest rate
   bool clamp = false;  ///< stays at eta_min past T_max
@@ -127,6 +137,7 @@ DESCENT_ENUM(WsdShape, Linear, Cosine, OneMinusSqrt)
 ///   decay:  1 - p,  (1 + cos(pi p)) / 2,  1 - sqrt(p)
 struct WSD {
   static constexpr const char* name = "WSD";
+  static constexpr const char* key = "wsd";
   int64_t W = 0;   ///< steps of the warm-up
   int64_t S = 0;   ///< stable steps
   int64_t D = 0;   ///< steps of the decay
@@ -143,6 +154,7 @@ struct WSD {
 /// in Hugging Face transformers, get_inverse_sqrt_schedule.
 struct InverseSqrt {
   static constexpr const char* name = "InverseSqrt";
+  static constexpr const char* key = "inverse_sqrt";
   int64_t W = 0;                 ///< steps of the warm-up
   std::optional<double> s = {};  ///< time scale; none: W
   DESCENT_OPTIONS((W, non_negative), (s, positive))
@@ -159,6 +171,7 @@ struct InverseSqrt {
 /// starts from the rate that it finds.
 struct SWALR {
   static constexpr const char* name = "SWALR";
+  static constexpr const char* key = "swa";
   PerGroup swa_lr = kMustBeGiven;
   int64_t anneal_epochs = 10;  ///< 0: swa_lr at once
   AnnealStrategy anneal_strategy = AnnealStrategy::Cos;
@@ -196,5 +209,10 @@ struct MultiplicativeLR {
   double next(const BaseRate& base, double present, int64_t n) const;
   double resume(const BaseRate& base, double present) const;
 };
+
+/// Those above that can be made by name; the registry follows.
+using ClassicSchedules =
+    ScheduleList<TimeBased, StepBased, ExponentialE, StepLR, MultiStepLR, ExponentialLR, ConstantLR,
+                 LinearLR, PolynomialLR, CosineAnnealingLR, WSD, InverseSqrt, SWALR>;
 
 }  // namespace descent

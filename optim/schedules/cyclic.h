@@ -9,6 +9,7 @@ namespace descent {
 /// Loshchilov & Hutter 2017, arXiv:1608.03983.
 struct CosineAnnealingWarmRestarts {
   static constexpr const char* name = "CosineAnnealingWarmRestarts";
+  static constexpr const char* key = "warm_restarts";
   int64_t T_0 = 0;     ///< steps to the first restart; must be given
   int64_t T_mult = 1;  ///< how many times as long each cycle is as the one before
   double eta_min = 0;  ///< the lowest rate
@@ -28,6 +29,7 @@ struct CosineAnnealingWarmRestarts {
 /// length, where Python divides by 0, is over when it begins.
 struct OneCycleLR {
   static constexpr const char* name = "OneCycleLR";
+  static constexpr const char* key = "one_cycle";
   PerGroup max_lr = kMustBeGiven;
   int64_t total_steps = 0;  ///< must be given
   double pct_start = 0.3;   ///< the part of the steps that goes up
@@ -55,6 +57,7 @@ DESCENT_ENUM(CyclicMode, Triangular, Triangular2, ExpRange)
 /// (Triangular), half that of the cycle before (Triangular2), or gamma^n (ExpRange).
 struct CyclicLR {
   static constexpr const char* name = "CyclicLR";
+  static constexpr const char* key = "cyclic";
   PerGroup base_lr = kMustBeGiven;
   PerGroup max_lr = kMustBeGiven;
   int64_t step_size_up = 2000;                 ///< steps from base_lr to max_lr
@@ -73,5 +76,8 @@ struct CyclicLR {
  private:
   double height(int64_t n) const;
 };
+
+/// Those above that can be made by name; the registry follows.
+using CyclicSchedules = ScheduleList<CosineAnnealingWarmRestarts, OneCycleLR, CyclicLR>;
 
 }  // namespace descent

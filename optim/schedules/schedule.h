@@ -3,6 +3,7 @@
 //
 //   struct InverseLR {
 //     static constexpr const char* name = "InverseLR";
+//     static constexpr const char* key = "inverse";     // if it is made by name, see registry.h
 //     double d = 0.1;
 //     DESCENT_OPTIONS((d, non_negative))
 //     double scale(int64_t n) const { return 1 / (1 + d * n); }
@@ -35,6 +36,10 @@ namespace descent {
 inline constexpr double kMustBeGiven = std::numeric_limits<double>::quiet_NaN();
 
 DESCENT_ENUM(AnnealStrategy, Cos, Linear)
+
+/// Schedules by their types: the lists from which those that have a name are known.
+template <class... Schedules>
+struct ScheduleList {};
 
 /// One number for all parameter groups, {.max_lr = 0.1}, or one for each, {.max_lr = {0.1, 0.2}}.
 struct PerGroup : std::vector<double> {

@@ -8,6 +8,7 @@
 #include <descent/optim/schedules/classic.h>
 #include <descent/optim/schedules/compose.h>
 #include <descent/optim/schedules/cyclic.h>
+#include <descent/optim/schedules/registry.h>
 
 namespace descent {
 

@@ -1,8 +1,8 @@
 #pragma once
 // One list of fields per struct. Range checks, saving, loading, comparing, printing, the registry
-// and the tables of the documents are all derived from that list, so an option is written down three
-// times in one file: declared, listed, used. A member that the list forgets does not compile. This
-// header knows nothing of LibTorch.
+// and the tables of the documents are all derived from that list, so an option is written down
+// three times in one file: declared, listed, used. A member that the list forgets does not compile.
+// This header knows nothing of LibTorch.
 //
 //   struct Options {
 //     double lr = 1e-3;                      ///< step size

@@ -1,9 +1,9 @@
 #pragma once
 // The whole vocabulary of an update rule, one name per operation for every number type: float and
 // double here (CPU loops and CUDA threads), tensors in array.h. Together with + - * / these
-// operations (pow excepted) are correctly rounded everywhere, which is why every pass gives the same bits. Rules
-// in descent::rules write sqrt(x); a rule of your own elsewhere writes descent::math::sqrt(x),
-// because ::sqrt of a float may be a double.
+// operations, pow excepted, are correctly rounded everywhere, and so every pass gives the same
+// bits. Rules in descent::rules write sqrt(x); a rule of your own elsewhere writes
+// descent::math::sqrt(x), because ::sqrt of a float may be a double.
 #include <cmath>
 
 #include <descent/base/fields.h>

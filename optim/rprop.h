@@ -5,7 +5,7 @@ namespace descent {
 namespace rules {
 
 /// Rprop: every element steps by a length of its own that only signs of gradients change.
-/// Riedmiller & Braun 1993, IEEE ICNN; the variant without weight backtracking, as torch.optim.Rprop:
+/// Riedmiller & Braun 1993, IEEE ICNN; as torch.optim.Rprop, without weight backtracking:
 ///   f = eta_plus where g and the gradient before agree in sign, eta_minus where not, else 1
 ///   d <- clamp(d f, step_min, step_max);   g <- 0 where they did not agree
 ///   p <- p - sign(g) d;   prev <- g

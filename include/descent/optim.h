@@ -1,7 +1,7 @@
 #pragma once
-// Every optimizer, wrapper and schedule. The build compiles each rule of this list, which is a header
-// in optim/ itself that says `using Lion = Optimizer<rules::Lion>;`, and the registry, the tests and
-// the tables follow: a new rule is one header and one line here.
+// Every optimizer, wrapper and schedule. A header of this list that lies in optim/ itself holds
+// rules, as its line `using Lion = Optimizer<rules::Lion>;` says. The build compiles them, and the
+// registry, the tests and the tables follow: a new rule is one header and one line here.
 #include <descent/base/pass.h>
 #include <descent/optim/adadelta.h>
 #include <descent/optim/adagrad.h>

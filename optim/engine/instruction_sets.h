@@ -4,8 +4,7 @@
 #include <descent/optim/engine/table.h>
 
 #ifndef DESCENT_KERNEL_FLAGS
-#error \
-    "compile a rule with descent_rules(<target> <file>.cpp) of CMake: its loops need flags of their own"
+#error "a rule's loops need flags of their own: use CMake's descent_rules(<target> <file>.cpp)"
 #endif
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__)

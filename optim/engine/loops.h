@@ -88,9 +88,9 @@ DESCENT_FN void add_squares(const Pointers<T>& x, const Constants<R, T>& k, int6
   second += pair.second * pair.second;
 }
 
-// Norms in a fixed order, so that no instruction set, thread count or chunk changes a bit: 128 lanes
-// (enough that no addition waits for the one before it) walk over a block, then lanes and blocks are
-// added up in double.
+// Norms are added up in a fixed order, so that no instruction set, thread count or chunk changes a
+// bit: 128 lanes, enough that no addition waits for the one before it, walk over a block, and then
+// lanes and blocks are added up in double.
 template <class R, std::size_t F, bool Coupled, class T>
 DESCENT_FN void measure(const Span& span, const void* numbers, double* sums) {
   const auto k = constants<R, T>(numbers);

@@ -10,8 +10,8 @@ namespace descent {
 ///
 ///   make_schedule("cosine", {{"T_max", 100}, {"eta_min", 1e-5}})
 ///
-/// Throws c10::Error: unknown names come with the nearest ones, values as the schedule itself refuses
-/// them. Schedules that are given functions or other schedules are made in code only.
+/// Throws c10::Error, which brings the nearest names of one that is unknown, and refuses values as
+/// the schedule itself does. Schedules of functions or of other schedules are made in code only.
 Schedule make_schedule(std::string_view name, const OptionValues& options = {});
 
 /// The same from one text, "cosine:T_max=100,eta_min=1e-5", as command lines and files hold it.

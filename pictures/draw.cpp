@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include <descent/base/atomic_file.h>
 #include <descent/pictures/draw.h>
@@ -40,13 +41,8 @@ void check(const PictureOptions& options) {
   pictures::check_step("draw", options.step);
 }
 
-/// The exponents of ten of its values, 0 counting as the least that is positive.
 Grid exponents(Grid grid) {
-  double least = std::numeric_limits<double>::infinity();
-  for (const double value : grid.values)
-    if (value > 0) least = std::min(least, value);
-  for (double& value : grid.values)
-    if (std::isfinite(value)) value = std::log10(std::max(value, least));
+  grid.values = pictures::exponents(std::move(grid.values));
   return grid;
 }
 

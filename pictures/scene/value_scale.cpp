@@ -43,4 +43,13 @@ ValueScale::ValueScale(const std::vector<double>& values, double lo, double hi) 
   span_ = std::ldexp(hi_, shift_) - low_;
 }
 
+std::vector<double> exponents(std::vector<double> values) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const double value : values)
+    if (value > 0) least = std::min(least, value);
+  for (double& value : values)
+    if (std::isfinite(value)) value = std::log10(std::max(value, least));
+  return values;
+}
+
 }  // namespace descent::pictures

@@ -10,7 +10,8 @@ namespace descent::pictures {
 /// flatten the rest: where the distance from the 1st to the 99th percentile is less than a fifth of
 /// the distance from either of them to the extreme on its side, that side ends at the percentile.
 /// Values beyond are drawn in the end's colour and height. If all values are equal the range
-/// is widened around them.
+/// is widened around them. pictures/viewer/src/scales.ts has the same rule; both are held to it by
+/// tests/golden/pictures/ranges.json.
 class ValueScale {
  public:
   /// At least one of the values must be finite. A finite `lo` or `hi` sets that end.
@@ -34,5 +35,9 @@ class ValueScale {
   int shift_ = 0;  // powers of two that bring the values near 1, so that hi - lo cannot overflow
   double low_ = 0, span_ = 1;
 };
+
+/// What is shown of values where logarithms are: the exponents of ten, 0 counting as the least that
+/// is positive. Values that are not finite stay what they are.
+std::vector<double> exponents(std::vector<double> values);
 
 }  // namespace descent::pictures

@@ -1,7 +1,9 @@
 #include <cmath>
+#include <fstream>
 #include <limits>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <descent/pictures/scene/contours.h>
 #include <descent/pictures/scene/field.h>
@@ -55,6 +57,25 @@ TEST(ValueScaleTest, PutsEqualValuesInTheMiddle) {
     EXPECT_LE(scale.at(value), 1) << value;
   }
   EXPECT_EQ(ValueScale({2, 2}, kNaN, kNaN).at(2), 0.5f);
+}
+
+TEST(ValueScaleTest, ShowsWhatThePageShows) {
+  const auto golden = nlohmann::json::parse(std::ifstream(GOLDEN_RANGES));
+  const auto number = [](const nlohmann::json& x) { return x.is_null() ? kNaN : x.get<double>(); };
+  ASSERT_GE(golden.at("cases").size(), 18u);
+  for (const auto& one : golden.at("cases")) {
+    std::vector<double> values;
+    for (const auto& value : one.at("values")) values.push_back(number(value));
+    const bool log = one.at("log");
+    const auto end = [&](const char* name) {
+      return log ? std::log10(number(one.at(name))) : number(one.at(name));
+    };
+    const ValueScale scale(log ? exponents(values) : values, end("lo"), end("hi"));
+    const auto shown = [&](double at) { return log ? std::pow(10, at) : at; };
+    const double lo = one.at("expected").at("lo"), hi = one.at("expected").at("hi");
+    EXPECT_NEAR(shown(scale.lo()), lo, 1e-12 * (hi - lo)) << one.at("name");
+    EXPECT_NEAR(shown(scale.hi()), hi, 1e-12 * (hi - lo)) << one.at("name");
+  }
 }
 
 TEST(ValueScaleTest, HoldsTheWholeRangeOfDoubles) {

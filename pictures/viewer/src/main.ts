@@ -98,7 +98,7 @@ function show(page: Page): void {
     help: () => (help.open ? help.close() : help.showModal()),
   };
 
-  const has_log = ranges.some((r) => r.log_lo !== null);
+  const has_log = ranges.some((r) => r.log !== null);
   const toolbar = new Toolbar(store, actions, { scene: stage !== null, racers: race, log: has_log, own_log, several: page.panels.length > 1 });
   const legend = new Legend(page, store);
   const curves = new Curves(page, ranges, store);

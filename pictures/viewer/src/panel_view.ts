@@ -61,7 +61,7 @@ export class PanelView {
       this.stage_element.append(this.canvas, this.card.element);
       this.clip = new ClipHandles(this.stage_element, (lo, hi) => {
         const whole = this.picture!.whole_scale();
-        store.set_clip(index, lo <= 0 && hi >= 1 ? null : [lo <= 0 ? range.lo : whole.value(lo), hi >= 1 ? range.hi : whole.value(hi)]);
+        store.set_clip(index, lo <= 0 && hi >= 1 ? null : [lo <= 0 ? whole.lo : whole.value(lo), hi >= 1 ? whole.hi : whole.value(hi)]);
       });
       this.listen(alone);
     } else if (panel.picture !== '') {
@@ -221,7 +221,7 @@ export class PanelView {
     if (this.spot && this.pointer) this.card.show(this.spot, this.pointer.x, this.pointer.y, width, state, theme.dark);
     else this.card.hide();
     const whole = this.picture.whole_scale();
-    const [lo, hi] = state.panels[this.index].clip ?? [this.range.lo, this.range.hi];
+    const [lo, hi] = state.panels[this.index].clip ?? [whole.lo, whole.hi];
     this.clip!.show(bar_place(width, height), whole.at(lo), whole.at(hi), [short_number(lo), short_number(hi)]);
     return moving;
   }

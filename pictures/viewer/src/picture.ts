@@ -46,7 +46,7 @@ export class Picture {
     private readonly stage: Stage,
   ) {
     this.linear = new Scale(range.lo, range.hi, false);
-    this.log = range.log_lo === null ? this.linear : new Scale(range.log_lo, range.hi, true);
+    this.log = range.log === null ? this.linear : new Scale(range.log.lo, range.log.hi, true);
     this.height_log = this.wanted_log(state.log_height);
     this.color_log = this.wanted_log(state.log_color);
     this.surface = new Surface(panel, this.height_log ? this.log : this.linear);
@@ -59,13 +59,13 @@ export class Picture {
 
   /** `chosen` by the reader; null: as the panel wants it. */
   wanted_log(chosen: boolean | null): number {
-    return (chosen ?? this.panel.log) && this.range.log_lo !== null ? 1 : 0;
+    return (chosen ?? this.panel.log) && this.range.log !== null ? 1 : 0;
   }
 
   /** The scale along the whole colour bar. */
   whole_scale(): Scale {
-    const { lo, hi, log_lo } = this.range;
-    return this.color_log > 0.5 && log_lo !== null ? new Scale(log_lo, hi, true) : new Scale(lo, hi, false);
+    const { lo, hi, log } = this.range;
+    return this.color_log > 0.5 && log !== null ? new Scale(log.lo, log.hi, true) : new Scale(lo, hi, false);
   }
 
   /** The scale of colours or heights between the clip handles. */
@@ -75,13 +75,21 @@ export class Picture {
 
   private height = (value: number): number => blend(this.linear.at(value), this.log.at(value), this.height_log);
 
+  private log_scale(clip: readonly [number, number] | null): Scale {
+    const { log } = this.range;
+    if (log === null) return this.linear;
+    if (clip === null) return new Scale(log.lo, log.hi, true);
+    const [lo, hi] = clip;
+    return new Scale(Math.min(Math.max(log.lo, lo), hi * 0.999), hi, true);
+  }
+
   private shape(state: State): void {
-    const [lo, hi] = state.panels[this.index].clip ?? [this.range.lo, this.range.hi];
-    const scaled = `${lo} ${hi}`;
+    const { clip } = state.panels[this.index];
+    const [lo, hi] = clip ?? [this.range.lo, this.range.hi];
+    const scaled = `${lo} ${hi} ${clip === null}`;
     if (scaled !== this.scaled) {
       this.linear = new Scale(lo, hi, false);
-      const floor = this.range.log_lo;
-      this.log = floor === null ? this.linear : new Scale(Math.min(Math.max(floor, lo), hi * 0.999), hi, true);
+      this.log = this.log_scale(clip);
       this.surface.set_scales(this.linear, this.log);
     }
     const shaped = `${scaled} ${this.height_log} ${this.color_log}`;

@@ -146,33 +146,43 @@ export function contour_levels(scale: Scale, most = 6): Levels {
   return { first: (Math.ceil(a / step - 1e-9) * step - a) / (b - a), step: step / major / (b - a), major };
 }
 
-export interface Range {
+export interface Ends {
   lo: number;
   hi: number;
-  log_lo: number | null; // the floor of the log scale; null: a value is negative, no log scale
+}
+
+export interface Range extends Ends {
+  log: Ends | null; // in their place where logarithms are shown; null: some value has none
+}
+
+/** Of ascending numbers; what is given stands. value_scale.cpp has the same rule, see its header. */
+function ends_of(sorted: number[], given_lo: number | null, given_hi: number | null): Ends {
+  const rank = (p: number): number => sorted[Math.round(p * (sorted.length - 1))];
+  const [least, low, high, most] = [rank(0), rank(0.01), rank(0.99), rank(1)];
+  const core = high - low;
+  const lo = given_lo ?? (core > 0 && core < (low - least) / 5 ? low : least);
+  const hi = given_hi ?? (core > 0 && core < (most - high) / 5 ? high : most);
+  if (hi / 2 - lo / 2 > 1e-13 * Math.max(Math.abs(lo), Math.abs(hi))) return { lo, hi };
+  const middle = lo / 2 + hi / 2;
+  const half = middle === 0 ? 1 : Math.abs(middle) / 2;
+  return { lo: middle - half, hi: middle + half };
+}
+
+function log_ends_of(sorted: number[], given_lo: number | null, given_hi: number | null): Ends | null {
+  const least = sorted.find((value) => value > 0);
+  if (least === undefined || sorted[0] < 0) return null;
+  const end = (given: number | null): number | null => (given !== null && given > 0 ? Math.log10(given) : null);
+  const exponents = sorted.map((value) => Math.log10(Math.max(value, least))); // 0 is drawn at the least
+  const { lo, hi } = ends_of(exponents, end(given_lo), end(given_hi));
+  return { lo: 10 ** lo, hi: 10 ** hi };
 }
 
 /**
- * What is shown of a panel's values: `lo` and `hi` where given, else the range of the finite values
- * without a few far outliers: where the 1st and 99th percentile lie closer together than a fifth of
- * what is beyond one of them, that side ends there.
+ * What colours and heights show of a panel's values: from `lo` to `hi` where these are given, else
+ * the range of the finite values without a few far outliers. The picture of the same grid shows the
+ * same, which tests/golden/pictures/ranges.json holds both to.
  */
 export function range_of(values: Float32Array, lo: number | null, hi: number | null): Range {
-  const sorted = values.filter(Number.isFinite).sort();
-  const n = sorted.length;
-  const least = sorted[0];
-  const largest = sorted[n - 1];
-  const p1 = sorted[Math.floor((n - 1) * 0.01)];
-  const p99 = sorted[Math.ceil((n - 1) * 0.99)];
-  let from = lo ?? (p99 > p1 && p99 - p1 < (p99 - least) / 5 ? p1 : least);
-  let to = hi ?? (p99 > p1 && p99 - p1 < (largest - p1) / 5 ? p99 : largest);
-  if (!(from < to)) {
-    const room = Math.abs(from) * 0.1 || 1;
-    if (lo === null) from = Math.min(from, to) - room;
-    if (hi === null || lo !== null) to = Math.max(from, to) + room;
-  }
-  const positive = sorted.find((v) => v > 0);
-  const allowed = least >= 0 && positive !== undefined && to > 0;
-  const floor = allowed ? Math.max(positive, 1e-8 * largest, from) : 0;
-  return { lo: from, hi: to, log_lo: allowed && floor < to ? floor : null };
+  const sorted = Array.from(values.filter(Number.isFinite).sort());
+  return { ...ends_of(sorted, lo, hi), log: log_ends_of(sorted, lo, hi) };
 }

@@ -37,7 +37,7 @@ export function ranges_of(page: Page): Range[] {
 
 /** Whether the panels that have a log scale want it; null: only some of them. */
 export function own_log_of(page: Page, ranges: Range[]): boolean | null {
-  const wanted = new Set(page.panels.filter((_, k) => ranges[k].log_lo !== null).map((p) => p.log));
+  const wanted = new Set(page.panels.filter((_, k) => ranges[k].log !== null).map((p) => p.log));
   return wanted.size > 1 ? null : wanted.has(true);
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import golden from '../../golden/pictures/ranges.json';
 import { contour_levels, live_number, log_ticks, nice_ticks, power_of_ten, range_of, Scale, short_number } from '#viewer/scales';
 
 const labels = (ticks: { label: string }[]): string[] => ticks.map((t) => t.label);
@@ -83,7 +84,7 @@ describe('a scale', () => {
 describe('the range of values', () => {
   const of = (...v: number[]): Float32Array => Float32Array.from(v);
   test('is that of the finite ones', () => {
-    expect(range_of(of(NaN, 2, -1, Infinity, 4), null, null)).toMatchObject({ lo: -1, hi: 4, log_lo: null });
+    expect(range_of(of(NaN, 2, -1, Infinity, 4), null, null)).toMatchObject({ lo: -1, hi: 4, log: null });
   });
   test('is what was asked for', () => {
     expect(range_of(of(-9, 9), -1.5, 1.5)).toMatchObject({ lo: -1.5, hi: 1.5 });
@@ -97,10 +98,20 @@ describe('the range of values', () => {
     expect(lo).toBeLessThan(3);
     expect(hi).toBeGreaterThan(3);
   });
-  test('has a floor for the logarithm: the least positive value, at most 8 magnitudes down', () => {
-    expect(range_of(of(0, 0.5, 4), null, null).log_lo).toBe(0.5);
-    expect(range_of(of(0, 1e-20, 4), null, null).log_lo).toBeCloseTo(4e-8, 15);
-    expect(range_of(of(-1e-9, 1), null, null).log_lo).toBeNull();
-    expect(range_of(of(0, 0), null, null).log_lo).toBeNull();
+  test('begins at the least positive value where logarithms are shown', () => {
+    const log_of = (...v: number[]): (number | undefined)[] => {
+      const { log } = range_of(of(...v), null, null);
+      return [log?.lo, log?.hi];
+    };
+    expect(log_of(0, 0.5, 4)).toEqual([expect.closeTo(0.5, 12), expect.closeTo(4, 12)]);
+    expect(log_of(0, 1e-20, 4)[0]! / Math.fround(1e-20)).toBeCloseTo(1, 12);
+    expect(log_of(-1e-9, 1)).toEqual([undefined, undefined]);
+    expect(log_of(0, 0)).toEqual([undefined, undefined]);
+  });
+  test.each(golden.cases)('is that of the picture: $name', ({ values, lo, hi, log, expected }) => {
+    const range = range_of(Float32Array.from(values, (value) => value ?? NaN), lo, hi);
+    const shown = log ? range.log! : range;
+    const span = expected.hi - expected.lo;
+    for (const end of ['lo', 'hi'] as const) expect((shown[end] - expected[end]) / span).toBeCloseTo(0, 12);
   });
 });

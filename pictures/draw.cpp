@@ -6,8 +6,10 @@
 
 #include <descent/base/atomic_file.h>
 #include <descent/pictures/draw.h>
+#include <descent/pictures/files/layout.h>
+#include <descent/pictures/files/output.h>
 #include <descent/pictures/files/page.h>
-#include <descent/pictures/files/sheet.h>
+#include <descent/pictures/parts/legend.h>
 #include <descent/pictures/scene/field.h>
 
 namespace descent {

@@ -3,7 +3,8 @@
 #include <cmath>
 
 #include <descent/pictures/draw.h>
-#include <descent/pictures/files/sheet.h>
+#include <descent/pictures/files/layout.h>
+#include <descent/pictures/files/output.h>
 #include <descent/pictures/font/font.h>
 
 namespace descent {

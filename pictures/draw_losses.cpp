@@ -4,7 +4,9 @@
 #include <stdexcept>
 
 #include <descent/pictures/draw.h>
-#include <descent/pictures/files/sheet.h>
+#include <descent/pictures/files/layout.h>
+#include <descent/pictures/files/output.h>
+#include <descent/pictures/parts/legend.h>
 
 namespace descent {
 namespace {

@@ -12,8 +12,9 @@
 #include <descent/base/html.h>
 #include <descent/grid/files/formats.h>
 #include <descent/grid/files/json_text.h>
+#include <descent/pictures/files/layout.h>
+#include <descent/pictures/files/output.h>
 #include <descent/pictures/files/page.h>
-#include <descent/pictures/files/sheet.h>
 #include <descent/pictures/scene/field.h>
 #include <descent/pictures/scene/minima.h>
 

@@ -8,7 +8,7 @@
 
 #include <descent/grid/grid.h>
 #include <descent/pictures/files/canvas.h>
-#include <descent/pictures/parts/race.h>
+#include <descent/pictures/parts/racers.h>
 #include <descent/pictures/scene/minima.h>
 #include <descent/pictures/scene/ticks.h>
 #include <descent/pictures/scene/value_scale.h>

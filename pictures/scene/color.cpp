@@ -17,4 +17,10 @@ Color viridis(float t) {
   return mix(rgb(kTable[k]), rgb(kTable[k + 1]), at - static_cast<float>(k));
 }
 
+ViridisTable::ViridisTable() {
+  const auto all = static_cast<float>(colors_.size());
+  for (size_t k = 0; k < colors_.size(); ++k)
+    colors_[k] = viridis((static_cast<float>(k) + 0.5f) / all);
+}
+
 }  // namespace descent::pictures

@@ -1,8 +1,8 @@
 #include <cmath>
 
-#include <descent/pictures/parts/race.h>
 #include <descent/pictures/scene/minima.h>
 #include <descent/pictures/scene/ticks.h>
+#include <descent/pictures/scene/way.h>
 
 namespace descent::pictures {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <descent/base/atomic_file.h>
 #include <descent/pictures/draw.h>
-#include <descent/pictures/parts/race.h>
+#include <descent/pictures/parts/racers.h>
 
 #include "gif_file.h"
 #include "pictures.h"

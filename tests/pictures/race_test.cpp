@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <descent/pictures/parts/race.h>
+#include <descent/pictures/parts/legend.h>
+#include <descent/pictures/parts/racers.h>
+#include <descent/pictures/scene/way.h>
 
 #include "pictures.h"
 

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <numbers>
 
-#include <descent/pictures/font/font.h>
-#include <descent/pictures/parts/race.h>
+#include <descent/pictures/parts/racers.h>
 #include <descent/pictures/scene/ticks.h>
+#include <descent/pictures/scene/way.h>
 
 namespace descent::pictures {
 namespace {
@@ -58,12 +58,10 @@ const std::vector<Point>& outline_of(size_t racer) {
 /// Whether a white border would not be seen beside it.
 bool is_bright(Color color) { return brightness(color) > 0.7f; }
 
-bool outside(const Axis& axis, double at) { return !(at >= axis.lo && at <= axis.hi); }
-
 /// Axes of a mesh may end a cell ahead of the domain whose mesh it is.
 bool far_outside(const Axis& axis, double at) {
   const double cell = 1.0001 * (axis.hi / 2 - axis.lo / 2) / std::max<double>(1, axis.n - 1) * 2;
-  return outside({axis.lo - cell, axis.hi + cell, axis.n}, at);
+  return !(at >= axis.lo - cell && at <= axis.hi + cell);
 }
 
 }  // namespace
@@ -71,28 +69,6 @@ bool far_outside(const Axis& axis, double at) {
 RacerStyle racer_style(size_t racer) {
   const Color color = rgb(kColors[racer % kColors.size()]);
   return {color, is_bright(color) ? kInk : kWhite, racer >= kColors.size(), outline_of(racer)};
-}
-
-descent::Point Way::at(double s) const {
-  // Exact at both ends, and nothing overflows.
-  return {from.x * (1 - s) + to.x * s, from.y * (1 - s) + to.y * s};
-}
-
-std::optional<Inside> inside(const Way& way, const Axis& x, const Axis& y) {
-  Inside part{0, 1};  // Liang and Barsky 1984
-  for (const auto& [a, b, axis] :
-       {std::tuple{way.from.x, way.to.x, &x}, {way.from.y, way.to.y, &y}}) {
-    if (a == b && outside(*axis, a)) return std::nullopt;
-    if (a == b) continue;
-    // Halves, because a difference of doubles may overflow.
-    double enter = (axis->lo / 2 - a / 2) / (b / 2 - a / 2);
-    double leave = (axis->hi / 2 - a / 2) / (b / 2 - a / 2);
-    if (enter > leave) std::swap(enter, leave);
-    part.from = std::max(part.from, enter);
-    part.to = std::min(part.to, leave);
-  }
-  if (!(part.from <= part.to)) return std::nullopt;
-  return part;
 }
 
 size_t Racer::points(int64_t step) const {
@@ -155,66 +131,6 @@ int64_t steps_of(const std::vector<Racer>& racers) {
   size_t points = 1;
   for (const Racer& racer : racers) points = std::max(points, racer.track.x.size());
   return static_cast<int64_t>(points) - 1;
-}
-
-double Legend::Column::width() const {
-  return kMarker + name + kGap + loss + (note > 0 ? kGap + note : 0);
-}
-
-Legend::Legend(const std::vector<Racer>& racers, int64_t last, double width, double height,
-               double font)
-    : racers_(racers), size_(font) {
-  std::vector<Column> widths;
-  for (const Racer& racer : racers) {
-    widths.push_back({text_width(racer.track.label, 1), 0, text_width(racer.note(last), 1)});
-    for (int64_t step = 0; step <= last; ++step)
-      widths.back().loss = std::max(widths.back().loss, text_width(racer.loss(step), 1));
-  }
-  // The letters shrink until all rows have room, but stay letters.
-  for (; size_ > 1; size_ *= 0.95) {
-    size_t rows = racers.empty() ? 0 : 1;
-    for (divide(widths, rows); rows < racers.size() && this->width() * size_ > width; ++rows)
-      divide(widths, rows + 1);
-    if (this->width() * size_ <= width && this->height() <= height) return;
-  }
-}
-
-double Legend::width() const {
-  double sum = -kColumnGap;
-  for (const Column& column : columns_) sum += column.width() + kColumnGap;
-  return sum;
-}
-
-void Legend::divide(const std::vector<Column>& widths, size_t rows) {
-  rows_ = rows;
-  columns_.clear();
-  for (size_t k = 0; k < widths.size(); ++k) {
-    if (k % rows == 0) columns_.emplace_back();
-    Column& column = columns_.back();
-    for (double Column::*part : {&Column::name, &Column::loss, &Column::note})
-      column.*part = std::max(column.*part, widths[k].*part);
-  }
-}
-
-void Legend::draw(Canvas& canvas, const Rect& room, int64_t step) const {
-  double left = (room.left + room.right - width() * size_) / 2;
-  for (size_t k = 0; k < racers_.size(); ++k) {
-    if (k > 0 && k % rows_ == 0) left += (columns_[k / rows_ - 1].width() + kColumnGap) * size_;
-    const Racer& racer = racers_[k];
-    const Column& column = columns_[k / rows_];
-    double x = left;
-    const double y = room.top + (static_cast<double>(k % rows_) + 0.5) * kLine * size_;
-    canvas.line({x, y}, {x + 1.4 * size_, y},
-                {racer.style.color, size_ * 0.16, 1, racer.style.dashed ? size_ * 0.3 : 0});
-    canvas.marker(racer.style.outline, {x + 0.7 * size_, y}, 0.42 * size_, racer.marker_color(step),
-                  racer.marker_border(step));
-    x += kMarker * size_;
-    canvas.text(racer.track.label, {x, y}, {.size = size_});
-    x += (column.name + kGap + column.loss) * size_;
-    canvas.text(racer.loss(step), {x, y}, {.size = size_, .anchor_x = 1});
-    x += kGap * size_;
-    canvas.text(racer.note(step), {x, y}, {.size = size_, .color = kGreyInk});
-  }
 }
 
 }  // namespace descent::pictures

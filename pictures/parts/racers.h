@@ -7,8 +7,8 @@
 
 #include <descent/grid/grid.h>
 #include <descent/grid/track.h>
-#include <descent/pictures/draw.h>
-#include <descent/pictures/files/canvas.h>
+#include <descent/pictures/scene/color.h>
+#include <descent/pictures/scene/point.h>
 
 namespace descent::pictures {
 
@@ -20,18 +20,6 @@ struct RacerStyle {
   std::vector<Point> outline;  ///< of the marker, radius 1
 };
 RacerStyle racer_style(size_t racer);
-
-/// A straight step from one point to the next.
-struct Way {
-  descent::Point from, to;
-  descent::Point at(double s) const;
-};
-
-/// The part of a way that lies inside of the axes, both in [0, 1].
-struct Inside {
-  double from, to;
-};
-std::optional<Inside> inside(const Way& way, const Axis& x, const Axis& y);
 
 /// A track of a picture and what to say about it.
 struct Racer {
@@ -62,32 +50,5 @@ std::vector<Racer> racers_of(std::span<const Track> tracks, const Axis* x = null
 
 /// Steps of the longest track.
 int64_t steps_of(const std::vector<Racer>& racers);
-
-/// Names, markers, losses and what happened, in columns.
-class Legend {
- public:
-  /// For at most `width` and `height` pixels; letters of `font` or smaller. It has room for all
-  /// steps to `last`, so that nothing moves on the way.
-  Legend(const std::vector<Racer>& racers, int64_t last, double width, double height, double font);
-
-  double height() const { return static_cast<double>(rows_) * kLine * size_; }
-  void draw(Canvas& canvas, const Rect& room, int64_t step) const;
-
- private:
-  /// Widths in letters.
-  struct Column {
-    double name = 0, loss = 0, note = 0;
-    double width() const;
-  };
-  static constexpr double kLine = 1.55, kMarker = 1.9, kGap = 0.9, kColumnGap = 2.2;  // in letters
-
-  double width() const;  // in letters
-  void divide(const std::vector<Column>& widths, size_t rows);
-
-  const std::vector<Racer>& racers_;
-  double size_;
-  size_t rows_ = 0;
-  std::vector<Column> columns_;
-};
 
 }  // namespace descent::pictures

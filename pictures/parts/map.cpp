@@ -13,9 +13,7 @@ namespace {
 
 /// The colours of a field, 2 x 2 samples a pixel, transparent in holes.
 Image colors(const Field& field, int width, int height) {
-  std::array<Color, 1024> table;
-  for (size_t k = 0; k < table.size(); ++k)
-    table[k] = viridis((static_cast<float>(k) + 0.5f) / table.size());
+  const ViridisTable table;
   Image image{width, height, {}};
   image.pixels.reserve(static_cast<size_t>(width) * static_cast<size_t>(height));
   for (int y = 0; y < height; ++y)
@@ -26,8 +24,7 @@ Image colors(const Field& field, int width, int height) {
         for (const double dx : {0.25, 0.75}) {
           const float t = field.sample((x + dx) / width, 1 - (y + dy) / height);
           if (std::isnan(t)) continue;
-          const Color c =
-              table[std::min<size_t>(static_cast<size_t>(t * table.size()), table.size() - 1)];
+          const Color c = table.at(t);
           sum = {sum.r + c.r, sum.g + c.g, sum.b + c.b};
           drawn += 1;
         }

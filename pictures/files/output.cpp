@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include <descent/base/atomic_file.h>
+#include <descent/grid/files/formats.h>
+#include <descent/pictures/files/gif.h>
+#include <descent/pictures/files/output.h>
+
+namespace descent::pictures {
+namespace {
+
+Canvas still_of(const Sheet& sheet, const Parts& parts, Canvas::Kind kind) {
+  Canvas canvas(sheet.width, sheet.height, kWhite, kind);
+  for (const auto& part : parts) part->draw_still(canvas);
+  return canvas;
+}
+
+void draw_race(Canvas& canvas, const Parts& parts, int64_t step) {
+  for (const auto& part : parts) part->draw_race(canvas, step);
+}
+
+Canvas drawn(const Sheet& sheet, const Parts& parts, int64_t step) {
+  Canvas canvas = still_of(sheet, parts, Canvas::kPixels);
+  draw_race(canvas, parts, step);
+  return canvas;
+}
+
+/// The steps from 0 to `step` as frames; "" if on_frame stops it.
+std::string race_gif_of(const Sheet& sheet, const Parts& parts, int64_t step,
+                        const OnFrame& on_frame) {
+  const Canvas still = still_of(sheet, parts, Canvas::kPixels);
+  Canvas canvas(sheet.width, sheet.height, kWhite);
+  const auto frame = [&](int64_t at) {
+    canvas.copy(still);
+    draw_race(canvas, parts, at);
+    return canvas.pixels();
+  };
+  // More frames than that make a long film and a large file.
+  const int64_t stride = (step + kMostFrames - 1) / kMostFrames;
+  std::vector<int64_t> steps;
+  for (int64_t at = 0; at < step; at += stride) steps.push_back(at);
+  steps.push_back(step);
+
+  const std::array ends = {frame(step), frame(0)};
+  // About six seconds.
+  const auto delay = static_cast<int>(std::clamp<size_t>(600 / steps.size(), 4, 20));
+  return pictures::gif_of(
+      static_cast<int64_t>(steps.size()),
+      [&](int64_t k) { return frame(steps[static_cast<size_t>(k)]); }, ends, delay, 200, on_frame);
+}
+
+std::string svg_of(const Sheet& sheet, const Parts& parts, int64_t step) {
+  Canvas canvas = still_of(sheet, parts, Canvas::kVectors);
+  draw_race(canvas, parts, step);
+  return canvas.svg();
+}
+
+}  // namespace
+
+Format format_of(const std::string& what, const std::filesystem::path& path,
+                 std::span<const Format> allowed) {
+  static constexpr std::array kExtensions = {".png", ".svg", ".gif", ".html"};
+  const std::string extension = formats::extension_of(path);
+  std::string names;
+  for (const Format& format : allowed) {
+    const char* name = kExtensions[static_cast<size_t>(format)];
+    if (extension == name) return format;
+    names += names.empty() ? "" : &format == &allowed.back() ? " or " : ", ";
+    names += name;
+  }
+  throw std::invalid_argument(what + ": " + path.string() + ": extension \"" +
+                              path.extension().string() + "\", must be " + names);
+}
+
+std::string gif_of(int64_t frames, const std::function<Image(int64_t)>& frame,
+                   std::span<const Image> examples, int delay, int last_delay,
+                   const OnFrame& on_frame) {
+  std::vector<Color> exact = {kWhite, kInk, kMark};
+  for (size_t k = 0; k < 18; ++k) exact.push_back(racer_style(k).color);
+  Gif gif(examples, exact);
+  for (int64_t k = 0; k < frames; ++k) {
+    gif.add(frame(k), k + 1 < frames ? delay : last_delay);
+    if (on_frame && !on_frame(k + 1, frames)) return "";
+  }
+  return gif.finish();
+}
+
+Image image_of(const Sheet& sheet, const Parts& parts, int64_t step) {
+  return drawn(sheet, parts, step).pixels();
+}
+
+std::string png_of(const Sheet& sheet, const Parts& parts, int64_t step) {
+  return drawn(sheet, parts, step).png();
+}
+
+void write(const std::filesystem::path& path, Format format, const Sheet& sheet, const Parts& parts,
+           int64_t step, const OnFrame& on_frame) {
+  const std::string bytes = format == Format::kGif   ? race_gif_of(sheet, parts, step, on_frame)
+                            : format == Format::kSvg ? svg_of(sheet, parts, step)
+                                                     : png_of(sheet, parts, step);
+  if (!bytes.empty()) write_atomically(path, bytes);
+}
+
+}  // namespace descent::pictures

@@ -1,164 +1,21 @@
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <stdexcept>
-#include <utility>
 
 #include <descent/base/atomic_file.h>
 #include <descent/pictures/draw.h>
-#include <descent/pictures/files/layout.h>
 #include <descent/pictures/files/output.h>
 #include <descent/pictures/files/page.h>
-#include <descent/pictures/parts/legend.h>
-#include <descent/pictures/scene/field.h>
+#include <descent/pictures/grid_picture.h>
 
 namespace descent {
 namespace {
 
-using pictures::contour_levels;
-using pictures::exponent_ticks;
+using pictures::checked;
 using pictures::Format;
-using pictures::nice_ticks;
-using pictures::Parts;
-using pictures::Plot;
-using pictures::Rect;
-using pictures::require;
-using pictures::Sheet;
-using pictures::Ticks;
-using pictures::ValueScale;
+using pictures::GridPicture;
 
-void check(const PictureOptions& options) {
-  pictures::check_size("draw", options.width, options.height);
-  require(std::isfinite(options.azimuth_degrees), "draw",
-          "azimuth_degrees = " + std::to_string(options.azimuth_degrees), "finite");
-  require(options.elevation_degrees >= 0 && options.elevation_degrees <= 90, "draw",
-          "elevation_degrees = " + std::to_string(options.elevation_degrees), "in [0, 90]");
-  pictures::check_range("draw", options.lo, options.hi);
-  for (const auto& [name, end] : {std::pair{"lo", options.lo}, {"hi", options.hi}})
-    require(!(options.log && end <= 0), "draw", name + (" = " + std::to_string(end)),
-            "> 0 where log is true");
-  for (const KnownMinimum& known : options.minima)
-    require(std::isfinite(known.x) && std::isfinite(known.y), "draw",
-            "a minimum at " + std::to_string(known.x) + ", " + std::to_string(known.y), "finite");
-  pictures::check_step("draw", options.step);
-}
-
-Grid exponents(Grid grid) {
-  grid.values = pictures::exponents(std::move(grid.values));
-  return grid;
-}
-
-/// Contour lines at the ticks and between them; where the ticks are not even, even lines that have
-/// no numbers.
-std::vector<pictures::Level> levels_of(const Ticks& ticks, double lo, double hi) {
-  if (ticks.step > 0) return contour_levels(ticks, lo, hi);
-  auto levels = contour_levels(nice_ticks(lo, hi, 7), lo, hi);
-  for (pictures::Level& level : levels) level.major = false;
-  return levels;
-}
-
-/// A picture of a grid, ready to be drawn.
-class GridPicture {
- public:
-  /// `turning`: a frame of a turn around the vertical axis.
-  GridPicture(const Grid& grid, std::span<const Track> tracks, const PictureOptions& options,
-              bool turning = false)
-      : values_(pictures::ascending(grid)),
-        grid_(options.log ? exponents(values_) : values_),
-        plot_(plot_of(values_, grid_, tracks, options)) {
-    const int64_t last = pictures::steps_of(plot_.racers);
-    step_ = options.step < 0 ? last : std::min(options.step, last);
-    const bool curve = grid_.x.n == 1 || grid_.y.n == 1;
-    const bool map = options.contour_map && !curve, stacked = is_stacked(grid_, options);
-    std::string caption = pictures::beyond("Values", plot_.scale, options.log);
-    if (!options.caption.empty() && !caption.empty()) caption = "\n" + caption;
-    sheet_ = {options.width, options.height, plot_.font, options.title, options.caption + caption};
-
-    Rect room = add_frame();
-    // Beside each other the two panels are squares; what is left goes above and below all.
-    if (const double spare = room.height() - 0.55 * room.width(); map && !stacked && spare > 0) {
-      sheet_.inset = spare / 2;
-      room = add_frame();
-    }
-    const double font = plot_.font;
-    if (curve) {
-      parts_.push_back(pictures::curve_part(room, plot_));
-      return;
-    }
-    Rect surface = room, beside = room;
-    if (stacked) {
-      surface.bottom = (room.top + room.bottom) / 2 - font / 2;
-      beside.top = surface.bottom + font;
-    } else if (map) {
-      surface.right = (room.left + room.right) / 2 - font / 2;
-      beside.left = surface.right + font;
-    } else {
-      surface.right -= pictures::color_bar_width(plot_) + font;
-      surface.top += 2 * font;
-      beside = {surface.right + font, surface.top, room.right, surface.bottom};
-    }
-    parts_.push_back(pictures::surface_part(surface, plot_, options.azimuth_degrees,
-                                            options.elevation_degrees, turning));
-    parts_.push_back(map ? pictures::map_part(beside, plot_)
-                         : pictures::scale_part(room, beside, plot_));
-  }
-  GridPicture(const GridPicture&) = delete;  // its parts refer to it
-  GridPicture& operator=(const GridPicture&) = delete;
-
-  pictures::Image image() const { return pictures::image_of(sheet_, parts_, step_); }
-  std::string png() const { return pictures::png_of(sheet_, parts_, step_); }
-  void write(const std::filesystem::path& path, Format format,
-             const pictures::OnFrame& on_frame) const {
-    pictures::write(path, format, sheet_, parts_, step_, on_frame);
-  }
-
- private:
-  /// Title, caption and legend anew; what is left in the middle.
-  Rect add_frame() {
-    Rect room;
-    parts_.clear();
-    parts_.push_back(pictures::sheet_part(sheet_, room));
-    if (!plot_.racers.empty())
-      parts_.push_back(pictures::legend_part(plot_.racers, step_, plot_.font, room));
-    return room;
-  }
-
-  static bool is_stacked(const Grid& grid, const PictureOptions& options) {
-    return options.contour_map && grid.x.n > 1 && grid.y.n > 1 && options.height > options.width;
-  }
-
-  /// `grid`: what is shown of the values.
-  static Plot plot_of(const Grid& values, const Grid& grid, std::span<const Track> tracks,
-                      const PictureOptions& options) {
-    const double width = options.width, height = options.height;
-    const bool map = options.contour_map && grid.x.n > 1 && grid.y.n > 1;
-    const bool stacked = is_stacked(grid, options);
-    const double panel =
-        std::min(map && !stacked ? width / 2 : width, stacked ? height / 2 : height);
-    const auto end = [&](double value) { return options.log ? std::log10(value) : value; };
-    const ValueScale scale(grid.values, end(options.lo), end(options.hi));
-    const Ticks ticks = (options.log ? exponent_ticks : nice_ticks)(scale.lo(), scale.hi(), 7);
-    const auto minima = pictures::minima_of(values, options);
-    return {grid,
-            options.log,
-            scale,
-            ticks,
-            levels_of(ticks, scale.lo(), scale.hi()),
-            minima,
-            text_of(minima, grid, options.log ? 0 : scale.hi() - scale.lo()),
-            pictures::racers_of(tracks, &grid.x, &grid.y, options.log),
-            std::max(9.0, 17.0 * panel / 800)};
-  }
-
-  Grid values_, grid_;
-  Plot plot_;
-  Sheet sheet_;
-  Parts parts_;
-  int64_t step_;
-};
-
-/// A surface that turns once around, as a .gif; "" if on_frame stops it.
-std::string turn_of(const Grid& grid, std::span<const Track> tracks,
+/// A surface that turns once around, as the bytes of a file; "" if on_frame stops it.
+std::string turn_of(pictures::Film* film, const Grid& grid, std::span<const Track> tracks,
                     const PictureOptions& options) {
   const auto frame = [&](int64_t k) {
     PictureOptions here = options;
@@ -167,43 +24,14 @@ std::string turn_of(const Grid& grid, std::span<const Track> tracks,
   };
   const std::array sides = {frame(0), frame(pictures::kTurnFrames / 2)};
   constexpr int kDelay = 10;  // hundredths of a second
-  return pictures::gif_of(pictures::kTurnFrames, frame, sides, kDelay, kDelay, options.on_frame);
-}
-
-PictureOptions checked(const Grid& grid, std::span<const Track> tracks, PictureOptions options,
-                       Format format) {
-  if (options.width == 0) options.width = format == Format::kGif ? 960 : 1600;
-  if (options.height == 0) options.height = format == Format::kGif ? 540 : 800;
-  check(options);
-  descent::check(grid, "draw");
-  for (const auto& [name, axis] : {std::pair{"x", &grid.x}, {"y", &grid.y}})
-    require(axis->n == 1 || axis->lo != axis->hi, "draw",
-            name + std::string(".hi = ") + std::to_string(axis->hi),
-            "other than lo where n = " + std::to_string(axis->n));
-  if (std::none_of(grid.values.begin(), grid.values.end(),
-                   [](double v) { return std::isfinite(v); }))
-    throw std::invalid_argument("draw: none of the " + std::to_string(grid.values.size()) +
-                                " values is finite");
-  bool positive = false;
-  for (const double value : grid.values) {
-    positive = positive || (std::isfinite(value) && value > 0);
-    require(!options.log || !std::isfinite(value) || value >= 0, "draw",
-            "a value = " + std::to_string(value), "at least 0 where log is true");
-  }
-  require(!options.log || positive, "draw", "no value", "above 0 where log is true");
-  for (const Track& track : tracks) descent::check(track, "draw: track " + track.label);
-  if (!tracks.empty() && (grid.x.n == 1 || grid.y.n == 1))
-    throw std::invalid_argument("draw: tracks over a grid of x.n = " + std::to_string(grid.x.n) +
-                                " and y.n = " + std::to_string(grid.y.n) +
-                                ", both must be at least 2");
-  return options;
+  return film(pictures::kTurnFrames, frame, sides, kDelay, kDelay, options.on_frame);
 }
 
 }  // namespace
 
 std::string draw_png(const Grid& grid, std::span<const Track> tracks,
                      const PictureOptions& options) {
-  return GridPicture(grid, tracks, checked(grid, tracks, options, Format::kPng)).png();
+  return GridPicture(grid, tracks, checked(grid, tracks, options, 1600, 800)).png();
 }
 
 std::string draw_png(const Grid& grid, const PictureOptions& options) {
@@ -212,10 +40,10 @@ std::string draw_png(const Grid& grid, const PictureOptions& options) {
 
 void draw(const Grid& grid, std::span<const Track> tracks, const std::filesystem::path& path,
           const PictureOptions& options) {
-  static constexpr std::array kFormats = {Format::kPng, Format::kSvg, Format::kGif, Format::kHtml};
-  const Format format = pictures::format_of("draw", path, kFormats);
-  const PictureOptions complete = checked(grid, tracks, options, format);
-  if (format == Format::kHtml) {
+  const Format& format = pictures::format_of("draw", path, pictures::is_any);
+  const PictureOptions complete =
+      checked(grid, tracks, options, format.can_move() ? 960 : 1600, format.can_move() ? 540 : 800);
+  if (format.is_page()) {
     const Panel panel{.id = "f",
                       .title = options.title,
                       .caption = options.caption,
@@ -229,8 +57,8 @@ void draw(const Grid& grid, std::span<const Track> tracks, const std::filesystem
   }
   const bool race = std::any_of(tracks.begin(), tracks.end(),
                                 [](const Track& track) { return track.x.size() > 1; });
-  if (format == Format::kGif && !race && grid.x.n > 1 && grid.y.n > 1) {
-    const std::string turn = turn_of(grid, tracks, complete);
+  if (format.can_move() && !race && grid.x.n > 1 && grid.y.n > 1) {
+    const std::string turn = turn_of(format.film, grid, tracks, complete);
     if (!turn.empty()) write_atomically(path, turn);
     return;
   }

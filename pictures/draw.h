@@ -40,6 +40,15 @@ struct PictureOptions {
   std::function<bool(int64_t done, int64_t all)> on_frame{};
 };
 
+/// A format of picture files.
+struct PictureFormat {
+  const char* extension;  ///< ".png"
+  bool can_move;          ///< shows a race step by step, and a surface that turns
+};
+
+/// Those that draw() writes; not the page, which it also writes.
+std::vector<PictureFormat> picture_formats();
+
 /// Writes a picture of a grid: a shaded surface with contour lines over its contour map, beside it
 /// the contour map with numbers, axes, legend and colour bar (viridis); the smallest value, or the
 /// given minima, are marked with stars. A grid of one row or one column becomes a curve.

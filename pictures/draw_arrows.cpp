@@ -137,8 +137,7 @@ class ArrowPart : public pictures::Part {
 void draw_arrows(std::span<const Arrow> arrows, const std::filesystem::path& path,
                  const ArrowPictureOptions& options) {
   const std::string what = "draw_arrows";
-  static constexpr std::array kFormats = {Format::kPng, Format::kSvg};
-  const Format format = pictures::format_of(what, path, kFormats);
+  const Format& format = pictures::format_of(what, path, pictures::is_still_picture);
   pictures::check_size(what, options.width, options.height);
   require(!arrows.empty(), what, "arrows.size() = 0", "at least 1");
   for (const Arrow& arrow : arrows) {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <stdexcept>
 
@@ -166,11 +165,10 @@ std::string outside(const std::vector<Racer>& racers, const Axis& axis, bool log
 
 void draw_losses(std::span<const Track> tracks, const std::filesystem::path& path,
                  const LossPictureOptions& given) {
-  static constexpr std::array kFormats = {Format::kPng, Format::kSvg, Format::kGif};
-  const Format format = pictures::format_of("draw_losses", path, kFormats);
+  const Format& format = pictures::format_of("draw_losses", path, pictures::is_picture);
   LossPictureOptions options = given;
-  if (options.width == 0) options.width = format == Format::kGif ? 900 : 1200;
-  if (options.height == 0) options.height = format == Format::kGif ? 520 : 700;
+  if (options.width == 0) options.width = format.can_move() ? 900 : 1200;
+  if (options.height == 0) options.height = format.can_move() ? 520 : 700;
   check(tracks, options);
   const std::vector<Racer> racers = pictures::racers_of(tracks, nullptr, nullptr, options.log);
   const int64_t last = pictures::steps_of(racers);

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include <descent/base/atomic_file.h>
 #include <descent/grid/files/formats.h>
@@ -26,9 +28,9 @@ Canvas drawn(const Sheet& sheet, const Parts& parts, int64_t step) {
   return canvas;
 }
 
-/// The steps from 0 to `step` as frames; "" if on_frame stops it.
-std::string race_gif_of(const Sheet& sheet, const Parts& parts, int64_t step,
-                        const OnFrame& on_frame) {
+/// The steps from 0 to `step` as frames.
+std::string race_of(Film* film, const Sheet& sheet, const Parts& parts, int64_t step,
+                    const OnFrame& on_frame) {
   const Canvas still = still_of(sheet, parts, Canvas::kPixels);
   Canvas canvas(sheet.width, sheet.height, kWhite);
   const auto frame = [&](int64_t at) {
@@ -45,7 +47,7 @@ std::string race_gif_of(const Sheet& sheet, const Parts& parts, int64_t step,
   const std::array ends = {frame(step), frame(0)};
   // About six seconds.
   const auto delay = static_cast<int>(std::clamp<size_t>(600 / steps.size(), 4, 20));
-  return pictures::gif_of(
+  return film(
       static_cast<int64_t>(steps.size()),
       [&](int64_t k) { return frame(steps[static_cast<size_t>(k)]); }, ends, delay, 200, on_frame);
 }
@@ -54,23 +56,6 @@ std::string svg_of(const Sheet& sheet, const Parts& parts, int64_t step) {
   Canvas canvas = still_of(sheet, parts, Canvas::kVectors);
   draw_race(canvas, parts, step);
   return canvas.svg();
-}
-
-}  // namespace
-
-Format format_of(const std::string& what, const std::filesystem::path& path,
-                 std::span<const Format> allowed) {
-  static constexpr std::array kExtensions = {".png", ".svg", ".gif", ".html"};
-  const std::string extension = formats::extension_of(path);
-  std::string names;
-  for (const Format& format : allowed) {
-    const char* name = kExtensions[static_cast<size_t>(format)];
-    if (extension == name) return format;
-    names += names.empty() ? "" : &format == &allowed.back() ? " or " : ", ";
-    names += name;
-  }
-  throw std::invalid_argument(what + ": " + path.string() + ": extension \"" +
-                              path.extension().string() + "\", must be " + names);
 }
 
 std::string gif_of(int64_t frames, const std::function<Image(int64_t)>& frame,
@@ -86,6 +71,34 @@ std::string gif_of(int64_t frames, const std::function<Image(int64_t)>& frame,
   return gif.finish();
 }
 
+constexpr std::array<Format, 4> kFormats = {{{".png", png_of, nullptr},
+                                             {".svg", svg_of, nullptr},
+                                             {".gif", nullptr, gif_of},
+                                             {".html", nullptr, nullptr}}};
+
+}  // namespace
+
+bool is_any(const Format&) { return true; }
+bool is_picture(const Format& format) { return !format.is_page(); }
+bool is_still_picture(const Format& format) { return is_picture(format) && !format.can_move(); }
+bool is_page(const Format& format) { return format.is_page(); }
+
+const Format& format_of(const std::string& what, const std::filesystem::path& path,
+                        bool (*allowed)(const Format&)) {
+  const std::string extension = formats::extension_of(path);
+  std::vector<const char*> names;
+  for (const Format& format : kFormats) {
+    if (!allowed(format)) continue;
+    if (extension == format.extension) return format;
+    names.push_back(format.extension);
+  }
+  std::string list;
+  for (const char* name : names)
+    list.append(list.empty() ? "" : name == names.back() ? " or " : ", ").append(name);
+  throw std::invalid_argument(what + ": " + path.string() + ": extension \"" +
+                              path.extension().string() + "\", must be " + list);
+}
+
 Image image_of(const Sheet& sheet, const Parts& parts, int64_t step) {
   return drawn(sheet, parts, step).pixels();
 }
@@ -94,12 +107,22 @@ std::string png_of(const Sheet& sheet, const Parts& parts, int64_t step) {
   return drawn(sheet, parts, step).png();
 }
 
-void write(const std::filesystem::path& path, Format format, const Sheet& sheet, const Parts& parts,
-           int64_t step, const OnFrame& on_frame) {
-  const std::string bytes = format == Format::kGif   ? race_gif_of(sheet, parts, step, on_frame)
-                            : format == Format::kSvg ? svg_of(sheet, parts, step)
-                                                     : png_of(sheet, parts, step);
+void write(const std::filesystem::path& path, const Format& format, const Sheet& sheet,
+           const Parts& parts, int64_t step, const OnFrame& on_frame) {
+  const std::string bytes = format.can_move() ? race_of(format.film, sheet, parts, step, on_frame)
+                                              : format.still(sheet, parts, step);
   if (!bytes.empty()) write_atomically(path, bytes);
 }
 
 }  // namespace descent::pictures
+
+namespace descent {
+
+std::vector<PictureFormat> picture_formats() {
+  std::vector<PictureFormat> all;
+  for (const pictures::Format& format : pictures::kFormats)
+    if (!format.is_page()) all.push_back({format.extension, format.can_move()});
+  return all;
+}
+
+}  // namespace descent

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -15,6 +14,7 @@
 #include <descent/pictures/files/layout.h>
 #include <descent/pictures/files/output.h>
 #include <descent/pictures/files/page.h>
+#include <descent/pictures/grid_picture.h>
 #include <descent/pictures/scene/field.h>
 #include <descent/pictures/scene/minima.h>
 
@@ -126,7 +126,8 @@ std::string picture_of(const Panel& panel) {
   options.title = options.caption = "";
   options.step = -1;
   options.contour_map = true;
-  return draw_png(panel.grid, panel.tracks, options);
+  options = pictures::checked(panel.grid, panel.tracks, options, options.width, options.height);
+  return pictures::GridPicture(panel.grid, panel.tracks, options).png();
 }
 
 std::string panel_json(const Panel& panel) {
@@ -203,8 +204,7 @@ std::string page_html(std::span<const Panel> panels, const PageOptions& options)
 
 void draw_page(std::span<const Panel> panels, const std::filesystem::path& path,
                const PageOptions& options) {
-  static constexpr std::array kFormats = {pictures::Format::kHtml};
-  pictures::format_of("draw_page", path, kFormats);
+  pictures::format_of("draw_page", path, pictures::is_page);
   write_atomically(path, page_html(panels, options));
 }
 

@@ -82,9 +82,19 @@ OptionValues parse_options(std::string_view text) {
   OptionValues options;
   text = trimmed(text);
   if (!text.empty() && text.front() == '{') {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    // Of members of one name the parser keeps only the last, so it tells the names as it reads them.
+    std::vector<std::string> names;
+    const auto keep_name = [&names](int depth, auto event, const nlohmann::json& parsed) {
+      if (depth == 1 && event == nlohmann::json::parse_event_t::key)
+        names.push_back(parsed.get<std::string>());
+      return true;
+    };
+    const auto json = nlohmann::json::parse(text, keep_name, false);
     if (json.is_discarded())
       throw std::invalid_argument("options: not a JSON object: " + std::string(text));
+    std::sort(names.begin(), names.end());
+    if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
+      throw std::invalid_argument("options: " + *twice + " is given twice");
     for (const auto& [name, value] : json.items())
       options.emplace_back(name, from_json(name, value));
     return options;

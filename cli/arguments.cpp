@@ -70,6 +70,10 @@ int64_t bytes_of(const std::string& text) {
   throw std::invalid_argument("--memory = " + text + ", must be a size like 256MiB or 2GB");
 }
 
+std::string whole_number(const std::string& text) {
+  return text.starts_with("-") ? text + ", must be a whole number >= 0" : "";
+}
+
 void refuse_name(const std::string& option, const std::string& text,
                  const std::vector<std::string>& names) {
   std::string list;

@@ -1,6 +1,9 @@
 // The program `descent`.
 #include <algorithm>
 #include <iostream>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
@@ -11,7 +14,6 @@
 #include "commands/optimizers.h"
 #include "commands/surfaces.h"
 #ifdef HAS_PICTURES
-#include "commands/gallery/gallery.h"
 #include "commands/landscape/landscape.h"
 #include "commands/race.h"
 #include "progress.h"
@@ -19,137 +21,35 @@
 
 namespace {
 
-/// For unsigned options, which would take -1 as a large number.
-std::string whole_number(const std::string& text) {
-  return text.starts_with("-") ? text + ", must be a whole number >= 0" : "";
-}
+struct Command {
+  const char *name, *help;
+  void (*set_up)(CLI::App& command);  // adds its options and what it does
+};
 
-void add_optimizers(CLI::App& app) {
-  auto* const command = app.add_subcommand("optimizers", "lists the optimizers and their options");
-  static std::string name;
-  static bool markdown = false;
-  command->add_option("name", name, "only this one");
-  command->add_flag("--markdown", markdown, "as the table of docs/optimizers.md");
-  command->callback([] {
-    if (markdown)
-      descent::cli::write_markdown(std::cout, name);
-    else
-      descent::cli::list_optimizers(std::cout, name);
-  });
-}
-
-void add_surfaces(CLI::App& app) {
-  auto* const command = app.add_subcommand("surfaces", "lists the surfaces of races");
-  static std::string name;
-  command->add_option("name", name, "only this one");
-  command->callback([] { descent::cli::list_surfaces(std::cout, name); });
-}
-
-#ifndef HAS_PICTURES
-void needs_pictures(CLI::App* command) {
-  command->allow_extras();
-  command->callback([] {
+using descent::cli::add_optimizers;
+using descent::cli::add_surfaces;
+#ifdef HAS_PICTURES
+using descent::cli::add_landscape;
+using descent::cli::add_race;
+#else
+void refuse(CLI::App& command) {
+  command.allow_extras();
+  command.callback([] {
     throw std::runtime_error(
         "this program was built without pictures, which it needs for that: install "
         "cairo (Debian: libcairo2-dev) and build it again");
   });
 }
+constexpr auto add_race = refuse, add_landscape = refuse;
 #endif
 
-void add_race(CLI::App& app) {
-  auto* const command =
-      app.add_subcommand("race", "races optimizers on a surface: pictures, page and numbers");
-#ifdef HAS_PICTURES
-  static descent::cli::RaceSettings race;
-  static bool gallery = false;
-  auto* const all = command->add_flag("--gallery", gallery, "all races of the gallery instead");
-  const auto of_one = [&](CLI::Option* option) { option->excludes(all); };
-  of_one(command->add_option("--surface", race.surface, "see `descent surfaces`")
-             ->capture_default_str());
-  of_one(command->add_option("--optimizers", race.optimizers,
-                             "sgd:lr=10,lion:lr=1 (see `descent optimizers`), line_search among "
-                             "them; without it, the ten of the joint race"));
-  of_one(command->add_option("--steps", race.steps, "how many")->capture_default_str());
-  of_one(command->add_option("--start", race.start, "x,y (--start=-9,2); else the surface's own"));
-  of_one(command->add_option("--weight-decay", race.weight_decay, "of all racers, decoupled")
-             ->capture_default_str());
-  of_one(command->add_option("--noise", race.noise,
-                             "scale of the noise on the losses of f0 to f5 (default: 1)"));
-  of_one(command->add_flag("--tune", race.tune, "gives each racer the best of 200 learning rates"));
-  command->add_option("--seed", race.seed, "of the noise (default: 0)")->check(whole_number);
-  auto* const out =
-      command->add_option("--out", race.out, "folder (default: out/race or out/gallery)");
-  command->add_flag("--force", race.force, "replaces files of the same names in the folder");
-  command->callback([out] {
-    descent::cli::catch_interrupts();
-    if (!out->count()) race.out = gallery ? "out/gallery" : "out/race";
-    if (gallery)
-      descent::cli::write_gallery(
-          {.seed = race.seed.value_or(0), .out = race.out, .force = race.force}, std::cout);
-    else
-      descent::cli::run_race(race, std::cout);
-  });
-#else
-  needs_pictures(command);
-#endif
-}
-
-void add_landscape(CLI::App& app) {
-  auto* const command = app.add_subcommand(
-      "landscape", "draws the loss of a TorchScript network over a plane through its weights");
-#ifdef HAS_PICTURES
-  static descent::cli::LandscapeSettings settings;
-  command->add_option("--model", settings.model, "TorchScript file")->required();
-  command
-      ->add_option("--data", settings.data,
-                   "file of torch.save: {\"input\": x, \"target\": y}, (x, y) or a list of these")
-      ->required();
-  command->add_option("--loss", settings.loss, "mse, cross_entropy or nll")->required();
-  command
-      ->add_option("--metrics", settings.metrics, "what is measured beside the loss: accuracy, ...")
-      ->delimiter(',');
-  command
-      ->add_option("--plane", settings.plane,
-                   "random, filter (random, filter-normalised), hessian, pca:FOLDER (of weights "
-                   "saved in training), line:OTHER.pt, between:B.pt,C.pt")
-      ->capture_default_str();
-  command->add_option("--norm", settings.norm,
-                      "of a random plane: none, filter, layer, weight, dfilter, dlayer");
-  command->add_option("--seed", settings.seed, "of what is drawn at random (default: 0)")
-      ->check(whole_number);
-  command->add_option("--axes", settings.axes,
-                      "from:to:points for both axes or for each, -1:1:51,-2:2:31; else what suits "
-                      "the plane");
-  auto* const log = command->add_flag("--log", settings.log, "heights and colours are logarithms");
-  command->add_flag("--linear", settings.linear, "they never are (default: if they spread far)")
-      ->excludes(log);
-  command
-      ->add_option("--batch-norm", settings.batch_norm,
-                   "by which statistics: keep, interpolate, recompute or batch")
-      ->capture_default_str();
-  command->add_option("--path", settings.path, "auto, loop, batched or fused")
-      ->capture_default_str();
-  command->add_option("--threads", settings.threads, "0: as many as LibTorch uses")
-      ->capture_default_str();
-  command->add_option(
-      "--memory", settings.memory,
-      "for what is computed at once (default: 256MiB of networks or snapshots, 1GiB "
-      "of vectors for eigenvalues)");
-  command->add_option("--weight-decay", settings.weight_decay,
-                      "of the training: what it adds to the loss, as a landscape apart");
-  command->add_flag("--curvature", settings.curvature,
-                    "also eigenvalues, trace and spectrum of the Hessian");
-  command->add_flag("--resume", settings.resume, "goes on with what an interrupted run computed");
-  command->add_option("--out", settings.out, "folder")->default_val("out/landscape");
-  command->add_flag("--force", settings.force, "replaces files of the same names in the folder");
-  command->callback([] {
-    descent::cli::catch_interrupts();
-    descent::cli::run_landscape(settings, std::cout);
-  });
-#else
-  needs_pictures(command);
-#endif
-}
+constexpr Command kCommands[] = {
+    {"optimizers", "lists the optimizers and their options", add_optimizers},
+    {"surfaces", "lists the surfaces of races", add_surfaces},
+    {"race", "races optimizers on a surface: pictures, page and numbers", add_race},
+    {"landscape", "draws the loss of a TorchScript network over a plane through its weights",
+     add_landscape},
+};
 
 /// Throws if the first word is no command.
 void check_command(const CLI::App& app, int argc, char** argv) {
@@ -185,10 +85,8 @@ int main(int argc, char** argv) {
   CLI::App app("Optimizers, races and loss landscapes for LibTorch.");
   app.set_version_flag("--version", "descent " DESCENT_VERSION ", LibTorch " TORCH_VERSION);
   app.require_subcommand(1);
-  add_optimizers(app);
-  add_surfaces(app);
-  add_race(app);
-  add_landscape(app);
+  for (const Command& command : kCommands)
+    command.set_up(*app.add_subcommand(command.name, command.help));
   try {
     check_command(app, argc, argv);
     app.parse(argc, argv);

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <iomanip>
+#include <iostream>
+#include <memory>
 #include <ostream>
+
+#include <CLI/CLI.hpp>
 
 #include <descent/optim/files/python.h>
 #include <descent/optim/optimizer/registry.h>
@@ -69,8 +73,7 @@ void list_line_search(std::ostream& out) {
   list_options(out, options);
 }
 
-}  // namespace
-
+/// Every optimizer, or only the one of that name. Throws c10::Error with the nearest names.
 void list_optimizers(std::ostream& out, const std::string& name) {
   if (same_word(name, kLineSearch)) {
     list_line_search(out);
@@ -87,6 +90,7 @@ void list_optimizers(std::ostream& out, const std::string& name) {
   if (name.empty()) list_line_search(out);
 }
 
+/// The same as the table of docs/optimizers.md.
 void write_markdown(std::ostream& out, const std::string& name) {
   out << "| optimizer | key | paper | bytes of state a parameter, float32 | compared with |\n"
          "|---|---|---|---|---|\n";
@@ -104,6 +108,22 @@ void write_markdown(std::ostream& out, const std::string& name) {
     if (!others.empty()) out << "; with other options also `" << joined(others) << '`';
     out << " | " << rule->about.golden << " |\n";
   }
+}
+
+struct OptimizersSettings {
+  std::string name;  // empty: all
+  bool markdown = false;
+};
+
+}  // namespace
+
+void add_optimizers(CLI::App& command) {
+  const auto settings = std::make_shared<OptimizersSettings>();
+  command.add_option("name", settings->name, "only this one");
+  command.add_flag("--markdown", settings->markdown, "as the table of the README");
+  command.callback([settings] {
+    (settings->markdown ? write_markdown : list_optimizers)(std::cout, settings->name);
+  });
 }
 
 }  // namespace descent::cli

@@ -1,14 +1,12 @@
 #pragma once
-#include <iosfwd>
-#include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace descent::cli {
 
-/// Every optimizer with its options, or only the one of that name. Throws c10::Error with the
-/// nearest names.
-void list_optimizers(std::ostream& out, const std::string& name);
-
-/// The same as the table of docs/optimizers.md.
-void write_markdown(std::ostream& out, const std::string& name);
+/// `descent optimizers`: every optimizer with its options, or only one, also as the table of docs.
+void add_optimizers(CLI::App& command);
 
 }  // namespace descent::cli

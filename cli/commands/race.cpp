@@ -3,19 +3,42 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
 #include <ostream>
 #include <stdexcept>
+#include <string>
 #include <utility>
+
+#include <CLI/CLI.hpp>
 
 #include <descent/surfaces/race.h>
 
+#include "arguments.h"
 #include "commands/gallery/families.h"
+#include "commands/gallery/gallery.h"
 #include "output.h"
 #include "progress.h"
 #include "scene.h"
 
 namespace descent::cli {
 namespace {
+
+struct RaceSettings {
+  std::string surface = "f0";
+  std::optional<std::string> optimizers{};  // "sgd:lr=10,lion:lr=1"; none: the joint race's
+  int64_t steps = 100;
+  std::optional<std::string> start{};  // "9,9"; none: the surface's own
+  double weight_decay = 0;
+  std::optional<uint64_t> seed{};  // of the noise; none: 0
+  std::optional<double> noise{};   // scale; 0: smooth; none: 1
+  bool tune = false;
+  bool gallery = false;                        // all races of the gallery instead of one
+  std::optional<std::filesystem::path> out{};  // none: a folder of the command's own
+  bool force = false;
+};
 
 Point start_of(const std::string& text) {
   Point point;
@@ -86,8 +109,7 @@ std::vector<Racer> without_rates(const std::vector<Racer>& racers) {
   return parse_racers(text);
 }
 
-}  // namespace
-
+/// Runs one race, writes its pictures, page and numbers and prints its table.
 void run_race(const RaceSettings& settings, std::ostream& out) {
   const Surface surface = find_surface(settings.surface);
   refuse_noise(surface, settings);
@@ -106,7 +128,7 @@ void run_race(const RaceSettings& settings, std::ostream& out) {
               .surface = surface,
               .grid = mesh(surface, 200, 200, &*options.noise)};
   scene.tracks = race(surface, racers, options);  // refuses what is wrong ahead of any folder
-  OutputFolder output(settings.out, settings.force);
+  OutputFolder output(settings.out.value_or("out/race"), settings.force);
   Progress progress(settings.tune ? racers.size() + 8 : 8);
   std::string how_tuned;
   if (settings.tune) {
@@ -138,6 +160,40 @@ void run_race(const RaceSettings& settings, std::ostream& out) {
   output.publish();
   print_table(out, scene.tracks);
   out << how_tuned << "open " << (output.path() / "race.html").string() << '\n';
+}
+
+void run(const RaceSettings& settings, std::ostream& out) {
+  catch_interrupts();
+  if (!settings.gallery) return run_race(settings, out);
+  write_gallery({.seed = settings.seed.value_or(0),
+                 .out = settings.out.value_or("out/gallery"),
+                 .force = settings.force},
+                out);
+}
+
+}  // namespace
+
+void add_race(CLI::App& command) {
+  const auto settings = std::make_shared<RaceSettings>();
+  RaceSettings& race = *settings;
+  auto* const all = command.add_flag("--gallery", race.gallery, "all races of the gallery instead");
+  const auto of_one = [&](CLI::Option* option) { option->excludes(all); };
+  of_one(command.add_option("--surface", race.surface, "see `descent surfaces`")
+             ->capture_default_str());
+  of_one(command.add_option("--optimizers", race.optimizers,
+                            "sgd:lr=10,lion:lr=1 (see `descent optimizers`), line_search among "
+                            "them; without it, the ten of the joint race"));
+  of_one(command.add_option("--steps", race.steps, "how many")->capture_default_str());
+  of_one(command.add_option("--start", race.start, "x,y (--start=-9,2); else the surface's own"));
+  of_one(command.add_option("--weight-decay", race.weight_decay, "of all racers, decoupled")
+             ->capture_default_str());
+  of_one(command.add_option("--noise", race.noise,
+                            "scale of the noise on the losses of f0 to f5 (default: 1)"));
+  of_one(command.add_flag("--tune", race.tune, "gives each racer the best of 200 learning rates"));
+  command.add_option("--seed", race.seed, "of the noise (default: 0)")->check(whole_number);
+  command.add_option("--out", race.out, "folder (default: out/race or out/gallery)");
+  command.add_flag("--force", race.force, "replaces files of the same names in the folder");
+  command.callback([settings] { run(*settings, std::cout); });
 }
 
 }  // namespace descent::cli

@@ -1,12 +1,19 @@
 #include "commands/surfaces.h"
 
+#include <iostream>
+#include <memory>
 #include <ostream>
+#include <string>
+
+#include <CLI/CLI.hpp>
 
 #include <descent/base/fields.h>
 #include <descent/surfaces/surface.h>
 
 namespace descent::cli {
+namespace {
 
+/// Throws std::invalid_argument with the nearest names.
 void list_surfaces(std::ostream& out, const std::string& name) {
   for (const Surface& surface :
        name.empty() ? surfaces() : std::vector<Surface>{find_surface(name)}) {
@@ -20,6 +27,14 @@ void list_surfaces(std::ostream& out, const std::string& name) {
       out << "  " << (minimum.global ? "minimum " : "local minimum ") << to_text(minimum.value)
           << " at (" << to_text(minimum.x) << ", " << to_text(minimum.y) << ")\n";
   }
+}
+
+}  // namespace
+
+void add_surfaces(CLI::App& command) {
+  const auto name = std::make_shared<std::string>();
+  command.add_option("name", *name, "only this one");
+  command.callback([name] { list_surfaces(std::cout, *name); });
 }
 
 }  // namespace descent::cli

@@ -1,11 +1,12 @@
 #pragma once
-#include <iosfwd>
-#include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace descent::cli {
 
-/// Every surface that has a name, or only the one of that name: formula, domain, start, minima.
-/// Throws std::invalid_argument with the nearest names.
-void list_surfaces(std::ostream& out, const std::string& name);
+/// `descent surfaces`: every surface that has a name, or only one: formula, domain, start, minima.
+void add_surfaces(CLI::App& command);
 
 }  // namespace descent::cli

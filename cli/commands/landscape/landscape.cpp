@@ -4,14 +4,22 @@
 #include <cctype>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
+#include <iostream>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <ostream>
 #include <stdexcept>
+#include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include <descent/landscape/curvature/curvature.h>
 #include <descent/landscape/data/data_file.h>
@@ -28,6 +36,24 @@ namespace descent::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// The options as they are spelled.
+struct LandscapeSettings {
+  fs::path model, data;
+  std::string loss;
+  std::vector<std::string> metrics;  // beside the loss
+  std::string plane = "filter";
+  std::optional<double> weight_decay{};  // of the training; none: its term is not drawn
+  std::string norm;                      // of a random plane; empty: none
+  std::optional<uint64_t> seed{};        // of what is drawn at random
+  std::string axes;  // "-1:1:51" or "-1:1:51,-2:2:31"; empty: what suits the plane
+  bool log = false, linear = false;
+  std::string batch_norm = "keep", path = "auto";
+  int threads = 0;
+  std::optional<std::string> memory{};  // none: what each computation takes by default
+  bool curvature = false, resume = false, force = false;
+  fs::path out = "out/landscape";
+};
 
 /// Where evaluate() keeps what it has computed, in the folder of the results. What is empty at the
 /// end goes away.
@@ -569,8 +595,6 @@ void print(std::ostream& out, const Job& job, const Laid& laid, const Results& r
       << number(networks / results.seconds) << " a second\n";
 }
 
-}  // namespace
-
 void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
   const Job job = read(settings);
   const Tiles tiles(settings.out, settings.resume, settings.force);
@@ -596,6 +620,58 @@ void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
     if (!tiles.has_any()) throw;
     throw std::runtime_error(error.what() + tiles.kept());
   }
+}
+
+}  // namespace
+
+void add_landscape(CLI::App& command) {
+  const auto settings = std::make_shared<LandscapeSettings>();
+  command.add_option("--model", settings->model, "TorchScript file")->required();
+  command
+      .add_option("--data", settings->data,
+                  "file of torch.save: {\"input\": x, \"target\": y}, (x, y) or a list of these")
+      ->required();
+  command.add_option("--loss", settings->loss, "mse, cross_entropy or nll")->required();
+  command
+      .add_option("--metrics", settings->metrics, "what is measured beside the loss: accuracy, ...")
+      ->delimiter(',');
+  command
+      .add_option("--plane", settings->plane,
+                  "random, filter (random, filter-normalised), hessian, pca:FOLDER (of weights "
+                  "saved in training), line:OTHER.pt, between:B.pt,C.pt")
+      ->capture_default_str();
+  command.add_option("--norm", settings->norm,
+                     "of a random plane: none, filter, layer, weight, dfilter, dlayer");
+  command.add_option("--seed", settings->seed, "of what is drawn at random (default: 0)")
+      ->check(whole_number);
+  command.add_option("--axes", settings->axes,
+                     "from:to:points for both axes or for each, -1:1:51,-2:2:31; else what suits "
+                     "the plane");
+  auto* const log = command.add_flag("--log", settings->log, "heights and colours are logarithms");
+  command.add_flag("--linear", settings->linear, "they never are (default: if they spread far)")
+      ->excludes(log);
+  command
+      .add_option("--batch-norm", settings->batch_norm,
+                  "by which statistics: keep, interpolate, recompute or batch")
+      ->capture_default_str();
+  command.add_option("--path", settings->path, "auto, loop, batched or fused")
+      ->capture_default_str();
+  command.add_option("--threads", settings->threads, "0: as many as LibTorch uses")
+      ->capture_default_str();
+  command.add_option("--memory", settings->memory,
+                     "for what is computed at once (default: 256MiB of networks or snapshots, 1GiB "
+                     "of vectors for eigenvalues)");
+  command.add_option("--weight-decay", settings->weight_decay,
+                     "of the training: what it adds to the loss, as a landscape apart");
+  command.add_flag("--curvature", settings->curvature,
+                   "also eigenvalues, trace and spectrum of the Hessian");
+  command.add_flag("--resume", settings->resume, "goes on with what an interrupted run computed");
+  command.add_option("--out", settings->out, "folder")->capture_default_str();
+  command.add_flag("--force", settings->force, "replaces files of the same names in the folder");
+  command.callback([settings] {
+    catch_interrupts();
+    run_landscape(*settings, std::cout);
+  });
 }
 
 }  // namespace descent::cli

@@ -16,6 +16,7 @@
 #ifdef HAS_PICTURES
 #include "commands/landscape/landscape.h"
 #include "commands/race.h"
+#include "output.h"
 #include "progress.h"
 #endif
 
@@ -80,11 +81,13 @@ int failed(const std::string& what, int status = 2) {
 
 }  // namespace
 
-/// 0: done; 2: it could not be done, and one sentence says why; 130: interrupted.
 int main(int argc, char** argv) {
   CLI::App app("Optimizers, races and loss landscapes for LibTorch.");
   app.set_version_flag("--version", "descent " DESCENT_VERSION ", LibTorch " TORCH_VERSION);
   app.require_subcommand(1);
+  app.footer(
+      "Status: 0 if it was done; 1 if the files were written, but no value is finite; 2 if it\n"
+      "could not be done; 130 if it was interrupted. One sentence on standard error says why.");
   for (const Command& command : kCommands)
     command.set_up(*app.add_subcommand(command.name, command.help));
   try {
@@ -99,6 +102,8 @@ int main(int argc, char** argv) {
 #ifdef HAS_PICTURES
   } catch (const descent::cli::Interrupted& error) {
     return failed(error.what(), 130);
+  } catch (const descent::cli::NothingFinite& error) {
+    return failed(error.what(), 1);
 #endif
   } catch (const c10::Error& error) {
     return failed(error.what_without_backtrace());

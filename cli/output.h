@@ -1,9 +1,15 @@
 #pragma once
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace descent::cli {
+
+/// The files of a run are written, but they hold no finite value to look at.
+struct NothingFinite : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 /// Whether a folder for results exists already. Throws std::invalid_argument if it is no folder, or
 /// holds something and `replace` is false.

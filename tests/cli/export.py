@@ -35,3 +35,9 @@ for name, steps in [("net", 25), ("b", 10), ("c", 10)]:
     net = network()
     train(net, steps)
     torch.jit.script(net.eval()).save(folder / f"{name}.pt")
+
+# A network that fits its data exactly.
+net = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
+x = torch.randn(64, 8)
+torch.jit.script(net.eval()).save(folder / "exact.pt")
+torch.save({"input": x, "target": net(x).detach()}, folder / "exact_data.pt")

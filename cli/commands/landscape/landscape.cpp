@@ -123,7 +123,6 @@ struct Job {
 struct Laid {
   Plane plane;
   Axis x, y;
-  std::vector<Track> tracks{};
   std::optional<Projection> projection{};  ///< of a training on its plane
   std::string about{};                     ///< what a caption says beside plane.how
 };
@@ -132,6 +131,7 @@ struct Laid {
 struct Results {
   std::vector<double> at_center{};  ///< of each metric
   std::vector<Grid> grids{};        ///< of each metric
+  std::vector<Track> tracks{};      ///< over the loss: a training, or the plane's networks
   std::optional<Grid> decay{};      ///< the term of weight decay
   std::optional<Curvature> curvature{};
   double seconds = 0;  ///< that the grids took
@@ -243,39 +243,61 @@ Job read(const LandscapeSettings& settings) {
           .data = load_data(settings.data)};
 }
 
-/// What each metric is at one point of a plane.
-std::vector<double> measured(const Job& job, const Plane& plane, double alpha, double beta) {
+/// The point of the axis at a coordinate, up to rounding; none if there is no such point.
+std::optional<int64_t> index_of(const Axis& axis, double at) {
+  for (int64_t i = 0; i < axis.n; ++i)
+    if (std::abs(axis.at(i) - at) <= 1e-9 * std::abs(axis.hi - axis.lo)) return i;
+  return std::nullopt;
+}
+
+/// What each metric is at one point of a plane: the value of its grid, where the grid has that
+/// point, since another way to compute rounds differently and one point must not have two values.
+std::vector<double> values_at(const Job& job, const Plane& plane, const std::vector<Grid>& grids,
+                              double alpha, double beta) {
+  const auto j = index_of(grids[0].x, alpha), i = index_of(grids[0].y, beta);
+  std::vector<double> values;
+  if (i && j) {
+    for (const Grid& grid : grids) values.push_back(grid.at(*i, *j));
+    return values;
+  }
   EvaluateOptions options = job.options;
   options.path = Path::Loop;
   const Axis x{alpha, alpha, 1}, y{beta, beta, 1};
-  std::vector<double> values;
   for (const Grid& grid : evaluate(job.network, job.metrics, job.data, plane, x, y, options))
     values.push_back(grid.values.front());
   return values;
 }
 
-/// Where the plane's networks lie: as tracks of one point over a plane, as words on a line.
-void add_marks(const Job& job, Laid& laid) {
-  for (const Plane::Mark& mark : laid.plane.marks) {
-    laid.about +=
-        (laid.about.empty() ? "" : ", ") + mark.label + " at alpha = " + number(mark.alpha);
-    if (laid.plane.is_line()) continue;
-    laid.about += ", beta = " + number(mark.beta);
-    const double loss = measured(job, laid.plane, mark.alpha, mark.beta).front();
-    laid.tracks.push_back({.label = mark.label,
-                           .x = {mark.alpha},
-                           .y = {mark.beta},
-                           .losses = {loss},
-                           .smooth_losses = {loss}});
+/// Where the plane's networks lie, in words.
+std::string about_marks(const Plane& plane) {
+  std::string about;
+  for (const Plane::Mark& mark : plane.marks) {
+    about += (about.empty() ? "" : ", ") + mark.label + " at alpha = " + number(mark.alpha);
+    if (!plane.is_line()) about += ", beta = " + number(mark.beta);
   }
-  if (!laid.about.empty()) laid.about += ".";
+  return about.empty() ? "" : about + ".";
+}
+
+/// Where the plane's networks lie, as tracks of one point over it.
+std::vector<Track> marks_of(const Job& job, const Plane& plane, const std::vector<Grid>& grids) {
+  std::vector<Track> tracks;
+  if (plane.is_line()) return tracks;
+  for (const Plane::Mark& mark : plane.marks) {
+    const double loss = values_at(job, plane, grids, mark.alpha, mark.beta).front();
+    tracks.push_back({.label = mark.label,
+                      .x = {mark.alpha},
+                      .y = {mark.beta},
+                      .losses = {loss},
+                      .smooth_losses = {loss}});
+  }
+  return tracks;
 }
 
 Laid along_line(const Job& job, const std::string& file) {
   Laid laid{.plane = line_between(job.network, load_network(file)),
             .x = {-0.5, 1.5, 201},
             .y = {0, 0, 1}};
-  add_marks(job, laid);
+  laid.about = about_marks(laid.plane);
   return laid;
 }
 
@@ -304,7 +326,7 @@ Laid between(const Job& job, const std::string& files) {
             .x = {},
             .y = {}};
   std::tie(laid.x, laid.y) = axes_around_marks(laid.plane);
-  add_marks(job, laid);
+  laid.about = about_marks(laid.plane);
   return laid;
 }
 
@@ -317,7 +339,6 @@ Laid along_trajectory(const Job& job, const std::string& folder) {
   laid.projection = project(trajectory, laid.plane, job.network, job.metrics[0], job.data, options);
   stop_if_interrupted();
   std::tie(laid.x, laid.y) = axes_around(*laid.projection, 51);
-  laid.tracks = {laid.projection->on_plane, laid.projection->true_loss};
   laid.about = laid.projection->about();
   return laid;
 }
@@ -368,7 +389,7 @@ Laid lay(const Job& job, const LandscapeSettings& settings) {
 
 Results compute(const Job& job, const Laid& laid, const LandscapeSettings& settings,
                 const fs::path& tiles) {
-  Results results{.at_center = measured(job, laid.plane, 0, 0)};
+  Results results;
   {
     Progress progress;
     EvaluateOptions options = job.options;
@@ -381,6 +402,10 @@ Results compute(const Job& job, const Laid& laid, const LandscapeSettings& setti
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     stop_if_interrupted();
   }
+  results.at_center = values_at(job, laid.plane, results.grids, 0, 0);
+  results.tracks = laid.projection
+                       ? std::vector<Track>{laid.projection->on_plane, laid.projection->true_loss}
+                       : marks_of(job, laid.plane, results.grids);
   for (Grid& grid : results.grids) {
     grid.notes["model"] = settings.model.filename().string();
     grid.notes["data"] = settings.data.filename().string();
@@ -406,6 +431,14 @@ bool is_curve(const Grid& grid) { return grid.x.n == 1 || grid.y.n == 1; }
 bool has_finite(const Grid& grid) {
   return std::any_of(grid.values.begin(), grid.values.end(),
                      [](double value) { return std::isfinite(value); });
+}
+
+/// Whether the axis of a picture of losses has something to show.
+bool shows_a_loss(const std::vector<Track>& tracks, bool log) {
+  return std::any_of(tracks.begin(), tracks.end(), [log](const Track& track) {
+    return std::any_of(track.losses.begin(), track.losses.end(),
+                       [log](double loss) { return std::isfinite(loss) && (loss > 0 || !log); });
+  });
 }
 
 /// Whether heights and colours are logarithms: as asked for, else where values spread far.
@@ -483,7 +516,7 @@ class Files {
               .caption = caption(job_, laid_, results_, m),
               .log = is_log(grid, metric, settings_),
               .mark_minima = metric.kind != Metric::Kind::Accuracy},
-             m == 0 ? laid_.tracks : std::vector<Track>{});
+             m == 0 ? results_.tracks : std::vector<Track>{});
   }
 
   void add_decay() {
@@ -521,18 +554,19 @@ class Files {
     const bool log = is_log(results_.grids[0], job_.metrics[0], settings_);
     for (const char* const extension : {".json", ".csv"}) {
       add(std::string("trajectory") + extension,
-          [this](const fs::path& file) { save(laid_.tracks, file); });
+          [this](const fs::path& file) { save(results_.tracks, file); });
       add(std::string("projection") + extension,
           [this](const fs::path& file) { laid_.projection->save(file); });
     }
     add("trajectory.vtp", [this, log](const fs::path& file) {
-      std::vector<Track> heights = laid_.tracks;
+      std::vector<Track> heights = results_.tracks;
       for (Track& track : heights)
         if (log) track = track.log();
       save(heights, file);
     });
+    if (!shows_a_loss(results_.tracks, log)) return;
     add("trajectory.png", [this, log](const fs::path& file) {
-      draw_losses(laid_.tracks, file,
+      draw_losses(results_.tracks, file,
                   {.title = job_.title + ": " + job_.metrics[0].name + " along the trajectory",
                    .caption = laid_.about + " Each step is a snapshot.",
                    .value_name = job_.metrics[0].name,
@@ -598,6 +632,7 @@ void print(std::ostream& out, const Job& job, const Laid& laid, const Results& r
 void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
   const Job job = read(settings);
   const Tiles tiles(settings.out, settings.resume, settings.force);
+  std::string nothing;  // the metrics without a finite value
   try {
     const Laid laid = lay(job, settings);
     const Results results = compute(job, laid, settings, tiles.folder());
@@ -613,6 +648,9 @@ void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
         out << "open " << (output.path() / file).string() << '\n';
         break;
       }
+    for (size_t m = 0; m < results.grids.size(); ++m)
+      if (!has_finite(results.grids[m]))
+        nothing += (nothing.empty() ? "" : " and of ") + job.metrics[m].name;
   } catch (const Interrupted&) {
     if (!tiles.has_any()) throw;
     throw Interrupted("interrupted" + tiles.kept());
@@ -620,6 +658,9 @@ void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
     if (!tiles.has_any()) throw;
     throw std::runtime_error(error.what() + tiles.kept());
   }
+  if (!nothing.empty())
+    throw NothingFinite("no value of " + nothing + " on the plane is finite; the numbers are in " +
+                        settings.out.string());
 }
 
 }  // namespace

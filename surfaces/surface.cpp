@@ -128,32 +128,28 @@ Grid mesh(const Surface& surface, int64_t nx, int64_t ny, const Noise* noise) {
   return grid;
 }
 
-std::vector<Surface> surfaces() {
+std::vector<Surface> search_surfaces() {
   using namespace functions;
-  return {F0{},
-          F1{},
-          F2{},
-          F3{},
-          F4{},
-          F5{},
-          Rosenbrock{},
-          Beale{},
-          Saddle{},
-          Ackley{},
-          Rastrigin{},
-          Himmelblau{},
-          Booth{},
-          Matyas{},
-          StyblinskiTang{},
-          ThreeHumpCamel{},
-          GoldsteinPrice{},
-          Easom{},
-          McCormick{},
-          Levy13{},
-          SixHumpCamel{},
-          Mse{sample_line()},
-          Rmse{sample_line()},
-          Mae{sample_line()}};
+  return {F0{}, F1{}, F2{}, F3{}, F4{}, F5{}};
+}
+
+std::vector<Surface> test_functions() {
+  using namespace functions;
+  return {Rosenbrock{},     Beale{}, Saddle{},    Ackley{},         Rastrigin{},
+          Himmelblau{},     Booth{}, Matyas{},    StyblinskiTang{}, ThreeHumpCamel{},
+          GoldsteinPrice{}, Easom{}, McCormick{}, Levy13{},         SixHumpCamel{}};
+}
+
+std::vector<Surface> regressions() {
+  using namespace functions;
+  return {Mse{sample_line()}, Rmse{sample_line()}, Mae{sample_line()}};
+}
+
+std::vector<Surface> surfaces() {
+  std::vector<Surface> all;
+  for (const auto& some : {search_surfaces(), test_functions(), regressions()})
+    all.insert(all.end(), some.begin(), some.end());
+  return all;
 }
 
 Surface find_surface(std::string_view name) {

@@ -144,7 +144,11 @@ struct Surface : SurfaceFacts {
 /// with noise if there is any.
 Grid mesh(const Surface& surface, int64_t nx = 200, int64_t ny = 200, const Noise* noise = nullptr);
 
-/// Every surface that has a name, in the order of the gallery.
+/// The surfaces that have a name: those of the gallery's races, which have noise; the usual test
+/// functions of optimization; the errors of a line that is fitted to points; and all of them.
+std::vector<Surface> search_surfaces();
+std::vector<Surface> test_functions();
+std::vector<Surface> regressions();
 std::vector<Surface> surfaces();
 
 /// The surface of that name (case and underscores do not matter); std::invalid_argument with the

@@ -179,7 +179,7 @@ std::string races_section(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / "gallery/index.html")) return "";
   std::string text =
       "<h2>Races</h2>\n<p>The optimizers that train networks, let loose on surfaces: ten of them "
-      "from one start. <a href=\"gallery/joint.html\">Turn and play the six search surfaces</a>, "
+      "from one start. <a href=\"gallery/joint.html\">Turn and play the search surfaces</a>, "
       "<a href=\"gallery/tuned.html\">the usual test functions at fair rates</a>, or see <a "
       "href=\"gallery/index.html\">the whole gallery</a>.</p>\n<div class=\"pictures\">\n";
   for (const char* race : {"joint-f4", "joint-f1", "joint-f0", "joint-f5", "joint-f2", "joint-f3",

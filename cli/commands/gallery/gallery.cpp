@@ -97,17 +97,17 @@ const std::map<std::string, std::string> kTexts{
      "over its two parameters."},
 };
 
-/// The six surfaces with one plain walk each.
+/// The search surfaces with one plain walk each.
 Chapter plain_walks(const Noise& noise) {
   Chapter chapter{.key = "surfaces",
-                  .title = "The six search surfaces",
+                  .title = "The search surfaces",
                   .text =
                       "Quadratic, cubic, saddle, turned saddle, ramp and elliptic, with coarse "
                       "and fine noise on the losses, and one walk of plain gradient descent "
                       "over each."};
-  for (const char* name : {"f0", "f1", "f2", "f3", "f4", "f5"})
-    chapter.scenes.push_back(scene(chapter.key, "SGD lr 10", {find_surface(name), {.noise = noise}},
-                                   {racer("sgd:lr=10")}));
+  for (const Surface& surface : search_surfaces())
+    chapter.scenes.push_back(
+        scene(chapter.key, "SGD lr 10", {surface, {.noise = noise}}, {racer("sgd:lr=10")}));
   for (Scene& scene : chapter.scenes) scene.animated = false;
   return chapter;
 }
@@ -123,16 +123,15 @@ Chapter of_family(Family family, const Noise& noise) {
 
 /// The usual test functions, each optimizer at the rate that suits it best.
 Chapter tuned(const std::vector<Racer>& racers) {
-  const std::set<std::string> elsewhere{"f0", "f1",     "f2",  "f3",   "f4",
-                                        "f5", "saddle", "mse", "rmse", "mae"};
   const std::set<std::string> animated{"rosenbrock", "beale", "himmelblau"};
   Chapter chapter{.key = "tuned",
                   .title = "Everyone at their best rate",
                   .text =
                       "Which rate is fair? Here each optimizer has the best of 200, for each of "
                       "the usual test functions."};
-  std::vector<Surface> stages = surfaces();
-  std::erase_if(stages, [&](const Surface& s) { return elsewhere.contains(s.name); });
+  std::vector<Surface> stages = test_functions();
+  // Where nothing is lowest, no rate is best.
+  std::erase_if(stages, [](const Surface& surface) { return surface.minima.empty(); });
   Progress progress(stages.size() * racers.size());
   for (const Surface& surface : stages) {
     const TunedRacers fair = tuned(surface, racers, {}, progress);
@@ -253,7 +252,7 @@ Made made(const Chapter& chapter) {
 }
 
 /// Does all jobs, the long ones first, on several threads; the first error is thrown.
-void run(std::vector<const Job*> jobs, int threads, const OutputFolder& output,
+void run(std::vector<const Job*> jobs, unsigned threads, const OutputFolder& output,
          Progress& progress) {
   std::stable_partition(jobs.begin(), jobs.end(),
                         [](const Job* job) { return job->file.ends_with(".gif"); });
@@ -273,7 +272,7 @@ void run(std::vector<const Job*> jobs, int threads, const OutputFolder& output,
     }
   };
   std::vector<std::thread> pool;
-  for (int t = 1; t < threads; ++t) pool.emplace_back(work);
+  for (unsigned t = 1; t < threads; ++t) pool.emplace_back(work);
   work();
   for (std::thread& thread : pool) thread.join();
   if (error) std::rethrow_exception(error);
@@ -322,8 +321,7 @@ void write_gallery(const GallerySettings& settings, std::ostream& out) {
   }
   {
     Progress progress(jobs.size());
-    const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    run(jobs, settings.threads > 0 ? settings.threads : cores, output, progress);
+    run(jobs, std::max(1u, std::thread::hardware_concurrency()), output, progress);
   }
   write_atomically(output / kIndex, filled_html(std::string(embedded::gallery_page()),
                                                 {{"races", std::to_string(races)},

@@ -7,7 +7,6 @@ namespace descent::cli {
 
 struct GallerySettings {
   uint64_t seed = 0;  ///< of the noise
-  int threads = 0;    ///< 0: one a core
   std::filesystem::path out;
   bool force = false;
 };

@@ -120,7 +120,7 @@ struct OptimizersSettings {
 void add_optimizers(CLI::App& command) {
   const auto settings = std::make_shared<OptimizersSettings>();
   command.add_option("name", settings->name, "only this one");
-  command.add_flag("--markdown", settings->markdown, "as the table of the README");
+  command.add_flag("--markdown", settings->markdown, "as the table of docs/optimizers.md");
   command.callback([settings] {
     (settings->markdown ? write_markdown : list_optimizers)(std::cout, settings->name);
   });

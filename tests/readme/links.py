@@ -40,4 +40,5 @@ if len(lines) > 130:
     wrong.append(f"README.md has {len(lines)} lines, 130 are allowed")
 wrong += [f"README.md:{n + 1} has {len(line)} columns" for n, line in enumerate(lines)
           if len(line) > 120]
-sys.exit("\n".join(wrong))
+if wrong:
+    sys.exit("\n".join(wrong))

@@ -53,13 +53,13 @@ std::vector<ScheduleInfo> schedules() {
 }
 
 ScheduleInfo find_schedule(std::string_view name) {
+  const std::vector<ScheduleInfo> list = schedules();
+  const auto found = std::find_if(
+      list.begin(), list.end(), [name](const ScheduleInfo& info) { return is_called(info, name); });
   std::vector<std::string> names;
-  for (const auto& schedule : schedules()) {
-    if (is_called(schedule, name)) return schedule;
-    names.emplace_back(schedule.key);
-    names.emplace_back(schedule.name);
-  }
-  TORCH_CHECK(false, "no schedule is called ", name, did_you_mean(name, names));
+  for (const auto& info : list) names.insert(names.end(), {info.key, info.name});
+  TORCH_CHECK(found != list.end(), "no schedule is called ", name, did_you_mean(name, names));
+  return *found;
 }
 
 Schedule make_schedule(std::string_view name, const OptionValues& options) {

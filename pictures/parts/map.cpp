@@ -7,6 +7,7 @@
 #include <descent/pictures/parts/plot.h>
 #include <descent/pictures/scene/contours.h>
 #include <descent/pictures/scene/field.h>
+#include <descent/pictures/scene/way.h>
 
 namespace descent::pictures {
 namespace {

@@ -42,7 +42,8 @@ function(descent_compile_settings target)
   target_compile_features(${target} PRIVATE cxx_std_20)
   if(DESCENT_DEVELOPER)
     # GCC 12 warns of overlaps in "a" + std::string, where there are none (GCC bug 105651).
-    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wno-restrict)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow
+                           $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   endif()
 endfunction()
 

@@ -51,7 +51,10 @@ OptionValue from_json(const std::string& name, const nlohmann::json& value) {
   if (value.is_array() &&
       std::all_of(value.begin(), value.end(), [](const auto& x) { return x.is_number(); }))
     return value.get<std::vector<double>>();
-  throw std::invalid_argument("options: " + name + " = " + value.dump() +
+  // A nested value is not printed: that would call itself for each level.
+  const bool nested = value.is_structured();
+  throw std::invalid_argument("options: " + name + " = " +
+                              (nested ? value.type_name() : value.dump()) +
                               ", must be a number, true or false, a word or a list of numbers");
 }
 

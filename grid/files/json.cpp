@@ -31,7 +31,7 @@ Axis axis(const json& object, const std::string& where) {
   const json& n = member(object, "n", where);
   if (!n.is_number_integer() ||
       (n.is_number_unsigned() && n.get<uint64_t>() > std::numeric_limits<int64_t>::max()))
-    throw std::runtime_error(where + ": n = " + n.dump().substr(0, 40) +
+    throw std::runtime_error(where + ": n = " + brief(n) +
                              ", must be a whole number that fits 64 bits");
   const Axis result{number(member(object, "lo", where), "lo"),
                     number(member(object, "hi", where), "hi"), n.get<int64_t>()};

@@ -43,6 +43,12 @@ void append_json(std::string& text, double number) {
   if (!std::isfinite(number)) text += '"';
 }
 
+std::string brief(const json& value) {
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "an object";
+  return value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 40);
+}
+
 const json& member(const json& object, const std::string& key, const std::string& where) {
   if (!object.is_object()) throw std::runtime_error(where + " is not an object");
   const auto found = object.find(key);
@@ -60,8 +66,7 @@ double number(const json& value, const char* where) {
   if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
   if (value == "inf") return std::numeric_limits<double>::infinity();
   if (value == "-inf") return -std::numeric_limits<double>::infinity();
-  throw std::runtime_error(std::string(where) + ": " +
-                           value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 40) +
+  throw std::runtime_error(std::string(where) + ": " + brief(value) +
                            " is neither a number nor \"nan\", \"inf\" or \"-inf\"");
 }
 

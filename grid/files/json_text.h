@@ -22,6 +22,10 @@ std::string quoted(const std::string& text, const char* what);
 /// Appends a number; what JSON has no number for becomes "nan", "inf" or "-inf" in quotes.
 void append_json(std::string& text, double number);
 
+/// A value as a message names it: "a list", "an object" or the value itself, cut to 40 characters.
+/// (Printing a list would call itself for each level of a file that is nested without end.)
+std::string brief(const json& value);
+
 const json& member(const json& object, const std::string& key, const std::string& where);
 std::string string(const json& value, const std::string& where);
 /// The inverse of append_json.

@@ -364,6 +364,10 @@ TEST_F(GridFile, RefusesDamagedJsonAndSaysWhy) {
   expect("[1, 2]", "3", "a row of values is not a list");
   expect("[1, 2]", "[1, \"two\"]", "values: \"two\" is neither a number");
   expect("[1, 2]", "[1, null]", "values: null is neither a number");
+  // Nested so deeply that a function which calls itself for each level would end the program.
+  const std::string nested = std::string(1000000, '[') + std::string(1000000, ']');
+  expect("[1, 2]", "[1, " + nested + "]", "values: a list is neither a number");
+  expect("\"n\": 2", "\"n\": " + nested, "x axis: n = a list, must be a whole number");
 }
 
 TEST_F(GridFile, SaveRefusesWhatLoadCouldNotRead) {

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <mutex>
 #include <numeric>
+#include <span>
 #include <sstream>
 
 #include <ATen/Context.h>
@@ -68,7 +69,7 @@ class PlainAttention {
 
 Hessian::Hessian(const char* who, const Network& network, const Metric& loss, const Batches& data,
                  const CurvatureOptions& options)
-    : who_(who), metric_(loss), data_(data), options_(options) {
+    : who_(who), metric_(loss), options_(options) {
   if (options.batch_norm != BatchNorm::Keep && options.batch_norm != BatchNorm::Batch) {
     refuse(who, ": batch_norm must be BatchNorm::Keep or BatchNorm::Batch");
   }
@@ -79,9 +80,12 @@ Hessian::Hessian(const char* who, const Network& network, const Metric& loss, co
   for (const Data& batch : data) {
     if (!batch.input.defined() || batch.input.numel() == 0) refuse(who, ": data.input is empty");
     if (!batch.target.defined() || batch.target.numel() == 0) refuse(who, ": data.target is empty");
-    samples_ += samples_of(batch);
   }
   if (data.size() == 0) refuse(who, ": the data has no batches");
+  const BatchWeights weights(who, std::span(&loss, 1), data);
+  for (size_t b = 0; b < data.size(); ++b) {
+    if (weights.of(b, 0) > 0) data_.push_back({data[b], weights.of(b, 0) / weights.total(0)});
+  }
 
   all_ = parameters_of(network.model());
   for (size_t k = 0; k < all_.names.size(); ++k) {
@@ -118,12 +122,12 @@ Hessian::Hessian(const char* who, const Network& network, const Metric& loss, co
   }
 
   gradient_ = at::zeros({size_}, vectors().dtype(at::kDouble));
-  for (const Data& batch : data) {
+  for (const Batch& batch : data_) {
     kept_ = share(batch);
     loss_at_center_ += kept_.loss.item<double>();
     add(kept_.gradient, gradient_);
   }
-  if (data.size() > 1) kept_ = {};
+  if (data_.size() > 1) kept_ = {};
   if (!std::isfinite(loss_at_center_)) {
     refuse(who, ": the loss is ", loss_at_center_, " at the network's weights, it must be finite");
   }
@@ -139,17 +143,15 @@ at::TensorOptions Hessian::vectors() const {
       .requires_grad(false);
 }
 
-Tensor Hessian::value(const Data& batch) const {
-  const Tensor loss = metric_value(metric_, model_->forward(batch.input), batch.target);
+Tensor Hessian::value(const Batch& batch) const {
+  const Tensor loss = metric_value(metric_, model_->forward(batch.data.input), batch.data.target);
   if (!loss.defined() || loss.numel() != 1) {
     refuse(who_, ": the loss must be a tensor with one element, it is ", shape_of(loss));
   }
-  if (data_.size() == 1) return loss.reshape({});
-  return loss.reshape({}) *
-         (static_cast<double>(samples_of(batch)) / static_cast<double>(samples_));
+  return data_.size() == 1 ? loss.reshape({}) : loss.reshape({}) * batch.part;
 }
 
-Hessian::Share Hessian::share(const Data& batch) const {
+Hessian::Share Hessian::share(const Batch& batch) const {
   const at::AutoGradMode with_gradients(true);
   const PlainAttention plain;
   const Tensor loss = value(batch);
@@ -180,7 +182,7 @@ Tensor Hessian::times(const Tensor& v) {
   for (size_t k = 0; k < parameters_.size(); ++k) {
     parts.push_back(part(v, slots_[k]).to(parameters_[k].options()));
   }
-  for (const Data& batch : data_) {
+  for (const Batch& batch : data_) {
     const bool keep = data_.size() == 1;
     const Share here = keep && !kept_.gradient.empty() ? kept_ : share(batch);
     if (keep) kept_ = here;
@@ -212,7 +214,7 @@ double Hessian::loss_at(const Tensor& step) {
     parameters_[k].add_(part(step, slots_[k]));
   }
   double loss = 0;
-  for (const Data& batch : data_) loss += value(batch).item<double>();
+  for (const Batch& batch : data_) loss += value(batch).item<double>();
   for (size_t k = 0; k < parameters_.size(); ++k) parameters_[k].copy_(center[k]);
   return loss;
 }

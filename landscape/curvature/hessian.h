@@ -48,8 +48,13 @@ class Hessian {
     at::Tensor loss;
     std::vector<at::Tensor> gradient;  // undefined where the loss does not depend on a parameter
   };
-  Share share(const Data& batch) const;
-  at::Tensor value(const Data& batch) const;
+  /// A batch, and its part of the mean over all of them.
+  struct Batch {
+    Data data;
+    double part;
+  };
+  Share share(const Batch& batch) const;
+  at::Tensor value(const Batch& batch) const;
   std::vector<at::Tensor> differentiated(const std::vector<at::Tensor>& outputs,
                                          const std::vector<at::Tensor>& by, bool again,
                                          bool keep) const;
@@ -62,14 +67,14 @@ class Hessian {
   tensors::OneThread one_;  // so that bits do not depend on the number of threads
   const char* who_;
   const Metric& metric_;
-  const Batches& data_;
+  std::vector<Batch> data_;  // those of which something counts
   const CurvatureOptions& options_;
   Parameters all_;                // of the network
   std::vector<int64_t> first_;    // where the entries of each begin in a vector, or kNotChosen
   std::unique_ptr<Model> model_;  // the clone
   std::vector<at::Tensor> parameters_;  // its distinct ones that are in question
   std::vector<size_t> slots_;           // which of the network's each of them is
-  int64_t size_ = 0, samples_ = 0;
+  int64_t size_ = 0;
   double loss_at_center_ = 0;
   at::Tensor gradient_;
   Share kept_;  // of data in one batch, whose graph serves every product

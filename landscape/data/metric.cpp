@@ -1,8 +1,9 @@
-#include <array>
-#include <string_view>
+#include <exception>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/binary_cross_entropy.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/nll_loss_nd.h>
@@ -10,12 +11,12 @@
 #include <descent/base/nearest.h>
 #include <descent/landscape/data/metric.h>
 #include <descent/landscape/evaluate/refuse.h>
-#include <descent/landscape/paths/evaluator.h>
 
 namespace descent {
 namespace {
 
 using at::Tensor;
+using landscape::kIgnoredClass;
 using landscape::refuse;
 
 /// Whether the target holds class indices: (n, ...) beside (n, classes, ...).
@@ -33,42 +34,83 @@ void check_classes(const char* who, const Tensor& prediction, const Tensor& targ
   }
 }
 
+void check_equal(const char* who, const Tensor& prediction, const Tensor& target) {
+  if (prediction.sizes() == target.sizes()) return;
+  refuse(who, ": the prediction has shape ", prediction.sizes(), " and the target ", target.sizes(),
+         "; they must be equal");
+}
+
+double all_of(const Tensor& target) { return static_cast<double>(target.numel()); }
+
+/// Of class indices those that are not ignored, else one for each distribution over the classes.
+double choices_of(const Tensor& target) {
+  if (are_classes(target)) return (target != kIgnoredClass).sum().item<double>();
+  return target.dim() < 2 ? 1 : all_of(target) / static_cast<double>(target.size(1));
+}
+
 }  // namespace
 
+double Mse::count(const Tensor& target) { return all_of(target); }
+double L1::count(const Tensor& target) { return all_of(target); }
+double BinaryCrossEntropy::count(const Tensor& target) { return all_of(target); }
+double BinaryCrossEntropyWithLogits::count(const Tensor& target) { return all_of(target); }
+double CrossEntropy::count(const Tensor& target) { return choices_of(target); }
+double Nll::count(const Tensor& target) { return choices_of(target); }
+double Accuracy::count(const Tensor& target) { return choices_of(target); }
+
 Tensor Mse::operator()(const Tensor& prediction, const Tensor& target) const {
-  if (prediction.sizes() != target.sizes()) {
-    refuse("mse: the prediction has shape ", prediction.sizes(), " and the target ", target.sizes(),
-           "; they must be equal");
-  }
+  check_equal(name, prediction, target);
   return (prediction - target).square().mean();
+}
+
+Tensor L1::operator()(const Tensor& prediction, const Tensor& target) const {
+  check_equal(name, prediction, target);
+  return (prediction - target).abs().mean();
 }
 
 Tensor CrossEntropy::operator()(const Tensor& prediction, const Tensor& target) const {
   if (are_classes(target) || prediction.sizes() != target.sizes()) {
-    check_classes("cross_entropy", prediction, target);
+    check_classes(name, prediction, target);
   }
   return at::cross_entropy_loss(prediction, target);
 }
 
 Tensor Nll::operator()(const Tensor& prediction, const Tensor& target) const {
-  check_classes("nll", prediction, target);
+  check_classes(name, prediction, target);
   return at::nll_loss_nd(prediction, target);
+}
+
+Tensor BinaryCrossEntropy::operator()(const Tensor& prediction, const Tensor& target) const {
+  check_equal(name, prediction, target);
+  return at::binary_cross_entropy(prediction, target);
+}
+
+Tensor BinaryCrossEntropyWithLogits::operator()(const Tensor& prediction,
+                                                const Tensor& target) const {
+  check_equal(name, prediction, target);
+  return at::binary_cross_entropy_with_logits(prediction, target);
 }
 
 Tensor Accuracy::operator()(const Tensor& prediction, const Tensor& target) const {
   const bool classes = are_classes(target);
-  if (classes || prediction.sizes() != target.sizes()) {
-    check_classes("accuracy", prediction, target);
-  }
+  if (classes || prediction.sizes() != target.sizes()) check_classes(name, prediction, target);
   const Tensor chosen = prediction.argmax(1);
-  return (chosen == (classes ? target : target.argmax(1))).to(at::kDouble).mean();
+  // No class is kIgnoredClass, so what is ignored is no right choice already.
+  const Tensor right = (chosen == (classes ? target : target.argmax(1))).to(at::kDouble);
+  return classes ? right.sum() / (target != kIgnoredClass).sum() : right.mean();
+}
+
+const std::vector<Metric>& known_metrics() {
+  static const std::vector<Metric> metrics{
+      mse,     l1, cross_entropy, nll, binary_cross_entropy, binary_cross_entropy_with_logits,
+      accuracy};
+  return metrics;
 }
 
 Metric find_metric(const std::string& name) {
-  const std::array<Metric, 4> known{mse, cross_entropy, nll, accuracy};
   std::vector<std::string> names;
-  for (const Metric& metric : known) {
-    if (metric.name == name) return metric;
+  for (const Metric& metric : known_metrics()) {
+    if (metric.name == name || metric.name + "_loss" == name) return metric;
     names.push_back(metric.name);
   }
   refuse("find_metric: no metric is called ", name, did_you_mean(name, names));
@@ -77,12 +119,14 @@ Metric find_metric(const std::string& name) {
 namespace landscape {
 
 Tensor metric_value(const Metric& metric, const Tensor& prediction, const Tensor& target) {
-  using Kind = Metric::Kind;
-  if (metric.kind == Kind::Custom || metric.kind == Kind::Accuracy) {
-    return metric.value(prediction, target);
+  if (!metric.traits.in_double) return metric.value(prediction, target);
+  try {
+    return metric.value(prediction.to(at::kDouble),
+                        target.is_floating_point() ? target.to(at::kDouble) : target);
+  } catch (const std::exception&) {
+    metric.value(prediction, target);  // what it says then is about the types that were given
+    throw;
   }
-  return metric.value(prediction.to(at::kDouble),
-                      target.is_floating_point() ? target.to(at::kDouble) : target);
 }
 
 }  // namespace landscape

@@ -14,6 +14,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/version.h>
 
@@ -137,52 +138,47 @@ void check_options(const Plane& plane, const std::vector<Metric>& metrics, const
 /// Compares two ways to compute a metric up to rounding.
 class Comparison {
  public:
-  Comparison(const Problem& problem, double tolerance) : tolerance_(tolerance) {
-    double squares = 0, count = 0, samples = 0;
+  Comparison(const Problem& problem, double tolerance) : problem_(problem), tolerance_(tolerance) {
+    double squares = 0, count = 0;
     for (const Data& batch : problem.data) {
-      const Tensor& target = batch.target;
-      const bool classes = target.scalar_type() == at::kLong || target.dim() < 2;
-      const auto chosen = target.numel() / (classes ? 1 : target.size(1));
-      const auto own = static_cast<double>(samples_of(batch));
-      samples += own;
-      one_of_accuracy_ = std::max(one_of_accuracy_, own / static_cast<double>(chosen));
-      if (!target.is_floating_point()) continue;
-      squares += target.to(at::kDouble).square().sum().item<double>();
-      count += static_cast<double>(target.numel());
+      if (!batch.target.is_floating_point()) continue;
+      squares += batch.target.to(at::kDouble).square().sum().item<double>();
+      count += static_cast<double>(batch.target.numel());
     }
-    one_of_accuracy_ /= samples;
     if (count > 0) target_scale_ = std::sqrt(squares / count);
   }
 
-  bool agree(Metric::Kind kind, double a, double b) {
+  /// Whether metric m came out alike.
+  bool agree(size_t m, double a, double b) {
     if (!std::isfinite(a) || !std::isfinite(b)) return a == b || (std::isnan(a) && std::isnan(b));
-    if (kind == Metric::Kind::Accuracy) {  // rounding may turn a choice in a hundred, or one
-      return std::abs(a - b) <= std::max(1.5 * one_of_accuracy_, 0.01);
+    const MetricTraits& traits = problem_.metrics[m].traits;
+    if (traits.choices) {  // rounding may turn a choice in a hundred, or one
+      return std::abs(a - b) <= std::max(1.5 / problem_.batch_weights.total(m), 0.01);
     }
     ++compared;
     // Near a minimum the mean of squares amplifies rounding without bound, its root does not.
-    const bool squared = kind == Metric::Kind::Mse;
-    const double gap = squared ? std::abs(std::sqrt(a) - std::sqrt(b)) : std::abs(a - b);
-    const double scale = squared ? std::sqrt(b) + target_scale_ : std::abs(b) + 1;
+    const double gap = traits.squares ? std::abs(std::sqrt(a) - std::sqrt(b)) : std::abs(a - b);
+    const double scale = traits.squares ? std::sqrt(b) + target_scale_ : std::abs(b) + 1;
     difference = std::max(difference, scale > 0 ? gap / scale : gap);
     return gap <= tolerance_ * scale;
   }
 
   double difference = 0;  ///< the largest, on the scale of the values
-  int64_t compared = 0;   ///< numbers that are finite, accuracies aside: NaN is a choice as well
+  int64_t compared = 0;   ///< numbers that are finite, choices aside: NaN is a choice as well
 
  private:
+  const Problem& problem_;
   double tolerance_, target_scale_ = 0;
-  double one_of_accuracy_ = 0;  ///< what the choice that weighs most makes of the accuracy
 };
 
-/// Goes along where accuracy alone is measured, which predictions that are NaN or wrong might share
+/// Goes along where shares of right choices alone are measured, which predictions that are NaN or wrong might share
 /// with the right ones by chance.
 Metric witness() {
   Metric result = cross_entropy;
   result.value = [](const Tensor& prediction, const Tensor& target) {
     if (target.scalar_type() != at::kLong) return prediction.mean();
-    return cross_entropy(prediction, target.clamp(0, prediction.size(1) - 1));
+    const Tensor known = target.clamp(0, prediction.size(1) - 1);
+    return cross_entropy(prediction, at::where(target == kIgnoredClass, target, known));
   };
   return result;
 }
@@ -216,8 +212,7 @@ std::string self_check(const Problem& problem, const Axis& x, const Axis& y, con
   }
   loop.measure(0, points, sure.data());
   for (size_t k = 0; k < quick.size(); ++k) {
-    const Metric& metric = problem.metrics[k % metrics];
-    if (comparison.agree(metric.kind, quick[k], sure[k])) continue;
+    if (comparison.agree(k % metrics, quick[k], sure[k])) continue;
     const Point& point = points[k / metrics];
     std::ostringstream text;
     text.precision(17);
@@ -377,7 +372,7 @@ uint64_t fingerprint(const Problem& problem, const Notes& notes, const Choice& c
   for (const double value : values) job.add(value);
   for (const Metric& metric : problem.metrics) {
     job.add(metric.name);
-    job.add(static_cast<int64_t>(metric.kind));
+    job.add(static_cast<int64_t>(metric.traits.kernel));
   }
   for (const Axis* axis : {&x, &y}) {
     job.add(axis->lo);
@@ -496,7 +491,7 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
 
   std::vector<Metric> measured = metrics;
   if (std::all_of(metrics.begin(), metrics.end(),
-                  [](const Metric& m) { return m.kind == Metric::Kind::Accuracy; })) {
+                  [](const Metric& m) { return m.traits.choices; })) {
     measured.push_back(witness());
   }
   const Plane with_v = plane.is_line() ? widened(plane) : plane;
@@ -548,8 +543,7 @@ Grid evaluate(const Network& network, const Metric& metric, const Batches& data,
               const Axis& x, const Axis& y, const EvaluateOptions& options) {
   Grid grid =
       std::move(evaluate(network, std::vector<Metric>{metric}, data, plane, x, y, options).front());
-  using Kind = Metric::Kind;
-  if (metric.kind != Kind::Custom && metric.kind != Kind::Accuracy) grid.value_name = "loss";
+  if (metric.traits.is_loss) grid.value_name = "loss";
   return grid;
 }
 

@@ -9,6 +9,24 @@
 
 namespace descent::landscape {
 
+/// The samples of a batch.
+inline int64_t samples_of(const Data& batch) {
+  return batch.input.dim() > 0 ? batch.input.size(0) : 1;
+}
+
+/// What each batch weighs in the mean of each metric: how many of its targets count.
+class BatchWeights {
+ public:
+  /// Refuses a metric of which no target counts; `who` opens the message.
+  BatchWeights(const char* who, std::span<const Metric> metrics, const Batches& data);
+
+  double of(size_t batch, size_t metric) const { return weights_[batch * totals_.size() + metric]; }
+  double total(size_t metric) const { return totals_[metric]; }
+
+ private:
+  std::vector<double> weights_, totals_;
+};
+
 /// What is to be computed: the arguments of evaluate(), checked. The plane has a v also where it is
 /// a line: zeros.
 struct Problem {
@@ -17,18 +35,9 @@ struct Problem {
   const Batches& data;
   const Plane& plane;
   BatchNorm batch_norm = BatchNorm::Keep;
-  int64_t memory = int64_t{256} << 20;  // EvaluateOptions::memory
+  int64_t memory = EvaluateOptions().memory;
+  BatchWeights batch_weights{"evaluate", metrics, data};
 };
-
-/// The value of a metric of one batch, in double where the metric is a known one. The result has
-/// one element; under vmap it is one for each network.
-at::Tensor metric_value(const Metric& metric, const at::Tensor& prediction,
-                        const at::Tensor& target);
-
-/// The weight of a batch: its samples.
-inline int64_t samples_of(const Data& batch) {
-  return batch.input.dim() > 0 ? batch.input.size(0) : 1;
-}
 
 /// Why so many bytes are too many, or "".
 inline std::string over_budget(int64_t bytes, int64_t memory) {

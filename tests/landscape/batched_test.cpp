@@ -260,6 +260,16 @@ TEST(Batched, EqualsTheLoopForLossesOfClasses) {
   expect_the_loop(net, {Metric("weighted", weighted), Metric("sum", sum)}, {{x, some}});
 }
 
+TEST(Batched, EqualsTheLoopForTargetsOfWhichSomeAreIgnored) {
+  torch::manual_seed(12);
+  nn::Sequential net(nn::Conv1d(nn::Conv1dOptions(2, 3, 3).padding(1)));
+  std::vector<Data> data{{torch::randn({4, 2, 6}), torch::randint(0, 3, {4, 6})},
+                         {torch::randn({2, 2, 5}), torch::full({2, 5}, -100)},
+                         {torch::randn({3, 2, 4}), torch::randint(0, 3, {3, 4})}};
+  data[0].target.slice(1, 3, 6).fill_(-100);
+  expect_the_loop(net, {cross_entropy, accuracy}, data);
+}
+
 TEST(Batched, MovesTiedWeightsTogether) {
   nn::Linear shared(2, 2);
   nn::Sequential net(shared, nn::Tanh(), shared);

@@ -205,6 +205,28 @@ TEST(HessianVectorProduct, AddsUpBatchesByTheirSamples) {
   EXPECT_NEAR(sharpness(*net, cross_entropy, data), sharpness(*net, cross_entropy, parts), 1e-14);
 }
 
+TEST(HessianVectorProduct, AveragesOverTheTargetsThatCount) {
+  torch::manual_seed(3);
+  nn::Linear net(2, 3);
+  net->to(torch::kFloat64);
+  Data all{torch::randn({9, 2}, torch::kFloat64), torch::randint(0, 3, {9})};
+  all.target.slice(0, 4, 8).fill_(-100);
+  const std::vector<Tensor> v{torch::randn({3, 2}, torch::kFloat64),
+                              torch::randn({3}, torch::kFloat64)};
+  const auto part = [&](int64_t from, int64_t to) {
+    return Data{all.input.slice(0, from, to), all.target.slice(0, from, to)};
+  };
+  const auto whole = hessian_vector_product(*net, cross_entropy, all, v);
+  for (const Batches& parts : {Batches({part(0, 5), part(5, 9)}),
+                               Batches({part(0, 3), part(3, 4), part(4, 8), part(8, 9)})}) {
+    const auto summed = hessian_vector_product(*net, cross_entropy, parts, v);
+    for (const size_t k : {0u, 1u}) EXPECT_TRUE(summed[k].allclose(whole[k], 1e-13, 1e-15));
+    EXPECT_NEAR(curvature(*net, cross_entropy, parts, {.max_products = 9}).loss,
+                nn::functional::cross_entropy(net->forward(all.input), all.target).item<double>(),
+                1e-14);
+  }
+}
+
 TEST(HessianVectorProduct, IsZeroOutsideOfTheParametersThatAreAskedFor) {
   auto net = tanh_net();
   const Tensor all = full_hessian(net, cross_entropy, tanh_data());

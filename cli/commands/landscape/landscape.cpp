@@ -189,9 +189,13 @@ uint64_t seed_of(const LandscapeSettings& settings, const PlaneName& plane) {
 
 std::vector<Metric> metrics_of(const LandscapeSettings& settings) {
   std::vector<Metric> metrics{find_metric(settings.loss)};
-  if (metrics[0].kind == Metric::Kind::Accuracy)
-    throw std::invalid_argument(
-        "--loss = accuracy, must be mse, cross_entropy or nll; see --metrics");
+  if (!metrics[0].traits.is_loss) {
+    std::string losses;
+    for (const Metric& metric : known_metrics())
+      if (metric.traits.is_loss) losses += (losses.empty() ? "" : ", ") + metric.name;
+    throw std::invalid_argument("--loss = " + metrics[0].name + ", must be " + losses +
+                                "; see --metrics");
+  }
   for (const std::string& name : settings.metrics) {
     for (const Metric& metric : metrics)
       if (metric.name == name) throw std::invalid_argument("--metrics: " + name + " stands twice");
@@ -443,7 +447,7 @@ bool shows_a_loss(const std::vector<Track>& tracks, bool log) {
 
 /// Whether heights and colours are logarithms: as asked for, else where values spread far.
 bool is_log(const Grid& grid, const Metric& metric, const LandscapeSettings& settings) {
-  if (metric.kind == Metric::Kind::Accuracy || settings.linear) return false;
+  if (metric.traits.higher_is_better || settings.linear) return false;
   double lowest = 0, least = std::numeric_limits<double>::infinity(), most = 0;
   for (const double value : grid.values) {
     if (!std::isfinite(value)) continue;
@@ -515,7 +519,7 @@ class Files {
              {.title = job_.title + ": " + metric.name,
               .caption = caption(job_, laid_, results_, m),
               .log = is_log(grid, metric, settings_),
-              .mark_minima = metric.kind != Metric::Kind::Accuracy},
+              .mark_minima = !metric.traits.higher_is_better},
              m == 0 ? results_.tracks : std::vector<Track>{});
   }
 
@@ -613,7 +617,7 @@ void print(std::ostream& out, const Job& job, const Laid& laid, const Results& r
       out << "no value on the plane is finite\n";
       continue;
     }
-    const bool greatest = job.metrics[m].kind == Metric::Kind::Accuracy;
+    const bool greatest = job.metrics[m].traits.higher_is_better;
     const auto best = greatest ? maximum(grid) : grid.minimum();
     out << (greatest ? "greatest " : "least ") << number(best.value) << " at "
         << place(best.x, best.y, grid) << '\n';

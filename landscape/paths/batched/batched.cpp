@@ -200,11 +200,12 @@ class VmapBatched : public Batched {
     }
     const size_t metrics = problem_.metrics.size();
     std::fill_n(values, points.size() * metrics, 0.0);
-    double samples = 0;
-    for (const Data& batch : problem_.data) {
+    for (size_t b = 0; b < problem_.data.size(); ++b) {
+      const Data& batch = problem_.data[b];
       const Tensor prediction = worker.model->forward(batch.input);
-      const auto weight = static_cast<double>(samples_of(batch));
       for (size_t m = 0; m < metrics; ++m) {
+        const double weight = problem_.batch_weights.of(b, m);
+        if (weight == 0) continue;  // its mean is not a number
         const Tensor each = level.leave(metric_value(problem_.metrics[m], prediction, batch.target))
                                 .to(at::kDouble)
                                 .reshape({networks_})
@@ -212,9 +213,10 @@ class VmapBatched : public Batched {
         const double* value = each.const_data_ptr<double>();
         for (size_t k = 0; k < points.size(); ++k) values[k * metrics + m] += weight * value[k];
       }
-      samples += weight;
     }
-    for (size_t k = 0; k < points.size() * metrics; ++k) values[k] /= samples;
+    for (size_t k = 0; k < points.size() * metrics; ++k) {
+      values[k] /= problem_.batch_weights.total(k % metrics);
+    }
   }
 
   struct Worker {

@@ -6,8 +6,10 @@
 #include <stdexcept>
 #include <utility>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/nonzero.h>
 
 #include <descent/base/pass.h>
 #include <descent/landscape/paths/fused/aligned.h>
@@ -19,6 +21,7 @@ namespace descent::landscape {
 namespace {
 
 using at::Tensor;
+using Kernel = MetricTraits::Kernel;
 
 /// First layers are multiplied out in advance where each of the four arrays (three shared, one a
 /// worker) takes at most this share of the budget.
@@ -133,11 +136,18 @@ class Blocks {
   Aligned<T> numbers_;
 };
 
+bool ignores_any(const Batches& data) {
+  return std::any_of(data.begin(), data.end(), [](const Data& batch) {
+    return (batch.target == kIgnoredClass).any().item<bool>();
+  });
+}
+
 /// Calls visit(rows) for matrices of `units` columns, one behind the other, that hold the inputs or
 /// targets of all batches, each of at most `most` rows where a sample has no more.
+/// `without_ignored` leaves out the samples whose class is ignored.
 template <class Visit>
 void for_rows(const Batches& data, Tensor Data::*part, int64_t units, int64_t most,
-              const Visit& visit) {
+              bool without_ignored, const Visit& visit) {
   for (const Data& batch : data) {
     const Tensor tensor = (batch.*part).detach();
     const int64_t samples = tensor.dim() == 0 ? 1 : tensor.size(0);
@@ -148,7 +158,14 @@ void for_rows(const Batches& data, Tensor Data::*part, int64_t units, int64_t mo
     }
     const int64_t step = std::max<int64_t>(1, most * units / each);
     for (int64_t n = 0; n < samples; n += step) {
-      visit(tensor.narrow(0, n, std::min(step, samples - n)).reshape({-1, units}));
+      const int64_t count = std::min(step, samples - n);
+      Tensor rows = tensor.narrow(0, n, count);
+      if (without_ignored) {
+        const Tensor counts = batch.target.narrow(0, n, count) != kIgnoredClass;
+        rows = rows.index_select(0, at::nonzero(counts).flatten());
+        if (rows.numel() == 0) continue;
+      }
+      visit(rows.reshape({-1, units}));
     }
   }
 }
@@ -182,7 +199,8 @@ class FusedOf : public Fused {
       : kernels_(kernels),
         problem_(problem),
         chain_(std::move(chain)),
-        has_classes_(problem.metrics.front().kind != Metric::Kind::Mse) {
+        has_classes_(problem.metrics.front().traits.kernel != Kernel::Squares),
+        ignores_(has_classes_ && ignores_any(problem.data)) {
     KernelJob<T>& job = multiplied_;
     for (const ChainLayer& layer : chain_) {
       const int64_t weight = layout_.add(layer.weight, layer.out, layer.in, layer.in);
@@ -192,10 +210,14 @@ class FusedOf : public Fused {
     }
     job.inputs = chain_.front().in;
     job.outputs = chain_.back().out;
-    for (const Data& batch : problem.data) job.samples += batch.input.numel() / job.inputs;
+    if (ignores_) {
+      job.samples = static_cast<int64_t>(problem.batch_weights.total(0));
+    } else {
+      for (const Data& batch : problem.data) job.samples += batch.input.numel() / job.inputs;
+    }
     job.parameters = layout_.size();
     for (const Metric& metric : problem.metrics) {
-      job.count_right |= metric.kind == Metric::Kind::Accuracy;
+      job.count_right |= metric.traits.kernel == Kernel::Choices;
     }
     if (!has_classes_ && first_two_by_pieces() && weights_stay_finite<T>(problem.plane, x, y)) {
       plan_pieces();
@@ -219,7 +241,7 @@ class FusedOf : public Fused {
     job.u = parameters_.u.data();
     if (has_classes_) {
       classes_.reserve(static_cast<size_t>(job.samples));
-      for_rows(problem_.data, &Data::target, 1, part_rows(), [&](const Tensor& rows) {
+      for_rows(problem_.data, &Data::target, 1, part_rows(), ignores_, [&](const Tensor& rows) {
         const Tensor dense = rows.contiguous();
         const auto* from = dense.const_data_ptr<int64_t>();
         classes_.insert(classes_.end(), from, from + dense.numel());
@@ -227,7 +249,7 @@ class FusedOf : public Fused {
       job.classes = classes_.data();
     } else {
       target_ = Blocks<T>(job.samples, job.outputs);
-      for_rows(problem_.data, &Data::target, job.outputs, part_rows(),
+      for_rows(problem_.data, &Data::target, job.outputs, part_rows(), ignores_,
                [&](const Tensor& rows) { target_.append(rows); });
       job.target = target_.data();
     }
@@ -238,7 +260,7 @@ class FusedOf : public Fused {
       job.first_u = first_u_.data();
     } else {
       input_ = Blocks<T>(job.samples, job.inputs);
-      for_rows(problem_.data, &Data::input, job.inputs, part_rows(),
+      for_rows(problem_.data, &Data::input, job.inputs, part_rows(), ignores_,
                [&](const Tensor& rows) { input_.append(rows); });
       job.input = input_.data();
     }
@@ -297,7 +319,7 @@ class FusedOf : public Fused {
       // A sum over units may overflow where each unit does not.
       if (!std::isfinite(value.loss)) value = multiply(worker, alpha, beta);
       for (const Metric& metric : problem_.metrics) {
-        *values++ = metric.kind == Metric::Kind::Accuracy ? value.right : value.loss;
+        *values++ = metric.traits.kernel == Kernel::Choices ? value.right : value.loss;
       }
     }
   }
@@ -393,7 +415,8 @@ class FusedOf : public Fused {
   /// What build() makes and lets go again.
   int64_t passing_bytes() const {
     const ChainLayer& first = chain_.front();
-    const int64_t part = part_rows() * (first.in + 2 * first.out + chain_.back().out);
+    const int64_t copy = ignores_ ? first.in : 0;
+    const int64_t part = part_rows() * (first.in + copy + 2 * first.out + chain_.back().out);
     const int64_t weight = first_size_ > 0 ? first.in * first.out : 0;
     return 8 * (part + weight + piecewise_.samples);
   }
@@ -403,7 +426,7 @@ class FusedOf : public Fused {
     const Tensor weight = tensors[layer.weight].detach().to(at::kDouble).t();
     const Tensor bias = layer.bias ? tensors[*layer.bias].detach().to(at::kDouble) : Tensor();
     Blocks<T> result(multiplied_.samples, layer.out);
-    for_rows(problem_.data, &Data::input, layer.in, part_rows(), [&](const Tensor& rows) {
+    for_rows(problem_.data, &Data::input, layer.in, part_rows(), ignores_, [&](const Tensor& rows) {
       Tensor product = at::matmul(rows.to(at::kDouble), weight);
       if (bias.defined()) product += bias;
       result.append(product);
@@ -419,7 +442,7 @@ class FusedOf : public Fused {
       return false;
     }
     bool finite = true;
-    for_rows(problem_.data, &Data::input, 1, part_rows(),
+    for_rows(problem_.data, &Data::input, 1, part_rows(), ignores_,
              [&](const Tensor& rows) { finite = finite && at::isfinite(rows).all().item<bool>(); });
     return finite;
   }
@@ -498,7 +521,7 @@ class FusedOf : public Fused {
   const Kernels<T>& kernels_;
   const Problem& problem_;
   std::vector<ChainLayer> chain_;
-  bool has_classes_;
+  bool has_classes_, ignores_;  // and whether it ignores some of them
   KernelJob<T> multiplied_{}, piecewise_{};
   Layout layout_{kRow<T>}, piece_layout_{kRow<T>};
   Packed<T> parameters_, piece_parameters_;
@@ -550,13 +573,11 @@ std::unique_ptr<Fused> Fused::of(const Problem& problem, const std::vector<Tenso
     *why_not = text.str();
     return nullptr;
   };
-  using Kind = Metric::Kind;
-  const Kind kind = problem.metrics.front().kind;
-  const bool squares = kind == Kind::Mse;
+  const bool squares = problem.metrics.front().traits.kernel == Kernel::Squares;
   for (const Metric& metric : problem.metrics) {
-    const bool known = squares ? metric.kind == Kind::Mse
-                               : metric.kind == Kind::CrossEntropy || metric.kind == Kind::Accuracy;
-    if (!known) return refused("the metric '", metric.name, "' is not computed there");
+    const Kernel kernel = metric.traits.kernel;
+    if (kernel == Kernel::None || squares != (kernel == Kernel::Squares))
+      return refused("the metric '", metric.name, "' is not computed there");
   }
   auto chain = chain_of(problem.model, why_not);
   if (!chain) return nullptr;
@@ -589,7 +610,8 @@ std::unique_ptr<Fused> Fused::of(const Problem& problem, const std::vector<Tenso
     if (predictions[k].dim() != 2 || predictions[k].size(1) != classes) {
       return refused("the predictions are not (n, classes)");
     }
-    if (batch.target.min().item<int64_t>() < 0 || batch.target.max().item<int64_t>() >= classes) {
+    const Tensor known = batch.target.masked_fill(batch.target == kIgnoredClass, 0);
+    if (known.min().item<int64_t>() < 0 || known.max().item<int64_t>() >= classes) {
       return refused("data.target holds classes outside of 0 .. ", classes - 1);
     }
   }

@@ -155,17 +155,17 @@ void Loop::metrics(Worker& worker, double* values) const {
     worker.model->eval(false);
   }
   const size_t count = problem_.metrics.size();
+  const BatchWeights& weights = problem_.batch_weights;
   std::fill_n(values, count, 0.0);
-  double samples = 0;
-  for (const Data& batch : problem_.data) {
+  for (size_t b = 0; b < problem_.data.size(); ++b) {
+    const Data& batch = problem_.data[b];
     const Tensor prediction = worker.model->forward(batch.input);
-    const auto weight = static_cast<double>(samples_of(batch));
     for (size_t m = 0; m < count; ++m) {
-      values[m] += weight * value(problem_.metrics[m], prediction, batch.target);
+      if (weights.of(b, m) == 0) continue;  // its mean is not a number
+      values[m] += weights.of(b, m) * value(problem_.metrics[m], prediction, batch.target);
     }
-    samples += weight;
   }
-  for (size_t m = 0; m < count; ++m) values[m] /= samples;
+  for (size_t m = 0; m < count; ++m) values[m] /= weights.total(m);
 }
 
 Loop::Worker& Loop::renewed() {
@@ -201,10 +201,10 @@ Center Loop::seen_at_center() {
              "x.sub_(0.5)");
     }
     for (const Metric& metric : problem_.metrics) {
-      if (metric.kind == Metric::Kind::Mse && prediction.sizes() != target.sizes()) {
+      if (metric.traits.equal_shapes && prediction.sizes() != target.sizes()) {
         refuse("evaluate: data.target has shape ", target.sizes(),
-               ", but the network's predictions have shape ", prediction.sizes(),
-               "; mse needs equal shapes");
+               ", but the network's predictions have shape ", prediction.sizes(), "; ", metric.name,
+               " needs equal shapes");
       }
     }
     center.predictions.push_back(outline(prediction));

@@ -308,6 +308,7 @@ Plane hessian_plane(const Network& network, const Metric& loss, const Batches& d
     plane.how = std::string(which) + " Hessian eigenvectors, eigenvalues " +
                 shortened(eigen.values[0]) + " and " + shortened(eigen.values[1]);
   }
+  plane.how += landscape::described(hessian.frozen());
   if (!eigen.converged) {
     plane.how += ", not converged: residuals up to " +
                  shortened(*std::max_element(eigen.residuals.begin(), eigen.residuals.end()));
@@ -340,7 +341,10 @@ Curvature curvature(const Network& network, const Metric& loss, const Batches& d
   result.notes["network"] = network.model().type();
   result.notes["parameters"] = std::to_string(hessian.size());
   if (!options.only.empty()) result.notes["only"] = options.only;
-  result.notes["batch_norm"] = options.batch_norm == BatchNorm::Batch ? "batch" : "keep";
+  result.notes["batch_norm"] = to_text(fields::value_of(
+      options.batch_norm == BatchNorm::Batch ? BatchNorm::Batch : BatchNorm::Keep));
+  const auto frozen = std::count(hessian.frozen().begin(), hessian.frozen().end(), true);
+  if (frozen > 0) result.notes["frozen"] = std::to_string(frozen);
   result.notes["rho"] = shortened(options.rho);
   result.notes["seed"] = std::to_string(options.seed);
   result.notes["torch"] = TORCH_VERSION;

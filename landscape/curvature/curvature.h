@@ -10,7 +10,7 @@
 #include <descent/grid/grid.h>
 #include <descent/landscape/data/data.h>
 #include <descent/landscape/data/metric.h>
-#include <descent/landscape/evaluate/evaluate.h>
+#include <descent/landscape/network/batch_norm.h>
 #include <descent/landscape/network/network.h>
 #include <descent/landscape/planes/plane.h>
 
@@ -19,7 +19,7 @@
 /// is computed from products H v, each of them exact up to rounding (Pearlmutter 1994, by
 /// differentiating <gradient, v>). They work on a clone: the network is never changed and gets no
 /// gradients, also when an exception passes. Where the loss has kinks (ReLU), H is that of the smooth
-/// piece around theta.
+/// piece around theta. Parameters that are frozen do not count, see CurvatureOptions::frozen.
 ///
 /// Everything here throws std::invalid_argument for a network without parameters or that cannot be
 /// cloned, one that begins with `only` where there is none, options out of range, data that is empty,
@@ -30,16 +30,18 @@
 namespace descent {
 
 /// Which eigenvalues of H.
-enum class End {
-  Largest,    ///< the largest ones: the steepest valleys
-  Smallest,   ///< the smallest ones: negative curvature
-  Magnitude,  ///< the largest absolute values, as power iteration finds them (PyHessian)
-};
+///   Largest    the largest ones: the steepest valleys
+///   Smallest   the smallest ones: negative curvature
+///   Magnitude  the largest absolute values, as power iteration finds them (PyHessian)
+DESCENT_ENUM(End, Largest, Smallest, Magnitude)
 
-/// Each function uses the first four and those that bear its name.
+/// Each function uses the first five and those that bear its name.
 struct CurvatureOptions {
   std::string only{};  ///< the parameters whose name begins so ("layer4."); empty: all of them
-  BatchNorm batch_norm = BatchNorm::Keep;  ///< Keep or Batch
+  /// Whether parameters that are frozen (requires_grad is false) count as well. Where all of them
+  /// are, as in a network that was loaded for inference, all count.
+  bool frozen = false;
+  BatchNorm batch_norm = BatchNorm::Keep;  ///< Keep (which is Auto as well) or Batch
   uint64_t seed = 0;                       ///< of the vectors that are drawn
   /// Called after each product with the finished fraction of the most that there can be; false stops
   /// the work, and what is known by then is returned.

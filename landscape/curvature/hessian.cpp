@@ -70,7 +70,7 @@ class PlainAttention {
 Hessian::Hessian(const char* who, const Network& network, const Metric& loss, const Batches& data,
                  const CurvatureOptions& options)
     : who_(who), metric_(loss), options_(options) {
-  if (options.batch_norm != BatchNorm::Keep && options.batch_norm != BatchNorm::Batch) {
+  if (options.batch_norm == BatchNorm::Interpolate || options.batch_norm == BatchNorm::Recompute) {
     refuse(who, ": batch_norm must be BatchNorm::Keep or BatchNorm::Batch");
   }
   const std::string type = network.model().type();
@@ -88,16 +88,25 @@ Hessian::Hessian(const char* who, const Network& network, const Metric& loss, co
   }
 
   all_ = parameters_of(network.model());
+  frozen_ = options.frozen ? std::vector<bool>(all_.names.size()) : landscape::frozen(all_);
+  bool any_named = false;
   for (size_t k = 0; k < all_.names.size(); ++k) {
     const Tensor& parameter = all_.tensors[k];
     first_.push_back(kNotChosen);
     if (!all_.names[k].starts_with(options.only)) continue;
+    any_named = true;
+    if (frozen_[k]) continue;
     if (!parameter.is_floating_point()) {
       refuse(who, ": parameter '", all_.names[k], "' is ", parameter.scalar_type(),
              "; a Hessian needs a floating type");
     }
     first_.back() = size_;
     size_ += parameter.numel();
+  }
+  if (size_ == 0 && any_named) {
+    refuse(who, ": only = \"", options.only, "\", but these parameters of the network of type ",
+           type,
+           " are frozen (requires_grad is false); set frozen = true to count them all the same");
   }
   if (size_ == 0) {
     refuse(who, ": only = \"", options.only, "\", but the network of type ", type,
@@ -144,7 +153,8 @@ at::TensorOptions Hessian::vectors() const {
 }
 
 Tensor Hessian::value(const Batch& batch) const {
-  const Tensor loss = metric_value(metric_, model_->forward(batch.data.input), batch.data.target);
+  const Tensor loss =
+      metric_value(metric_, prediction_of(*model_, batch.data.input, who_), batch.data.target);
   if (!loss.defined() || loss.numel() != 1) {
     refuse(who_, ": the loss must be a tensor with one element, it is ", shape_of(loss));
   }

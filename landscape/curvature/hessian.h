@@ -34,6 +34,7 @@ class Hessian {
   /// As Plane::center; zero for parameters that are not in question.
   std::vector<at::Tensor> split(const at::Tensor& vector) const;
   const Parameters& all() const { return all_; }
+  const std::vector<bool>& frozen() const { return frozen_; }  ///< those that do not count
 
   /// Says how many products each of the parts of the work takes at most; the first part begins.
   void plan(std::vector<int64_t> parts);
@@ -70,6 +71,7 @@ class Hessian {
   std::vector<Batch> data_;  // those of which something counts
   const CurvatureOptions& options_;
   Parameters all_;                // of the network
+  std::vector<bool> frozen_;      // of these
   std::vector<int64_t> first_;    // where the entries of each begin in a vector, or kNotChosen
   std::unique_ptr<Model> model_;  // the clone
   std::vector<at::Tensor> parameters_;  // its distinct ones that are in question

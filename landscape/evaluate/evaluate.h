@@ -1,54 +1,58 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string_view>
 #include <vector>
 
+#include <descent/base/fields.h>
 #include <descent/grid/grid.h>
 #include <descent/landscape/data/data.h>
 #include <descent/landscape/data/metric.h>
+#include <descent/landscape/network/batch_norm.h>
 #include <descent/landscape/network/network.h>
 #include <descent/landscape/planes/plane.h>
 
 namespace descent {
 
-enum class Path {
-  Auto,     ///< the first of Fused, Batched and Loop that applies and agrees with Loop
-  Loop,     ///< any network: a clone for each thread takes the weights of one point after the other
-  Batched,  ///< many networks at once, their weights stacked, by LibTorch's vmap: on the CPU, in
-            ///< float32 or float64, where one network and its activations take up to 256 KiB
-  Fused,    ///< chains of Linear and activations under mse, or cross_entropy of class indices with
-            ///< or without accuracy, on the CPU, in float32 or float64
-};
-
-/// What batch normalisation normalises by. Everything else, dropout for one, is in eval mode always.
-enum class BatchNorm {
-  Keep,         ///< the running statistics of the network as they are
-  Interpolate,  ///< those of the plane's buffers at the point
-  Recompute,    ///< averages over the data with the weights of the point
-  Batch,        ///< the statistics of each batch, as in training
-};
+/// How the values are computed.
+///   Auto     the first of Fused, Batched and Loop that applies and agrees with Loop
+///   Loop     any network: a clone for each thread takes the weights of one point after the other
+///   Batched  many networks at once, their weights stacked, by LibTorch's vmap: on the CPU, in
+///            float32 or float64, where one network and its activations take up to 256 KiB
+///   Fused    chains of Linear and activations under mse, or cross_entropy of class indices with or
+///            without accuracy, on the CPU, in float32 or float64
+DESCENT_ENUM(Path, Auto, Loop, Batched, Fused)
 
 struct EvaluateOptions {
+  static constexpr int64_t kMemory = int64_t{256} << 20;
+
   Path path = Path::Auto;
   int threads = 0;  ///< 0: at::get_num_threads(). The values do not depend on it.
-  BatchNorm batch_norm = BatchNorm::Keep;
+  BatchNorm batch_norm = BatchNorm::Auto;
 
   /// Bytes for weights and activations of the networks in work, beside the data and the plane. At
   /// least one network must fit; then the number of threads and of networks at once is what fits.
-  int64_t memory = int64_t{256} << 20;
+  int64_t memory = kMemory;
 
   /// A folder in which what is computed is kept as it is computed, made if missing; empty: none. A
   /// run that is repeated after an interruption of any kind takes what is there and computes the
   /// rest, with the same values as an uninterrupted run. Files are recognised by a fingerprint of
-  /// plane, data, axes, path and versions, and of what network and metrics give at the center and at
-  /// two corners of the grid: those of other jobs are left alone, damaged and unreadable ones
+  /// plane, data, axes, options and versions, and of what network and metrics give at the center and
+  /// at two corners of the grid: those of other jobs are left alone, damaged and unreadable ones
   /// computed again. A network that gives other bits in each run finds none.
   std::filesystem::path tiles{};
 
   /// Called on the calling thread with the finished fraction; false stops the work, and the points
   /// that were not reached stay NaN (Grid::notes says "stopped").
   std::function<bool(double)> on_progress{};
+
+  DESCENT_OPTIONS((path), (threads, non_negative), (batch_norm), (memory, at_least_one),
+                  (tiles, not_text), (on_progress, not_text))
+  /// The options that values do not depend on, but by the path and the chunks that are chosen. All
+  /// others are a part of the tiles' fingerprint.
+  static constexpr std::array<std::string_view, 2> kNotInResult{"threads", "memory"};
 };
 
 /// A metric over a plane through the weights of `network`:
@@ -65,6 +69,7 @@ struct EvaluateOptions {
 ///
 /// Grid::value_name is the metric's name; where a known loss is measured alone, "loss". Grid::notes:
 ///   metric, batch_norm, samples, data_hash (inputs and targets)
+///   statistics (of a network with running statistics: whose they are, in words)
 ///   network (its type), parameters (their number), dtype, weights (hash of the center, and buffers)
 ///   plane (how it was made), directions (Plane::hash), seed where there is one
 ///   path, reason, kernel (of the fused path), self_check, tiles (how their files' names begin)
@@ -94,14 +99,13 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
                            const Batches& data, const Plane& plane, const Axis& x,
                            const EvaluateOptions& options = {});
 
-/// The metric at any weights, one list of tensors for each network, each as Plane::center. Every
-/// network is taken by the loop, whatever options.path is; options.tiles must be empty.
+/// The metric at any weights, one list of tensors for each network, each as Plane::center, and at
+/// any buffers, each as Plane::Buffers::center; an empty list of these, or none at all: the
+/// network's own. Every network is taken by the loop, whatever options.path is; options.tiles must
+/// be empty.
 std::vector<double> losses_at(const Network& network, const Metric& metric, const Batches& data,
                               const std::vector<std::vector<at::Tensor>>& weights,
-                              const EvaluateOptions& options = {});
-
-/// ||center + alpha * u + beta * v||^2 over all parameters: what weight decay adds to the loss, to
-/// be multiplied by half its factor and drawn apart. Exact: it is a quadratic of six numbers.
-Grid squared_norm(const Plane& plane, const Axis& x, const Axis& y);
+                              const EvaluateOptions& options = {},
+                              const std::vector<std::vector<at::Tensor>>& buffers = {});
 
 }  // namespace descent

@@ -3,6 +3,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
 #include <torch/nn/module.h>
 
 #include <descent/landscape/network/parameters.h>
@@ -54,11 +56,61 @@ Parameters parameters_of(const Model& model) {
   return distinct(model.parameters(), [](const auto&, const Tensor&) { return true; });
 }
 
+std::vector<bool> frozen(const Parameters& parameters) {
+  std::vector<bool> result;
+  for (const Tensor& tensor : parameters.tensors) result.push_back(!tensor.requires_grad());
+  const bool all = std::find(result.begin(), result.end(), false) == result.end();
+  if (all) std::fill(result.begin(), result.end(), false);
+  return result;
+}
+
+std::string described(const std::vector<bool>& frozen) {
+  const auto count = std::count(frozen.begin(), frozen.end(), true);
+  if (count == 0) return "";
+  return ", " + std::to_string(count) + " of " + std::to_string(frozen.size()) +
+         " parameters frozen";
+}
+
 Parameters floating_buffers_of(const Model& model) {
   return distinct(model.buffers(), [](const std::string& name, const Tensor& t) {
     // A module that was moved to a floating type counts batches in that type.
     return t.is_floating_point() && !name.ends_with("num_batches_tracked");
   });
+}
+
+namespace {
+
+/// What to do about an input that is not of the parameters' type, or "".
+std::string about_type(const Model& model, const Tensor& input, const std::string& libtorch) {
+  const at::ScalarType given = input.scalar_type();
+  const bool indices = given == at::kLong || given == at::kInt;  // of an embedding, perhaps
+  for (const auto& [name, parameter] : model.parameters()) {
+    const at::ScalarType wanted = parameter.scalar_type();
+    if (!parameter.is_floating_point()) continue;
+    if (given == wanted || (indices && libtorch.find("dtype") == std::string::npos)) return "";
+    return c10::str("; data.input is ", given, ", and the network's parameters are ", wanted,
+                    ": hand over data.input.to(torch::k", wanted, ")");
+  }
+  return "";
+}
+
+}  // namespace
+
+Tensor prediction_of(Model& model, const Tensor& input, const char* who, const char* aside) {
+  const auto sentence = [&](const std::string& libtorch) {
+    return c10::str(who, ": the network of type ", model.type(),
+                    " does not take data.input of shape ", input.sizes(), " and type ",
+                    input.scalar_type(), aside, about_type(model, input, libtorch));
+  };
+  try {
+    return model.forward(input);
+  } catch (const c10::Error& error) {
+    const std::string said = error.what_without_backtrace();
+    throw std::invalid_argument(sentence(said) + ". LibTorch says: " + said);
+  } catch (const std::invalid_argument& error) {  // as TorchScript's errors come
+    if (about_type(model, input, error.what()).empty()) throw;
+    throw std::invalid_argument(sentence(error.what()) + ". " + error.what());
+  }
 }
 
 std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, const char* who) {

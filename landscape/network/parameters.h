@@ -17,10 +17,22 @@ struct Parameters {
 
 Parameters parameters_of(const Model& model);
 
+/// Which of them are frozen: not of those that require a gradient, where others do. Where none does,
+/// the network was loaded for inference, and none is frozen.
+std::vector<bool> frozen(const Parameters& parameters);
+
+/// ", 2 of 10 parameters frozen" for captions; "" if none is.
+std::string described(const std::vector<bool>& frozen);
+
 /// The same of its buffers of floating types, counters of batches aside; the others have no slot
 /// (kNoSlot).
 Parameters floating_buffers_of(const Model& model);
 inline constexpr size_t kNoSlot = static_cast<size_t>(-1);
+
+/// What forward() gives. Throws std::invalid_argument that begins with `who` if LibTorch throws, and
+/// says it in words where the input's type is not that of the parameters; `aside` is added.
+at::Tensor prediction_of(Model& model, const at::Tensor& input, const char* who,
+                         const char* aside = "");
 
 /// A deep copy of a module, in its mode. `who` opens the message of std::invalid_argument, which is
 /// thrown if the module cannot be cloned or its clone shares parameters with it. In the latter case

@@ -1,11 +1,16 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <descent/grid/grid.h>
-#include <descent/landscape/evaluate/evaluate.h>
+#include <descent/landscape/data/data.h>
+#include <descent/landscape/data/metric.h>
+#include <descent/landscape/network/batch_norm.h>
+#include <descent/landscape/network/network.h>
+#include <descent/landscape/planes/plane.h>
 
 namespace descent::landscape {
 
@@ -34,8 +39,9 @@ struct Problem {
   const std::vector<Metric>& metrics;
   const Batches& data;
   const Plane& plane;
-  BatchNorm batch_norm = BatchNorm::Keep;
-  int64_t memory = EvaluateOptions().memory;
+  BatchNorm batch_norm = BatchNorm::Keep;  // not Auto
+  bool moves_buffers = false;  // over the plane, or from one network of losses_at() to the next
+  int64_t memory = std::numeric_limits<int64_t>::max();  // EvaluateOptions::memory
   BatchWeights batch_weights{"evaluate", metrics, data};
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/ones.h>
@@ -237,6 +238,13 @@ Plane random_plane(const Network& network, const PlaneOptions& options) {
   }
   plane.u = normalised(plane.u, plane.center, options.norm, options.ignore_bias_bn);
   plane.v = normalised(plane.v, plane.center, options.norm, options.ignore_bias_bn);
+  if (!options.frozen) {
+    const std::vector<bool> frozen = landscape::frozen(own.parameters);
+    for (size_t k = 0; k < frozen.size(); ++k) {
+      if (frozen[k]) plane.u[k] = plane.v[k] = at::zeros_like(plane.center[k]);
+    }
+    plane.how += landscape::described(frozen);
+  }
   check_direction(who, "u", plane.names, plane.center, plane.u, why_zero(options));
   check_direction(who, "v", plane.names, plane.center, plane.v, why_zero(options));
   if (options.buffers) {
@@ -341,6 +349,33 @@ Plane plane_between(const Network& a, const Network& b, const Network& c) {
   plane.how = "the plane through three networks, in distances between weights";
   plane.marks = {{"first", 0, 0}, {"second", length_b, 0}, {"third", along, length_c}};
   return plane;
+}
+
+Grid squared_norm(const Plane& plane, const Axis& x, const Axis& y) {
+  check(x, "squared_norm: axis x");
+  check(y, "squared_norm: axis y");
+  const tensors::OneThread one;
+  const auto product = [](const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+    double sum = 0;
+    for (size_t k = 0; k < std::min(a.size(), b.size()); ++k) {
+      sum += (a[k].to(at::kDouble) * b[k].to(at::kDouble)).sum().item<double>();
+    }
+    return sum;
+  };
+  const double cc = product(plane.center, plane.center), cu = product(plane.center, plane.u),
+               cv = product(plane.center, plane.v), uu = product(plane.u, plane.u),
+               uv = product(plane.u, plane.v), vv = product(plane.v, plane.v);
+  Grid grid{x, y};
+  for (int64_t i = 0; i < y.n; ++i) {
+    for (int64_t j = 0; j < x.n; ++j) {
+      const double a = x.at(j), b = y.at(i);
+      grid.values.push_back(cc + 2 * a * cu + 2 * b * cv + a * a * uu + 2 * a * b * uv +
+                            b * b * vv);
+    }
+  }
+  grid.value_name = "squared norm";
+  grid.notes["plane"] = plane.how;
+  return grid;
 }
 
 }  // namespace descent

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <descent/grid/grid.h>
 #include <descent/landscape/network/network.h>
 
 namespace descent {
@@ -77,6 +78,9 @@ struct PlaneOptions {
   /// normalisation layers) do not move; if false, their direction is a copy of the weights.
   bool ignore_bias_bn = true;
   bool buffers = false;  ///< also Gaussian directions for floating buffers, under the same norm
+  /// Whether parameters that are frozen (requires_grad is false) move as well. Where all of them
+  /// are, as in a network that was loaded for inference, all move.
+  bool frozen = false;
 };
 
 /// The plane through the network's present parameters along two random directions, reproducible
@@ -120,5 +124,9 @@ Plane line_between(const Network& a, const Network& b);
 /// alpha and beta are distances between weights. marks says where a, b and c lie. Throws as
 /// line_between() does, and if the three lie on one line.
 Plane plane_between(const Network& a, const Network& b, const Network& c);
+
+/// ||center + alpha * u + beta * v||^2 over all parameters: what weight decay adds to the loss, to
+/// be multiplied by half its factor and drawn apart. Exact: it is a quadratic of six numbers.
+Grid squared_norm(const Plane& plane, const Axis& x, const Axis& y);
 
 }  // namespace descent

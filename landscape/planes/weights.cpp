@@ -53,22 +53,28 @@ void check_center(const char* who, const std::vector<std::string>& names, const 
   }
 }
 
-void check_fits(const std::string& what, const std::vector<std::string>& names,
-                const Tensors& center, const Tensors& tensors) {
+void check_alike(const std::string& what, const char* kind, const std::vector<std::string>& names,
+                 const Tensors& center, const Tensors& tensors) {
   if (tensors.size() != center.size()) {
     throw std::invalid_argument(what + " has " + std::to_string(tensors.size()) + " tensors for " +
-                                std::to_string(center.size()) + " parameters");
+                                std::to_string(center.size()) + " " + kind + "s");
   }
   for (size_t k = 0; k < center.size(); ++k) {
     const Tensor& tensor = tensors[k];
-    const std::string subject = what + " of parameter '" + names[k] + "'";
-    if (!tensor.defined() || !alike(tensor, center[k])) {
-      throw std::invalid_argument(subject + " is " + described(tensor) + ", but the parameter is " +
-                                  described(center[k]));
-    }
-    if (!at::isfinite(tensor).all().item<bool>()) {
-      throw std::invalid_argument(subject + " has values that are not finite");
-    }
+    if (tensor.defined() && alike(tensor, center[k])) continue;
+    throw std::invalid_argument(what + " of " + kind + " '" + names[k] + "' is " +
+                                described(tensor) + ", but the " + kind + " is " +
+                                described(center[k]));
+  }
+}
+
+void check_fits(const std::string& what, const std::vector<std::string>& names,
+                const Tensors& center, const Tensors& tensors) {
+  check_alike(what, "parameter", names, center, tensors);
+  for (size_t k = 0; k < center.size(); ++k) {
+    if (at::isfinite(tensors[k]).all().item<bool>()) continue;
+    throw std::invalid_argument(what + " of parameter '" + names[k] +
+                                "' has values that are not finite");
   }
 }
 

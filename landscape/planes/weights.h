@@ -28,6 +28,10 @@ void check_direction(const char* who, const char* which, const std::vector<std::
                      const Tensors& center, const Tensors& direction,
                      const std::string& why = "all of its values are 0");
 
+/// The same without a word on values, which may be infinities of a mask; `kind` is "buffer".
+void check_alike(const std::string& what, const char* kind, const std::vector<std::string>& names,
+                 const Tensors& center, const Tensors& tensors);
+
 /// Throws std::invalid_argument that names the first `what` ("parameter") in which the networks `a`
 /// and `b` differ by name, shape, type or device.
 void check_same(const char* who, const char* what, const Parameters& a, const Parameters& b);

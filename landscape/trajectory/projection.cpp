@@ -18,6 +18,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/grid/files/formats.h>
 #include <descent/grid/files/json_text.h>
+#include <descent/landscape/evaluate/arguments.h>
 #include <descent/landscape/trajectory/snapshots.h>
 #include <descent/landscape/trajectory/trajectory.h>
 #include <descent/tensors/memory.h>
@@ -41,8 +42,8 @@ namespace {
 
 using at::Tensor;
 using landscape::dot;
-using landscape::Fitted;
 using landscape::moved;
+using landscape::SnapshotsAsWeights;
 using landscape::Tensors;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -61,7 +62,7 @@ std::string rounded(double x) {
 }
 
 /// The way from the network's weights to snapshot k, as one row of doubles on the CPU.
-Tensor row(const Fitted& snapshots, size_t k) {
+Tensor row(const SnapshotsAsWeights& snapshots, size_t k) {
   std::vector<Tensor> parts;
   for (const Tensor& d : landscape::way(snapshots.own().tensors, snapshots.weights(k))) {
     parts.push_back(d.reshape(-1).cpu());
@@ -69,7 +70,7 @@ Tensor row(const Fitted& snapshots, size_t k) {
   return at::cat(parts);
 }
 
-Tensor rows(const Fitted& snapshots, int64_t first, int64_t count, int64_t length) {
+Tensor rows(const SnapshotsAsWeights& snapshots, int64_t first, int64_t count, int64_t length) {
   const Tensor result = at::empty({count, length}, at::kDouble);
   for (int64_t k = 0; k < count; ++k) {
     result[k].copy_(row(snapshots, static_cast<size_t>(first + k)));
@@ -78,7 +79,7 @@ Tensor rows(const Fitted& snapshots, int64_t first, int64_t count, int64_t lengt
 }
 
 /// The products of all rows with each other. Each number is summed up on one thread.
-Tensor gram(const Fitted& snapshots, int threads, int64_t memory) {
+Tensor gram(const SnapshotsAsWeights& snapshots, int threads, int64_t memory) {
   const auto n = static_cast<int64_t>(snapshots.size());
   int64_t length = 0;
   for (const Tensor& tensor : snapshots.own().tensors) length += tensor.numel();
@@ -104,7 +105,7 @@ Tensor gram(const Fitted& snapshots, int threads, int64_t memory) {
 }
 
 /// The sum of all rows times their weights, of length 1.
-Tensor direction(const Fitted& snapshots, const Tensor& weights) {
+Tensor direction(const SnapshotsAsWeights& snapshots, const Tensor& weights) {
   Tensor sum = row(snapshots, 0) * weights[0];
   for (size_t k = 1; k < snapshots.size(); ++k) {
     sum.add_(row(snapshots, k), weights[static_cast<int64_t>(k)].item<double>());
@@ -160,6 +161,33 @@ class Nearest {
 Tensors moved(const Tensors& x, const Plane& plane, const Point& point) {
   const Tensors along_u = moved(x, point.x, plane.u);
   return plane.is_line() ? along_u : moved(along_u, point.y, plane.v);
+}
+
+/// The plane's buffers at a point.
+Tensors buffers_at(const Plane::Buffers& buffers, const Point& point) {
+  Tensors result = moved(buffers.center, point.x, buffers.u);
+  if (!buffers.v.empty()) result = moved(result, point.y, buffers.v);
+  return landscape::as(result, buffers.center);
+}
+
+/// Whose running statistics the losses are with, for captions.
+std::string statistics_of(const SnapshotsAsWeights& snapshots, BatchNorm mode) {
+  if (snapshots.own_buffers().names.empty()) return "";
+  if (mode == BatchNorm::Recompute) return "Running statistics are averages over the data.";
+  if (mode == BatchNorm::Batch) return "Each batch is normalised by its own statistics.";
+  const std::string plane =
+      mode == BatchNorm::Interpolate ? "those that move along the plane" : "those of the network";
+  if (!snapshots.have_buffers()) {
+    return "The snapshots have no running statistics: true losses are with those of the network, "
+           "losses on the plane with " +
+           plane + ".";
+  }
+  std::string text = "True losses are with each snapshot's own running statistics";
+  const auto& missing = snapshots.missing_buffers();
+  for (const std::string& name : missing) {
+    text += (&name == &missing.front() ? ", but the network's " : ", ") + name;
+  }
+  return text + "; losses on the plane are with " + plane + ".";
 }
 
 void check_plane(const Plane& plane, const landscape::Parameters& own) {
@@ -229,7 +257,7 @@ struct Largest {
 
 Plane pca_plane(const Network& center, const Trajectory& trajectory, int64_t memory) {
   const at::NoGradGuard no_grad;
-  const Fitted snapshots("pca_plane", center, trajectory);
+  const SnapshotsAsWeights snapshots("pca_plane", center, trajectory);
   const std::string count = std::to_string(snapshots.size()) + " snapshots";
   if (snapshots.size() < 3) {
     throw std::invalid_argument("pca_plane: the trajectory has " + count + ", must have >= 3");
@@ -267,14 +295,19 @@ Plane pca_plane(const Network& center, const Trajectory& trajectory, int64_t mem
 Projection project(const Trajectory& trajectory, const Plane& plane, const Network& network,
                    const Metric& metric, const Batches& data, const EvaluateOptions& options) {
   const at::NoGradGuard no_grad;
-  const Fitted snapshots("project", network, trajectory);
+  const SnapshotsAsWeights snapshots("project", network, trajectory);
   check_plane(plane, snapshots.own());
   const Nearest nearest(plane);
   const size_t n = snapshots.size();
+  const BatchNorm mode = landscape::chosen(options.batch_norm, plane);
+  const bool moves = mode == BatchNorm::Interpolate;
+  if (moves) landscape::check_buffers("project", plane, snapshots.own_buffers());
+  const Tensors own_now = landscape::copied(snapshots.own_buffers().tensors);
 
   Projection result;
   result.is_line = plane.is_line();
   result.explained = plane.explained;
+  result.statistics = statistics_of(snapshots, mode);
   for (size_t k = 0; k < n; ++k) result.steps.push_back(trajectory.step(k));
   result.distance.assign(n, kNone);
   Track &on_plane = result.on_plane, &true_loss = result.true_loss;
@@ -289,10 +322,10 @@ Projection project(const Trajectory& trajectory, const Plane& plane, const Netwo
   Tensors before;
   for (size_t from = 0; from < n && !stopped; from += at_once) {
     const size_t to = std::min(from + at_once, n);
-    std::vector<Tensors> weights;  // of each snapshot, and of its nearest point
+    std::vector<Tensors> weights, buffers;  // of each snapshot, and of its nearest point
     for (size_t k = from; k < to; ++k) {
       const tensors::OneThread one;
-      Tensors snapshot = snapshots.weights(k);
+      auto [snapshot, own_buffers] = snapshots.state(k);
       const Tensors way = landscape::way(plane.center, snapshot);
       const Point point = nearest(way);
       const Tensors rest = moved(way, plane, {-point.x, -point.y});
@@ -306,8 +339,11 @@ Projection project(const Trajectory& trajectory, const Plane& plane, const Netwo
       before = snapshot;
       weights.push_back(std::move(snapshot));
       weights.push_back(landscape::as(moved(plane.center, plane, point), plane.center));
+      buffers.push_back(std::move(own_buffers));
+      buffers.push_back(moves ? buffers_at(plane.buffers, point) : own_now);
     }
     EvaluateOptions part = options;
+    if (moves) part.batch_norm = BatchNorm::Keep;  // of the buffers that are handed over
     if (options.on_progress) {
       part.on_progress = [&](double done) {
         const double reached = static_cast<double>(from) + done * static_cast<double>(to - from);
@@ -315,7 +351,7 @@ Projection project(const Trajectory& trajectory, const Plane& plane, const Netwo
         return !stopped;
       };
     }
-    const std::vector<double> losses = losses_at(network, metric, data, weights, part);
+    const std::vector<double> losses = losses_at(network, metric, data, weights, part, buffers);
     for (size_t k = from; k < to; ++k) {
       true_loss.losses[k] = losses[2 * (k - from)];
       on_plane.losses[k] = losses[2 * (k - from) + 1];
@@ -329,7 +365,7 @@ Projection project(const Trajectory& trajectory, const Plane& plane, const Netwo
   for (Track* track : {&on_plane, &true_loss}) {
     track->smooth_losses = track->losses;
     track->gradient_norms.assign(n - 1, kNone);
-    track->diverged = !std::isfinite(track->losses.back());
+    track->diverged = !stopped && !std::isfinite(track->losses.back());
     if (stopped) track->stopped = "stopped";
   }
   return result;
@@ -354,7 +390,7 @@ std::string Projection::about() const {
             "), at the end by " +
             rounded(std::abs(on_plane.losses.back() - true_loss.losses.back())) + ".";
   }
-  return text;
+  return statistics.empty() ? text : text + " " + statistics;
 }
 
 void Projection::save(const std::filesystem::path& path) const {

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cstdio>
 #include <stdexcept>
+#include <string_view>
 
 #include <c10/util/Exception.h>
 
@@ -28,43 +29,80 @@ auto reading(const fs::path& path, const Work& work) {
   }
 }
 
-/// The file of a state_dict.
+/// The tensors of a dict by name, without what torch.compile puts into the names.
+std::vector<std::pair<std::string, const pickle::Stored*>> tensors_of(const pickle::Dict& dict) {
+  std::vector<std::pair<std::string, const pickle::Stored*>> tensors;
+  for (const auto& [key, value] : dict.items) {
+    const auto* const* text = std::get_if<const std::string*>(&key);
+    const auto* const* tensor = std::get_if<const pickle::Stored*>(&value);
+    if (text == nullptr || tensor == nullptr) continue;
+    std::string name = **text;
+    constexpr std::string_view kCompiled = "_orig_mod.";
+    for (size_t at = name.find(kCompiled); at != name.npos; at = name.find(kCompiled, at)) {
+      if (at == 0 || name[at - 1] == '.') {
+        name.erase(at, kCompiled.size());
+      } else {
+        at += kCompiled.size();
+      }
+    }
+    tensors.emplace_back(std::move(name), *tensor);
+  }
+  return tensors;
+}
+
+/// The state_dict of a network in a file: the file's one dict, or a part of a training's checkpoint
+/// that is called as trainers call it, or its only dict of tensors by name.
 class StateDict {
  public:
   explicit StateDict(const fs::path& path) : file_(path) {
-    const auto* const* dict = std::get_if<pickle::Dict*>(&file_.top());
-    if (dict != nullptr) dict_ = *dict;
-    TORCH_CHECK(!names().empty(), "holds ", pickle::to_text(file_.top()),
+    const auto* const* top = std::get_if<pickle::Dict*>(&file_.top());
+    if (top != nullptr) tensors_ = tensors_of(chosen(**top));
+    TORCH_CHECK(!tensors_.empty(), "holds ", pickle::to_text(file_.top()),
                 " without tensors by name, must be what Python's torch.save(net.state_dict(), "
-                "file) writes");
+                "file) writes, or hold it in a dict as \"state_dict\"");
   }
 
   /// Of the tensors.
   std::vector<std::string> names() const {
     std::vector<std::string> result;
-    if (dict_ == nullptr) return result;
-    for (const auto& [key, value] : dict_->items) {
-      const auto* const* name = std::get_if<const std::string*>(&key);
-      if (name != nullptr && std::holds_alternative<const pickle::Stored*>(value)) {
-        result.push_back(**name);
-      }
-    }
+    for (const auto& [name, tensor] : tensors_) result.push_back(name);
     return result;
   }
 
   const pickle::Stored& find(const std::string& name) const {
-    const pickle::Value* const value = dict_->find(name);
-    const auto* const* found =
-        value == nullptr ? nullptr : std::get_if<const pickle::Stored*>(value);
-    TORCH_CHECK(found != nullptr, "has no tensor '", name, "', which the first snapshot has");
-    return **found;
+    const auto found = std::find_if(tensors_.begin(), tensors_.end(),
+                                    [&](const auto& tensor) { return tensor.first == name; });
+    TORCH_CHECK(found != tensors_.end(), "has no tensor '", name,
+                "', which the first snapshot has");
+    return *found->second;
   }
 
   Tensor tensor(const std::string& name) { return file_.tensor(find(name)); }
 
  private:
+  static const pickle::Dict& chosen(const pickle::Dict& top) {
+    std::vector<std::pair<std::string, const pickle::Dict*>> parts;
+    for (const auto& [key, value] : top.items) {
+      const auto* const* name = std::get_if<const std::string*>(&key);
+      const auto* const* dict = std::get_if<pickle::Dict*>(&value);
+      if (name == nullptr || dict == nullptr || tensors_of(**dict).empty()) continue;
+      parts.emplace_back(**name, *dict);
+    }
+    for (const char* usual : {"state_dict", "model_state_dict", "model"}) {
+      for (const auto& [name, dict] : parts) {
+        if (name == usual) return *dict;
+      }
+    }
+    if (parts.empty() || !tensors_of(top).empty()) return top;
+    std::string names;
+    for (const auto& [name, dict] : parts) names += (names.empty() ? "" : ", ") + name;
+    TORCH_CHECK(parts.size() == 1, "holds several dicts of tensors, ", names,
+                "; that of the network must be called state_dict, model_state_dict or model");
+    return *parts.front().second;
+  }
+
   pickle::File file_;
-  const pickle::Dict* dict_ = nullptr;
+  std::vector<std::pair<std::string, const pickle::Stored*>> tensors_;
 };
 
 struct Numbered {
@@ -72,11 +110,14 @@ struct Numbered {
   fs::path path;
 };
 
-/// The files of a folder whose names end in digits and ".pt", in the order of their numbers.
+/// The files of a folder whose names end in digits and ".pt", ".pth" or ".ckpt", in the order of
+/// their numbers.
 std::vector<Numbered> numbered_files(const fs::path& folder) {
   std::vector<Numbered> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".pt" || !entry.is_regular_file()) continue;
+    const std::string extension = entry.path().extension().string();
+    const bool known = extension == ".pt" || extension == ".pth" || extension == ".ckpt";
+    if (!known || !entry.is_regular_file()) continue;
     const std::string stem = entry.path().stem().string();
     const size_t digits = stem.find_last_not_of("0123456789") + 1;  // npos + 1 is 0
     if (digits == stem.size()) continue;
@@ -104,10 +145,16 @@ fs::path file_of(const fs::path& folder, int64_t step) {
   return folder / name;
 }
 
-std::vector<std::string> registered_names(const Network& network) {
+std::vector<std::string> names_of(const landscape::Named& named) {
   std::vector<std::string> names;
-  for (const auto& [name, tensor] : network.model().parameters()) names.push_back(name);
+  for (const auto& [name, tensor] : named) names.push_back(name);
   return names;
+}
+
+/// A detached copy on the CPU.
+Tensor kept(const Tensor& tensor) {
+  return tensor.detach().to(at::TensorOptions(at::kCPU), /*non_blocking=*/false, /*copy=*/true,
+                            at::MemoryFormat::Contiguous);
 }
 
 [[noreturn]] void refuse(const std::string& what) {
@@ -136,7 +183,7 @@ Trajectory Trajectory::load(const fs::path& folder) {
   if (result.size() == 0) {
     throw std::runtime_error(folder.string() +
                              ": has no snapshots, which are files with names that end in digits "
-                             "and \".pt\", as 00000100.pt");
+                             "and \".pt\", \".pth\" or \".ckpt\", as 00000100.pt");
   }
   return result;
 }
@@ -159,11 +206,15 @@ Recorder::Recorder(const Network& network, RecorderOptions options)
   const landscape::Parameters own = landscape::parameters_of(network.model());
   landscape::check_center("Recorder", own.names, own.tensors);
   most_ = options_.most;
-  kept_.names_ = registered_names(network);
+  kept_.names_ = names_of(network.model().parameters());
+  for (const std::string& name : names_of(network.model().buffers())) kept_.names_.push_back(name);
   const fs::path& folder = options_.folder;
   if (folder.empty()) {
     if (options_.resume) refuse("options.resume is set, but there is no options.folder");
-    const int64_t bytes = tensors::bytes_of(own.tensors);
+    int64_t bytes = tensors::bytes_of(own.tensors);
+    for (const auto& [name, buffer] : network.model().buffers()) {
+      bytes += static_cast<int64_t>(buffer.nbytes());
+    }
     check_at_least("memory", options_.memory, 2 * bytes, ", the bytes of two snapshots");
     if (bytes > 0) most_ = std::min(most_, options_.memory / bytes);
   } else {
@@ -180,11 +231,13 @@ Recorder::Recorder(const Network& network, RecorderOptions options)
 
 void Recorder::resume() {
   Trajectory there = Trajectory::load(options_.folder);
-  if (there.names_ != kept_.names_) {
+  // Recordings of earlier versions have no buffers, and go on without.
+  records_buffers_ = there.names_ == kept_.names_;
+  if (!records_buffers_ && there.names_ != names_of(network_.model().parameters())) {
     refuse("the snapshots in " + options_.folder.string() +
-           " have other tensors than the parameters of the network");
+           " have other tensors than the parameters of the network and its buffers");
   }
-  landscape::Fitted("Recorder", network_, there).weights(there.size() - 1);
+  landscape::SnapshotsAsWeights("Recorder", network_, there).state(there.size() - 1);
   kept_ = std::move(there);
   if (kept_.size() > 2) options_.every = std::max(options_.every, kept_.step(1) - kept_.step(0));
   step_ = kept_.step(kept_.size() - 1);
@@ -202,11 +255,11 @@ void Recorder::take() {
   if (options_.folder.empty()) thin(snapshots.size());
   const landscape::Parameters own = landscape::parameters_of(network_.model());
   std::vector<Tensor> copies, weights;
-  for (const Tensor& tensor : own.tensors) {
-    copies.push_back(tensor.detach().to(at::TensorOptions(at::kCPU), /*non_blocking=*/false,
-                                        /*copy=*/true, at::MemoryFormat::Contiguous));
-  }
+  for (const Tensor& tensor : own.tensors) copies.push_back(kept(tensor));
   for (const size_t slot : own.slot) weights.push_back(copies[slot]);
+  if (records_buffers_) {
+    for (const auto& [name, buffer] : network_.model().buffers()) weights.push_back(kept(buffer));
+  }
   if (options_.folder.empty()) {
     snapshots.push_back({step_, {}, std::move(weights)});
     return;

@@ -14,13 +14,16 @@
 
 namespace descent {
 
-/// The way of a network through its weights: snapshots of its parameters by name, in memory or in
-/// files that are read one at a time.
+/// The way of a network through its weights: snapshots of its parameters and buffers by name, in
+/// memory or in files that are read one at a time.
 class Trajectory {
  public:
-  /// The snapshots in a folder: every file whose name ends in digits and ".pt", in the order of
-  /// these numbers. A Recorder writes them, or Python:
+  /// The snapshots in a folder: every file whose name ends in digits and ".pt", ".pth" or ".ckpt",
+  /// in the order of these numbers. A Recorder writes them, or Python:
   ///   torch.save(net.state_dict(), f"{folder}/{step:08}.pt")
+  /// The state_dict may also be a part of a training's checkpoint, as "state_dict",
+  /// "model_state_dict" or "model" of a dict; names may have a prefix in common, as "module." of a
+  /// DataParallel, and the "_orig_mod." of torch.compile.
   /// The tensors of the first file count; what others have beside them is passed over. Throws
   /// std::runtime_error that names the folder or the file if there are none, or a file is damaged,
   /// no state_dict, or lacks a tensor.
@@ -53,11 +56,11 @@ class Trajectory {
 };
 
 struct RecorderOptions {
-  int64_t every = 1;                    ///< steps between two snapshots, >= 1
-  int64_t memory = int64_t{256} << 20;  ///< bytes for snapshots, if they are kept in memory
-  std::filesystem::path folder{};       ///< for a file each, made if missing; empty: in memory
-  int64_t most = 1000;                  ///< snapshots, in memory or in files, >= 2
-  bool resume = false;                  ///< go on after the snapshots that are in the folder
+  int64_t every = 1;                          ///< steps between two snapshots, >= 1
+  int64_t memory = EvaluateOptions::kMemory;  ///< bytes for snapshots, if they are kept in memory
+  std::filesystem::path folder{};  ///< for a file each, made if missing; empty: in memory
+  int64_t most = 1000;             ///< snapshots, in memory or in files, >= 2
+  bool resume = false;             ///< go on after the snapshots that are in the folder
 };
 
 /// Takes snapshots of a network in training, for pca_plane() and project():
@@ -97,6 +100,7 @@ class Recorder {
   RecorderOptions options_;
   int64_t most_ = 0;  ///< snapshots, also by the memory
   int64_t step_ = 0;
+  bool records_buffers_ = true;
   Trajectory kept_;
 };
 
@@ -116,16 +120,17 @@ class Recorder {
 /// the network or is not finite, and if there are less than three different snapshots or all lie on
 /// one line; std::runtime_error as Trajectory::weights() does.
 Plane pca_plane(const Network& center, const Trajectory& trajectory,
-                int64_t memory = int64_t{256} << 20);
+                int64_t memory = EvaluateOptions::kMemory);
 
 /// A trajectory over a plane.
 struct Projection {
   Track on_plane;   ///< coordinates of the nearest points of the plane, with the metric there
   Track true_loss;  ///< the same coordinates, with the metric at the snapshots themselves
-  std::vector<double> distance;     ///< of each snapshot from the plane, in Euclidean length
-  std::vector<int64_t> steps;       ///< before each snapshot
-  double length = 0;                ///< of the path from snapshot to snapshot
-  bool is_line = false;             ///< the plane has no v: all y are 0
+  std::vector<double> distance;  ///< of each snapshot from the plane, in Euclidean length
+  std::vector<int64_t> steps;    ///< before each snapshot
+  double length = 0;             ///< of the path from snapshot to snapshot
+  bool is_line = false;          ///< the plane has no v: all y are 0
+  std::string statistics{};  ///< whose running statistics the losses are with; "": there are none
   std::vector<double> explained{};  ///< as Plane::explained
 
   /// For captions: how far the path is from the plane, and what the metric makes of it.
@@ -141,7 +146,9 @@ struct Projection {
 };
 
 /// Each snapshot's nearest point in the plane (least squares; u and v need not be orthogonal) and
-/// the metric at both, as losses_at() and evaluate() find it. gradient_norms are NaN. Beside
+/// the metric at both: on the plane as evaluate() finds it, at the snapshot with the snapshot's own
+/// buffers, which are the running statistics of batch normalisation; Projection::statistics says
+/// where a snapshot has none. gradient_norms are NaN. Beside
 /// options.memory it needs up to a quarter of it, at least two networks, for weights that wait.
 /// What was not reached because of options.on_progress is NaN.
 ///

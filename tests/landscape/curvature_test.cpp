@@ -239,6 +239,45 @@ TEST(HessianVectorProduct, IsZeroOutsideOfTheParametersThatAreAskedFor) {
   expect_product(torch::cat({torch::zeros({first}, torch::kFloat64), expected}), product);
 }
 
+TEST(HessianVectorProduct, DoesNotCountFrozenParameters) {
+  torch::manual_seed(4);
+  nn::Linear net(2, 1);
+  net->to(torch::kFloat64);
+  const Data data{torch::randn({6, 2}, torch::kFloat64), torch::randn({6, 1}, torch::kFloat64)};
+  const auto trace = [&](const CurvatureOptions& options) {
+    return hessian_trace(*net, mse, data, options).value;
+  };
+  const double whole = trace({.trace_probes = 1000, .trace_tolerance = 0});
+  net->bias.requires_grad_(false);
+  const Curvature rest = curvature(*net, mse, data, {.eigenvalues = 2});
+  EXPECT_EQ(rest.density.parameters, 2);
+  EXPECT_EQ(rest.notes.at("frozen"), "1");
+  const Curvature all = curvature(*net, mse, data, {.frozen = true, .eigenvalues = 2});
+  EXPECT_EQ(all.density.parameters, 3);
+  EXPECT_EQ(all.notes.count("frozen"), 0u);
+  EXPECT_EQ(trace({.frozen = true, .trace_probes = 1000, .trace_tolerance = 0}), whole);
+  const auto v = hessian_vector_product(
+      *net, mse, data, {torch::ones({1, 2}, torch::kFloat64), torch::ones({1}, torch::kFloat64)});
+  EXPECT_EQ(v[1].item<double>(), 0);
+  const Plane plane = hessian_plane(*net, mse, data);
+  EXPECT_THAT(plane.how, HasSubstr(", 1 of 2 parameters frozen"));
+  EXPECT_FALSE(plane.u[1].any().item<bool>());
+  EXPECT_THAT(
+      [&] { trace({.only = "bias"}); },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("are frozen (requires_grad is false)")));
+  net->weight.requires_grad_(false);  // loaded for inference
+  EXPECT_EQ(trace({.trace_probes = 1000, .trace_tolerance = 0}), whole);
+}
+
+TEST(HessianVectorProduct, SaysWhichTypeTheNetworkWants) {
+  nn::Linear net(2, 1);
+  const Data data{torch::randn({6, 2}, torch::kFloat64), torch::randn({6, 1})};
+  EXPECT_THAT([&] { hessian_trace(*net, mse, data); },
+              ThrowsMessage<std::invalid_argument>(
+                  HasSubstr("data.input is Double, and the network's parameters are Float: hand "
+                            "over data.input.to(torch::kFloat)")));
+}
+
 TEST(HessianVectorProduct, NormalisesByTheStatisticsThatItIsAskedTo) {
   auto net = conv_net();
   const auto v = random_like(*net);

@@ -768,6 +768,65 @@ TEST(Evaluate, NormalisesBatchesAsItIsTold) {
   }
 }
 
+/// A classifier of its own weights and statistics.
+nn::Sequential another_classifier(uint64_t seed) {
+  auto net = classifier();
+  torch::manual_seed(seed);
+  const torch::NoGradGuard no_grad;
+  for (const auto& p : net->parameters()) p.add_(0.5 * torch::randn_like(p));
+  for (int k = 0; k < 20; ++k) net->forward(4 * torch::randn({30, 4}, torch::kFloat64) - 3);
+  return net;
+}
+
+TEST(Evaluate, ShowsTheOwnLossOfEachNetworkAtItsMark) {
+  auto a = classifier(), b = another_classifier(21), c = another_classifier(22);
+  const Data data = labelled(30);
+  std::vector<double> own;
+  for (auto net : {a, b, c}) {
+    const torch::NoGradGuard no_grad;
+    net->eval();
+    own.push_back(
+        nn::functional::cross_entropy(net->forward(data.input), data.target).item<double>());
+  }
+  for (const Plane& plane : {line_between(*a, *b), plane_between(*a, *b, *c)}) {
+    for (size_t k = 0; k < plane.marks.size(); ++k) {
+      const auto& [label, alpha, beta] = plane.marks[k];
+      const Axis x{alpha, alpha, 1}, y{beta, beta, 1};
+      const Grid grid = evaluate(*a, cross_entropy, data, plane, x, y);
+      EXPECT_NEAR(grid.values[0], own[k], 1e-12) << label;
+      EXPECT_EQ(grid.notes.at("batch_norm"), "interpolate");
+      EXPECT_THAT(grid.notes.at("statistics"), HasSubstr("each network of it has its own"));
+      const Grid kept =
+          evaluate(*a, cross_entropy, data, plane, x, y, {.batch_norm = BatchNorm::Keep});
+      if (k > 0) EXPECT_GT(std::abs(kept.values[0] - own[k]), 0.01) << label;
+      EXPECT_THAT(kept.notes.at("statistics"), HasSubstr("values at the others are not their own"));
+    }
+  }
+}
+
+/// A network with a mask of infinities among its buffers.
+class MaskedImpl : public nn::Cloneable<MaskedImpl> {
+ public:
+  MaskedImpl() { reset(); }
+  void reset() override {
+    linear_ = register_module("linear", nn::Linear(2, 2));
+    mask_ = register_buffer("mask", torch::tensor({0.f, -INFINITY}));
+  }
+  torch::Tensor forward(const torch::Tensor& x) { return (linear_(x) + mask_).softmax(1); }
+
+ private:
+  nn::Linear linear_{nullptr};
+  torch::Tensor mask_;
+};
+TORCH_MODULE(Masked);
+
+TEST(Evaluate, TakesBuffersThatHoldInfinities) {
+  const Masked a, b;
+  const Data data{torch::randn({5, 2}), torch::rand({5, 2})};
+  const Grid grid = evaluate(*a, mse, data, line_between(*a, *b), {0, 1, 3});
+  for (const double value : grid.values) EXPECT_TRUE(std::isfinite(value));
+}
+
 TEST(Evaluate, TakesAModuleWithoutASimpleForward) {
   torch::manual_seed(8);
   nn::LSTM lstm(nn::LSTMOptions(3, 5).batch_first(true));
@@ -812,6 +871,17 @@ TEST(Evaluate, SaysWhatDoesNotFit) {
               ThrowsMessage<std::invalid_argument>(HasSubstr("no metrics")));
   EXPECT_THAT([&] { find_metric("cross_entrpy"); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("did you mean cross_entropy")));
+}
+
+TEST(Evaluate, SaysWhichTypeTheNetworkWants) {
+  nn::Linear net(2, 1);
+  for (const auto type : {torch::kFloat64, torch::kUInt8, torch::kInt64}) {
+    const Data data{torch::ones({6, 2}, type), torch::ones({6, 1})};
+    EXPECT_THAT([&] { evaluate(*net, mse, data, random_plane(*net), kPoint, kPoint); },
+                ThrowsMessage<std::invalid_argument>(
+                    HasSubstr("and the network's parameters are Float: hand over "
+                              "data.input.to(torch::kFloat). LibTorch says: ")));
+  }
 }
 
 TEST(Evaluate, KeepsToItsBudget) {
@@ -888,6 +958,35 @@ TEST(LossesAt, MeasuresAnyWeights) {
   EXPECT_NEAR(losses[0], row.values[0], 1e-7 * losses[0]);
   EXPECT_NEAR(losses[1], row.values[1], 1e-6 * losses[1]);
   EXPECT_EQ(losses_at(*net, mse, data, weights, {.path = Path::Fused}), losses);
+}
+
+TEST(LossesAt, TakesTheBuffersThatItIsGiven) {
+  auto a = classifier(), b = another_classifier(23);
+  const Data data = labelled(20);
+  const auto weights_of = [](const nn::Sequential& net) {
+    std::vector<torch::Tensor> list;
+    for (const auto& p : net->parameters()) list.push_back(p.detach());
+    return list;
+  };
+  const std::vector<torch::Tensor> statistics{b->named_buffers()["1.running_mean"],
+                                              b->named_buffers()["1.running_var"]};
+  b->eval();
+  const double own =
+      nn::functional::cross_entropy(b->forward(data.input), data.target).item<double>();
+  const auto losses =
+      losses_at(*a, cross_entropy, data, {weights_of(b), weights_of(a), weights_of(b)}, {},
+                {statistics, {}, {}});
+  EXPECT_NEAR(losses[0], own, 1e-13);
+  a->eval();
+  EXPECT_NEAR(losses[1],
+              nn::functional::cross_entropy(a->forward(data.input), data.target).item<double>(),
+              1e-13);
+  EXPECT_GT(std::abs(losses[2] - own), 0.01);  // with the statistics of a
+  EXPECT_THAT(
+      [&] {
+        losses_at(*a, cross_entropy, data, {weights_of(a)}, {}, {{}, {}});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("2 lists of buffers for 1 networks")));
 }
 
 TEST(SquaredNorm, DoesNotDependOnThreads) {

@@ -478,5 +478,26 @@ TEST(GivenPlane, IsALineWithoutV) {
       ThrowsMessage<std::invalid_argument>(HasSubstr("direction u is zero")));
 }
 
+TEST(RandomPlane, LeavesFrozenParametersWhereTheyAre) {
+  nn::Sequential net(nn::Linear(2, 3), nn::Tanh(), nn::Linear(3, 1));
+  const PlaneOptions options{.seed = 5, .draw = Draw::Gaussian};
+  const Plane all = random_plane(*net, options);
+  for (const auto& p : net->ptr(0)->parameters()) p.requires_grad_(false);
+  const Plane rest = random_plane(*net, options);
+  for (const size_t k : {0u, 1u}) {
+    EXPECT_FALSE(rest.u[k].any().item<bool>());
+    EXPECT_FALSE(rest.v[k].any().item<bool>());
+  }
+  for (const size_t k : {2u, 3u}) {
+    EXPECT_TRUE(rest.u[k].equal(all.u[k]));
+    EXPECT_TRUE(rest.v[k].equal(all.v[k]));
+  }
+  EXPECT_EQ(rest.how, "two Gaussian draws, 2 of 4 parameters frozen");
+  EXPECT_EQ(random_plane(*net, {.seed = 5, .draw = Draw::Gaussian, .frozen = true}).hash(),
+            all.hash());
+  for (const auto& p : net->parameters()) p.requires_grad_(false);  // loaded for inference
+  EXPECT_EQ(random_plane(*net, options).hash(), all.hash());
+}
+
 }  // namespace
 }  // namespace descent::tests

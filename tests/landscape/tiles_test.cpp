@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>
+#include <descent/landscape/evaluate/provenance.h>
 
 #include "models.h"
 
@@ -224,6 +226,27 @@ TEST_F(TilesTest, OfAMetricOfTheSameNameAreLeftAlone) {
 TEST_F(TilesTest, RefuseAFolderThatCannotBe) {
   std::ofstream(folder_) << "a file";
   EXPECT_THAT([&] { run(); }, ThrowsMessage<std::runtime_error>(HasSubstr("is no folder")));
+}
+
+TEST(Tiles, AreThoseOfEveryOptionThatTheValuesDependOn) {
+  const EvaluateOptions options;
+  // Another member does not compile here: list it in DESCENT_OPTIONS, unless it is no value.
+  [[maybe_unused]] const auto& [path, threads, batch_norm, memory, tiles, on_progress] = options;
+  const std::vector<OptionInfo> listed = fields::describe(options);
+  EXPECT_EQ(listed.size(), 4u);
+  for (const OptionInfo& option : listed) {
+    EvaluateOptions other;
+    for (const OptionValue& value : {OptionValue(3), OptionValue("loop"), OptionValue("batch")}) {
+      if (fields::set(other, option.name, value).empty()) break;
+    }
+    const auto& apart = EvaluateOptions::kNotInResult;
+    const bool counts = std::find(apart.begin(), apart.end(), option.name) == apart.end();
+    EXPECT_EQ(landscape::fingerprint(other) != landscape::fingerprint(options), counts)
+        << option.name;
+    EXPECT_NE(to_text(fields::describe(other)[static_cast<size_t>(&option - listed.data())].value),
+              to_text(option.value))
+        << option.name;
+  }
 }
 
 }  // namespace

@@ -339,7 +339,137 @@ TEST(Projection, ShowsItsProgressAndCanBeStopped) {
   EXPECT_TRUE(std::isfinite(part.true_loss.losses[0]));
   EXPECT_TRUE(std::isnan(part.true_loss.losses[19]));
   EXPECT_EQ(part.true_loss.stopped, "stopped");
+  EXPECT_FALSE(part.true_loss.diverged);  // what was not reached is no divergence
   EXPECT_NO_THROW(check(part.true_loss, "stopped"));
+}
+
+nn::Sequential normalising() {
+  torch::manual_seed(14);
+  nn::Sequential net(nn::Linear(3, 4), nn::BatchNorm1d(4), nn::ReLU(), nn::Linear(4, 2));
+  net->to(torch::kDouble);
+  return net;
+}
+
+double loss_in_eval_mode(nn::Sequential& net) {
+  const torch::NoGradGuard no_grad;
+  net->eval();
+  const double loss = mse(net->forward(data().input), data().target).item<double>();
+  net->train();
+  return loss;
+}
+
+/// Walks through weights and running statistics, and notes the loss in eval mode at each snapshot.
+Trajectory train(nn::Sequential& net, RecorderOptions options, std::vector<double>* losses) {
+  Recorder recorder(*net, std::move(options));
+  *losses = {loss_in_eval_mode(net)};
+  for (int step = 1; step < 5; ++step) {
+    const torch::NoGradGuard no_grad;
+    for (const Tensor& p : net->parameters()) p.add_(0.3 * torch::randn_like(p));
+    net->forward(step * torch::randn({20, 3}, torch::kDouble) + step);
+    losses->push_back(loss_in_eval_mode(net));
+    recorder.step();
+  }
+  return recorder.trajectory();
+}
+
+TEST_F(TrajectoryFolder, BringsTheStatisticsOfEachSnapshot) {
+  nn::Sequential net = normalising();
+  std::vector<double> losses;
+  train(net, {.folder = folder_}, &losses);
+  const Trajectory trajectory = Trajectory::load(folder_);
+  const Projection projection = project(trajectory, pca_plane(*net, trajectory), *net, mse, data());
+  for (size_t k = 0; k < losses.size(); ++k) {
+    EXPECT_NEAR(projection.true_loss.losses[k], losses[k], 1e-12 * losses[k]) << k;
+  }
+  EXPECT_THAT(projection.about(), HasSubstr("True losses are with each snapshot's own running"));
+}
+
+TEST(Projection, MeasuresEachSnapshotWithItsOwnStatistics) {
+  nn::Sequential net = normalising();
+  std::vector<double> losses;
+  const Trajectory trajectory = train(net, {}, &losses);
+  const Plane plane = pca_plane(*net, trajectory);
+  const Projection projection = project(trajectory, plane, *net, mse, data());
+  for (size_t k = 0; k < losses.size(); ++k) {
+    EXPECT_NEAR(projection.true_loss.losses[k], losses[k], 1e-12 * losses[k]) << k;
+  }
+  const Grid grid = evaluate(*net, mse, data(), plane, {0, 0, 1}, {0, 0, 1});
+  EXPECT_NEAR(grid.values[0], losses.back(), 1e-12);
+  EXPECT_NEAR(projection.on_plane.losses.back(), losses.back(), 1e-10);
+  EXPECT_EQ(grid.notes.at("statistics"), "running statistics are those of the network everywhere");
+}
+
+TEST_F(TrajectoryFolder, MayBeARecordingWithoutStatistics) {
+  nn::Sequential net = normalising();
+  for (int64_t step = 0; step < 4; ++step) {  // as earlier versions wrote them
+    const torch::NoGradGuard no_grad;
+    for (const Tensor& p : net->parameters()) p.add_(0.3 * torch::randn_like(p));
+    pickle::Writer writer;
+    writer.begin_dict();
+    for (const auto& item : net->named_parameters()) {
+      writer.text(item.key());
+      writer.tensor(item.value().detach());
+    }
+    writer.end_dict();
+    std::ofstream file(folder_ / (std::to_string(step) + ".pt"), std::ios::binary);
+    writer.write(file);
+  }
+  net->forward(3 * torch::randn({20, 3}, torch::kDouble));  // no snapshot has these statistics
+  const Trajectory trajectory = Trajectory::load(folder_);
+  const Projection projection = project(trajectory, pca_plane(*net, trajectory), *net, mse, data());
+  EXPECT_NEAR(projection.true_loss.losses.back(), loss_in_eval_mode(net), 1e-12);
+  EXPECT_THAT(projection.about(),
+              HasSubstr("The snapshots have no running statistics: true losses are with those of "
+                        "the network, losses on the plane with those of the network."));
+  Recorder recorder(*net, {.folder = folder_, .resume = true});  // goes on without
+  recorder.step();
+  EXPECT_EQ(Trajectory::load(folder_).names(), trajectory.names());
+}
+
+TEST_F(TrajectoryFolder, MayHoldPartsOfCheckpointsUnderOtherNames) {
+  nn::Sequential net = normalising();
+  set(*net, torch::linspace(-1, 1, 34, torch::kDouble));
+  const auto write = [&](const char* file, const char* part, const std::string& prefix) {
+    pickle::Writer writer;
+    writer.begin_dict();
+    writer.text("epoch");
+    writer.integer(3);
+    writer.text("optimizer");  // which holds tensors as well
+    writer.begin_dict();
+    writer.text("momentum");
+    writer.tensor(torch::ones({2}));
+    writer.end_dict();
+    writer.text(part);
+    writer.begin_dict();
+    for (const auto& list : {net->named_parameters(), net->named_buffers()}) {
+      for (const auto& item : list) {
+        writer.text(prefix + item.key());
+        writer.tensor(item.value().detach());
+      }
+    }
+    writer.end_dict();
+    writer.end_dict();
+    std::ofstream stream(folder_ / file, std::ios::binary);
+    writer.write(stream);
+  };
+  for (const std::string prefix :
+       {"", "module.", "_orig_mod.", "module._orig_mod.", "model.net."}) {
+    write("epoch=1-step=10.ckpt", "state_dict", prefix);
+    write("20.pth", "model_state_dict", prefix);
+    write("30.pt", "model", prefix);
+    const Trajectory trajectory = Trajectory::load(folder_);
+    EXPECT_THAT(steps_of(trajectory), ElementsAre(10, 20, 30));
+    const Projection projection =
+        project(trajectory, random_plane(*net, {.draw = Draw::Gaussian}), *net, mse, data());
+    for (const double loss : projection.true_loss.losses) {
+      EXPECT_NEAR(loss, loss_in_eval_mode(net), 1e-12) << prefix;
+    }
+    EXPECT_THAT(projection.statistics, HasSubstr("each snapshot's own")) << prefix;
+  }
+  fs::remove(folder_ / "20.pth");
+  write("20.pt", "weights", "");
+  refused<std::runtime_error>([&] { Trajectory::load(folder_); },
+                              "20.pt: holds several dicts of tensors, optimizer, weights");
 }
 
 TEST(Projection, RefusesAPlaneThatDoesNotFit) {

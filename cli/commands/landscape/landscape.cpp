@@ -48,7 +48,7 @@ struct LandscapeSettings {
   std::optional<uint64_t> seed{};        // of what is drawn at random
   std::string axes;  // "-1:1:51" or "-1:1:51,-2:2:31"; empty: what suits the plane
   bool log = false, linear = false;
-  std::string batch_norm = "keep", path = "auto";
+  std::string batch_norm = "auto", path = "auto";
   int threads = 0;
   std::optional<std::string> memory{};  // none: what each computation takes by default
   bool curvature = false, resume = false, force = false;
@@ -220,14 +220,15 @@ Job read(const LandscapeSettings& settings) {
                                      {{"keep", BatchNorm::Keep},
                                       {"interpolate", BatchNorm::Interpolate},
                                       {"recompute", BatchNorm::Recompute},
-                                      {"batch", BatchNorm::Batch}}),
+                                      {"batch", BatchNorm::Batch},
+                                      {"auto", BatchNorm::Auto}}),
       .memory = settings.memory ? bytes_of(*settings.memory) : EvaluateOptions().memory};
   if (settings.weight_decay &&
       !(*settings.weight_decay > 0 && std::isfinite(*settings.weight_decay)))
     throw std::invalid_argument("--weight-decay = " + number(*settings.weight_decay) +
                                 ", must be finite and > 0");
   const bool one_network =
-      options.batch_norm == BatchNorm::Keep || options.batch_norm == BatchNorm::Batch;
+      options.batch_norm != BatchNorm::Interpolate && options.batch_norm != BatchNorm::Recompute;
   if ((settings.curvature || plane.kind == "hessian") && !one_network)
     throw std::invalid_argument("--batch-norm = " + settings.batch_norm +
                                 ", must be keep or batch for curvature");
@@ -413,7 +414,6 @@ Results compute(const Job& job, const Laid& laid, const LandscapeSettings& setti
   for (Grid& grid : results.grids) {
     grid.notes["model"] = settings.model.filename().string();
     grid.notes["data"] = settings.data.filename().string();
-    grid.notes["batch_norm"] = settings.batch_norm;
   }
   if (settings.weight_decay) {
     results.decay = squared_norm(laid.plane, laid.x, laid.y);
@@ -468,16 +468,16 @@ std::string place(double alpha, double beta, const Grid& grid) {
 
 /// Below a picture of a metric.
 std::string caption(const Job& job, const Laid& laid, const Results& results, size_t m) {
-  int64_t samples = 0;
-  for (const Data& batch : job.data) samples += batch.input.size(0);
   const Grid& grid = results.grids[m];
   std::string text = laid.plane.how;
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
   if (laid.plane.seed) text += ", seed " + std::to_string(*laid.plane.seed);
-  text += ". " + job.metrics[m].name + " on " + std::to_string(samples) +
+  text += ". " + job.metrics[m].name + " on " + grid.notes.at("samples") +
           " samples: " + number(results.at_center[m]) + " at the network (" + place(0, 0, grid) +
           ").";
   if (!laid.about.empty()) text += " " + laid.about;
+  if (const auto found = grid.notes.find("statistics"); found != grid.notes.end())
+    text += " On the plane, " + found->second + ".";
   return text;
 }
 
@@ -610,6 +610,10 @@ void print(std::ostream& out, const Job& job, const Laid& laid, const Results& r
   const Grid& first = results.grids[0];
   out << "plane  " << laid.plane.how << '\n';
   out << "path   " << first.notes.at("path") << " (" << first.notes.at("reason") << ")\n";
+  if (const auto found = first.notes.find("statistics"); found != first.notes.end())
+    out << "norm   " << found->second << '\n';
+  if (laid.projection && !laid.projection->statistics.empty())
+    out << "       " << laid.projection->statistics << '\n';
   for (size_t m = 0; m < results.grids.size(); ++m) {
     const Grid& grid = results.grids[m];
     out << job.metrics[m].name << ": " << number(results.at_center[m]) << " at the network; ";
@@ -676,7 +680,11 @@ void add_landscape(CLI::App& command) {
       .add_option("--data", settings->data,
                   "file of torch.save: {\"input\": x, \"target\": y}, (x, y) or a list of these")
       ->required();
-  command.add_option("--loss", settings->loss, "mse, cross_entropy or nll")->required();
+  command
+      .add_option(
+          "--loss", settings->loss,
+          "mse, l1, cross_entropy, nll, binary_cross_entropy or binary_cross_entropy_with_logits")
+      ->required();
   command
       .add_option("--metrics", settings->metrics, "what is measured beside the loss: accuracy, ...")
       ->delimiter(',');
@@ -697,7 +705,7 @@ void add_landscape(CLI::App& command) {
       ->excludes(log);
   command
       .add_option("--batch-norm", settings->batch_norm,
-                  "by which statistics: keep, interpolate, recompute or batch")
+                  "by which statistics: auto, keep, interpolate, recompute or batch")
       ->capture_default_str();
   command.add_option("--path", settings->path, "auto, loop, batched or fused")
       ->capture_default_str();

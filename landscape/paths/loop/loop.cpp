@@ -108,7 +108,7 @@ Loop::Loop(const Problem& problem) : problem_(problem) {
   const Plane& plane = problem.plane;
   parameters_ = {at_least_float(plane.center), at_least_float(plane.u), at_least_float(plane.v),
                  parameters_of(problem.model).slot};
-  if (problem.batch_norm == BatchNorm::Interpolate) {
+  if (problem.moves_buffers) {
     buffers_ = {at_least_float(plane.buffers.center), at_least_float(plane.buffers.u),
                 at_least_float(plane.buffers.v), floating_buffers_of(problem.model).slot};
   }
@@ -185,13 +185,11 @@ Center Loop::seen_at_center() {
     // Copies, so that the user's own stay as they are whatever is done to them.
     const Tensor input = batch.input.clone(), target = batch.target.clone();
     const uint64_t input_before = state_of(input), target_before = state_of(target);
-    const Tensor prediction =
-        translated([&] { return worker.model->forward(input); }, "the network of type ",
-                   problem_.model.type(), " does not take data.input of shape ",
-                   batch.input.sizes(), " and type ", batch.input.scalar_type(),
-                   problem_.batch_norm == BatchNorm::Batch
-                       ? " with batch normalisation in training mode (options.batch_norm is Batch)"
-                       : "");
+    const Tensor prediction = prediction_of(
+        *worker.model, input, "evaluate",
+        problem_.batch_norm == BatchNorm::Batch
+            ? " with batch normalisation in training mode (options.batch_norm is Batch)"
+            : "");
     if (!prediction.defined())
       refuse("evaluate: forward() of the network returned an undefined tensor");
     if (state_of(input) != input_before) {
@@ -271,16 +269,19 @@ Center Loop::try_center() {
   }
   renewed();
   std::vector<double> values(problem_.metrics.size());
-  activations_ =
-      tensors::peak_bytes([&] { measure_weights(0, problem_.plane.center, values.data()); });
+  activations_ = tensors::peak_bytes([&] {
+    const Plane& plane = problem_.plane;
+    measure_weights(0, plane.center, plane.buffers.center, values.data());
+  });
   return center;
 }
 
-void Loop::measure_weights(int worker_index, const Tensors& weights, double* values) {
+void Loop::measure_weights(int worker_index, const Tensors& weights, const Tensors& buffers,
+                           double* values) {
   const tensors::OneThread one;
   Worker& worker = *workers_[static_cast<size_t>(worker_index)];
   worker.parameters.take(weights);
-  if (!buffers_.slot.empty()) worker.buffers.take(problem_.plane.buffers.center);
+  if (!buffers_.slot.empty()) worker.buffers.take(buffers);
   metrics(worker, values);
 }
 

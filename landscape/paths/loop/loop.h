@@ -27,8 +27,10 @@ class Loop : public Evaluator {
   /// input, draws random numbers, or reads its weights past its registered parameters.
   Center try_center();
 
-  /// Values of the metrics at given weights, one tensor a distinct parameter.
-  void measure_weights(int worker, const std::vector<at::Tensor>& weights, double* values);
+  /// Values of the metrics at given weights, one tensor a distinct parameter, and where buffers
+  /// move, at given ones, one a distinct buffer.
+  void measure_weights(int worker, const std::vector<at::Tensor>& weights,
+                       const std::vector<at::Tensor>& buffers, double* values);
 
   void prepare(int workers) override;
   void measure(int worker, std::span<const Point> points, double* values) override;

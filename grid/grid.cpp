@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include <descent/base/atomic_file.h>
+#include <descent/base/crc32.h>
 #include <descent/grid/files/formats.h>
 #include <descent/grid/files/mesh.h>
 #include <descent/grid/grid.h>
@@ -129,6 +130,14 @@ void append(std::string& text, double number) {
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
   text.append(digits, end);
+}
+
+std::string checksum(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const uint32_t sum = crc32(text.data(), text.size());
+  std::string digits;
+  for (int shift = 28; shift >= 0; shift -= 4) digits += kDigits[sum >> shift & 15];
+  return digits;
 }
 
 std::string extension_of(const std::filesystem::path& path) {

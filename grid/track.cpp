@@ -9,7 +9,8 @@
 #include <descent/grid/track.h>
 
 // {
-//   "format": "descent-tracks-1",
+//   "format": "descent-tracks-2",           1: the same without a checksum
+//   "crc32": "0a1b2c3d",                    of the file without this line
 //   "tracks": [
 //     {"label": "Adam", "detail": "adamw lr=1", "stopped": "", "diverged": false, "left_at": -1,
 //      "x": [9, 8], "y": [9, 8], "losses": [1.6, "inf"], "smooth_losses": [1.6, "inf"],
@@ -20,7 +21,8 @@
 namespace descent {
 namespace {
 
-constexpr std::string_view kFormat = "descent-tracks-1";
+constexpr std::string_view kFormat = "descent-tracks-";
+constexpr int kNewest = 2;
 
 /// The lists of numbers of a track by the names that the files use.
 struct List {
@@ -49,10 +51,10 @@ std::string to_csv(std::span<const Track> tracks) {
   return text;
 }
 
-std::string to_json(std::span<const Track> tracks) {
+std::string without_checksum(std::span<const Track> tracks) {
   using formats::quoted;
-  std::string text =
-      "{\n  \"format\": " + quoted(std::string(kFormat), "format") + ",\n  \"tracks\": [";
+  std::string text = "{\n  \"format\": \"" + std::string(kFormat) + std::to_string(kNewest) +
+                     "\",\n  \"tracks\": [";
   const char* next_track = "\n";
   for (const Track& track : tracks) {
     text += std::exchange(next_track, ",\n");
@@ -73,6 +75,10 @@ std::string to_json(std::span<const Track> tracks) {
     text += '}';
   }
   return text + "\n  ]\n}\n";
+}
+
+std::string to_json(std::span<const Track> tracks) {
+  return formats::with_checksum(without_checksum(tracks));
 }
 
 std::string to_vtp(std::span<const Track> tracks) {
@@ -97,7 +103,7 @@ std::vector<Track> from_json(std::string_view bytes) {
   using formats::member;
   using formats::string;
   const json file = formats::parsed(bytes);
-  formats::check_format(file, kFormat);
+  const int version = formats::check_format(file, kFormat, kNewest);
   const json& list = member(file, "tracks", "file");
   if (!list.is_array()) throw std::runtime_error("tracks is not a list");
   std::vector<Track> tracks;
@@ -123,6 +129,7 @@ std::vector<Track> from_json(std::string_view bytes) {
     }
     check(track, where);
   }
+  if (version > 1) formats::check_checksum(file, without_checksum(tracks));
   return tracks;
 }
 

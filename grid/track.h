@@ -42,7 +42,7 @@ void check(const Track& track, const std::string& what);
 void save(std::span<const Track> tracks, const std::filesystem::path& path);
 
 /// Reads what save() wrote as .json. Throws std::runtime_error naming the file and what is wrong
-/// with it, std::invalid_argument for another extension.
+/// with it, which a checksum tells of files that have one, std::invalid_argument for another extension.
 std::vector<Track> load_tracks(const std::filesystem::path& path);
 
 }  // namespace descent

@@ -24,6 +24,10 @@ void append_name(std::string& text, const std::string& name);
 /// Appends the shortest digits that read back exactly; "nan", "inf" and "-inf" for the rest.
 void append(std::string& text, double number);
 
+/// The CRC-32 of a text as 8 digits. Files carry it, so that a damaged one is not read as other
+/// numbers; those of other programs, which do not, are read all the same.
+std::string checksum(std::string_view text);
+
 /// The extension in lower case, ".npy".
 std::string extension_of(const std::filesystem::path& path);
 

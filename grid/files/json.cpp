@@ -5,7 +5,8 @@
 #include <descent/grid/files/json_text.h>
 
 // {
-//   "format": "descent-grid-1",
+//   "format": "descent-grid-2",             1: the same without a checksum
+//   "crc32": "0a1b2c3d",                    of the file without this line
 //   "x": {"name": "alpha", "lo": -1, "hi": 1, "n": 3},
 //   "y": {"name": "beta", "lo": -1, "hi": 1, "n": 2},
 //   "value_name": "loss",
@@ -17,7 +18,8 @@
 namespace descent::formats {
 namespace {
 
-constexpr std::string_view kFormat = "descent-grid-1";
+constexpr std::string_view kFormat = "descent-grid-";
+constexpr int kNewest = 2;
 
 void append_axis(std::string& text, const char* key, const std::string& name, const Axis& axis) {
   text += std::string("  \"") + key + "\": {\"name\": " + quoted(name, key) + ", \"lo\": ";
@@ -39,10 +41,9 @@ Axis axis(const json& object, const std::string& where) {
   return result;
 }
 
-}  // namespace
-
-std::string to_json(const Grid& grid) {
-  std::string text = "{\n  \"format\": \"" + std::string(kFormat) + "\",\n";
+std::string without_checksum(const Grid& grid) {
+  std::string text =
+      "{\n  \"format\": \"" + std::string(kFormat) + std::to_string(kNewest) + "\",\n";
   append_axis(text, "x", grid.x_name, grid.x);
   append_axis(text, "y", grid.y_name, grid.y);
   text += "  \"value_name\": " + quoted(grid.value_name, "value_name") + ",\n  \"notes\": {";
@@ -67,9 +68,13 @@ std::string to_json(const Grid& grid) {
   return text;
 }
 
+}  // namespace
+
+std::string to_json(const Grid& grid) { return with_checksum(without_checksum(grid)); }
+
 Grid from_json(std::string_view bytes) {
   const json file = parsed(bytes);
-  check_format(file, kFormat);
+  const int version = check_format(file, kFormat, kNewest);
   Grid grid;
   const json &x = member(file, "x", "file"), &y = member(file, "y", "file");
   grid.x = axis(x, "x axis");
@@ -93,6 +98,7 @@ Grid from_json(std::string_view bytes) {
   grid.values.reserve(static_cast<size_t>(count(grid.y.n, "y.n", grid.x.n, "x.n")));
   for (const json& row : rows)
     for (const json& value : row) grid.values.push_back(number(value, "values"));
+  if (version > 1) check_checksum(file, without_checksum(grid));
   return grid;
 }
 

@@ -15,14 +15,28 @@ json parsed(std::string_view bytes) {
   }
 }
 
-void check_format(const json& file, std::string_view known) {
+int check_format(const json& file, std::string_view family, int newest) {
   const std::string format = string(member(file, "format", "file"), "format");
-  if (format == known) return;
-  const std::string_view family = known.substr(0, known.size() - 1);
-  const bool ours = format.starts_with(family);
+  const auto of = [&](int version) { return std::string(family) + std::to_string(version); };
+  for (int version = 1; version <= newest; ++version)
+    if (format == of(version)) return version;
   throw std::runtime_error("format \"" + format + "\"" +
-                           (ours ? " is newer than this program, which reads \"" : ", must be \"") +
-                           std::string(known) + "\"");
+                           (format.starts_with(family)
+                                ? " is newer than this program, which reads \""
+                                : ", must be \"") +
+                           of(newest) + "\"");
+}
+
+std::string with_checksum(std::string text) {
+  const std::string line = "  \"crc32\": \"" + checksum(text) + "\",\n";
+  return text.insert(text.find('\n', text.find('\n') + 1) + 1, line);
+}
+
+void check_checksum(const json& file, const std::string& text) {
+  if (string(member(file, "crc32", "file"), "crc32") != checksum(text))
+    throw std::runtime_error(
+        "it is damaged, its checksum does not match; if it was edited on purpose, \"format\" must "
+        "end in 1 in place of 2 and \"crc32\" must go");
 }
 
 std::string quoted(const std::string& text, const char* what) {

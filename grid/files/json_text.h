@@ -13,8 +13,15 @@ using nlohmann::json;
 
 json parsed(std::string_view bytes);
 
-/// Refuses a file whose "format" is not `known` ("descent-grid-1").
-void check_format(const json& file, std::string_view known);
+/// The version of a file whose "format" is `family` and a version up to `newest`,
+/// "descent-grid-2"; all others are refused.
+int check_format(const json& file, std::string_view family, int newest);
+
+/// `text`, the file's first two lines being "{" and its format, with its checksum as a third line.
+std::string with_checksum(std::string text);
+/// Refuses a file that does not have the checksum of `text`, which is what it should be without it.
+/// It is compared after reading, so that other programs may lay the same values out anew.
+void check_checksum(const json& file, const std::string& text);
 
 /// The text as a JSON string; std::invalid_argument that names `what` if it is not UTF-8.
 std::string quoted(const std::string& text, const char* what);

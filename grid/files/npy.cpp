@@ -4,16 +4,22 @@
 #include <limits>
 #include <stdexcept>
 
+#include <descent/base/crc32.h>
 #include <descent/grid/files/formats.h>
 
 // NumPy's own file format (numpy.lib.format): the magic bytes, two bytes of version, the length of
 // the header (2 bytes, from version 2.0 on 4), the header as the text of a Python dict padded with
 // blanks to a multiple of 64 bytes, then the numbers.
+//
+// A file of ours has a checksum where no other program looks: the padding begins with a tab, and
+// then with 32 blanks, a tab for each 1 and a space for each 0 of the CRC-32, the highest bit first,
+// of the dict and the numbers.
 
 namespace descent::formats {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::string_view kBlanks = " \t\n";
 
 struct Header {
   std::string descr;
@@ -64,7 +70,7 @@ class HeaderText {
     throw std::runtime_error("npy header: " + why);
   }
   void skip_blanks() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
+    while (at_ < text_.size() && kBlanks.find(text_[at_]) != std::string_view::npos) ++at_;
   }
   bool accept(char c) {
     skip_blanks();
@@ -132,24 +138,33 @@ U unsigned_at(const char* bytes, bool big_endian) {
   return value;
 }
 
+/// The checksum of a dict and the numbers, as blanks.
+std::string blanks_of(std::string_view dict, std::string_view data) {
+  const uint32_t sum = crc32(data.data(), data.size(), crc32(dict.data(), dict.size()));
+  std::string blanks = "\t";
+  for (int bit = 31; bit >= 0; --bit) blanks += sum >> bit & 1 ? '\t' : ' ';
+  return blanks;
+}
+
 }  // namespace
 
 std::string to_npy(const Grid& grid) {
   std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': (" +
                        std::to_string(grid.y.n) + ", " + std::to_string(grid.x.n) + "), }";
+  std::string data;
+  data.reserve(grid.values.size() * 8);
+  for (double value : grid.values) {
+    const auto bits = std::bit_cast<uint64_t>(value);
+    for (int shift = 0; shift < 64; shift += 8) data += static_cast<char>(bits >> shift & 0xff);
+  }
+  header += blanks_of(header, data);
   const size_t fixed = kMagic.size() + 4;
   header.append(63 - (fixed + header.size()) % 64, ' ');
   header += '\n';
   std::string bytes(kMagic);
   bytes += {'\x01', '\x00', static_cast<char>(header.size() & 0xff),
             static_cast<char>(header.size() >> 8)};
-  bytes += header;
-  bytes.reserve(bytes.size() + grid.values.size() * 8);
-  for (double value : grid.values) {
-    const auto bits = std::bit_cast<uint64_t>(value);
-    for (int shift = 0; shift < 64; shift += 8) bytes += static_cast<char>(bits >> shift & 0xff);
-  }
-  return bytes;
+  return bytes + header + data;
 }
 
 Grid from_npy(std::string_view bytes) {
@@ -167,8 +182,13 @@ Grid from_npy(std::string_view bytes) {
   if (length > bytes.size() - start)
     throw std::runtime_error("npy header of " + std::to_string(length) +
                              " bytes is longer than the file");
-  const Header header = HeaderText(bytes.substr(start, length)).parse();
-  const std::string_view data = bytes.substr(start + length);
+  const std::string_view text = bytes.substr(start, length), data = bytes.substr(start + length);
+  const Header header = HeaderText(text).parse();
+  const size_t dict = text.find_last_not_of(kBlanks) + 1;
+  const std::string_view padding = text.substr(dict);
+  if (padding.find('\t') != std::string_view::npos &&
+      !padding.starts_with(blanks_of(text.substr(0, dict), data)))
+    throw std::runtime_error("it is damaged, its checksum does not match");
 
   const std::string& type = header.descr;
   if (type != "<f8" && type != ">f8" && type != "<f4" && type != ">f4")

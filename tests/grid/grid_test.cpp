@@ -14,6 +14,8 @@
 #include <descent/base/atomic_file.h>
 #include <descent/grid/grid.h>
 
+#include "../damage.h"
+
 namespace descent {
 namespace {
 
@@ -204,7 +206,14 @@ TEST_F(GridFile, KeepsSinglePointsRowsAndColumns) {
 
 TEST_F(GridFile, WritesCsvAsPeopleExpectIt) {
   Grid{{0, 1, 2}, {-1, -1, 1}, {0.1, kNaN}}.save(file("g.csv"));
-  EXPECT_EQ(read_file(file("g.csv")), "alpha,beta,loss\n0,-1,0.1\n1,-1,nan\n");
+  EXPECT_EQ(read_file(file("g.csv")), "alpha,beta,loss,crc32 f823b807\n0,-1,0.1\n1,-1,nan\n");
+}
+
+/// A tab for each 1 and a space for each 0, the highest bit first.
+std::string tabs(uint32_t number) {
+  std::string text;
+  for (int bit = 31; bit >= 0; --bit) text += number >> bit & 1 ? '\t' : ' ';
+  return text;
 }
 
 TEST_F(GridFile, WritesNpyAsNumPySpecifiesIt) {
@@ -213,7 +222,8 @@ TEST_F(GridFile, WritesNpyAsNumPySpecifiesIt) {
   ASSERT_EQ(bytes.size(), 128u + 16);
   EXPECT_EQ(bytes.substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));
   EXPECT_EQ(bytes.substr(10, 59), "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2), }");
-  EXPECT_EQ(bytes.substr(69, 58), std::string(58, ' '));
+  // The checksum hides in the padding: zlib.crc32(bytes[10:69] + bytes[128:]) = 0x13bbcc57.
+  EXPECT_EQ(bytes.substr(69, 58), "\t" + tabs(0x13bbcc57) + std::string(25, ' '));
   EXPECT_EQ(bytes[127], '\n');
   EXPECT_EQ(bytes.substr(128), std::string("\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\x00\xc0", 16));
 }
@@ -241,7 +251,7 @@ TEST_F(GridFile, NumPyReadsOursAndWeReadNumPys) {
   EXPECT_THROW(Grid::load(file("v.npy")), std::runtime_error);
 }
 
-TEST_F(GridFile, CutAtAnyByteIsRefusedOrASmallerGrid) {
+TEST_F(GridFile, CutAtAnyByteIsRefused) {
   const Grid grid{{0, 1, 3}, {0, 1, 3}, {1, 2.5, kNaN, 4, 5, 6, kInf, 8, 9}};
   for (const char* name : {"g.npy", "g.csv", "g.json"}) {
     grid.save(file(name));
@@ -249,13 +259,7 @@ TEST_F(GridFile, CutAtAnyByteIsRefusedOrASmallerGrid) {
     for (size_t size = 0; size < bytes.size(); ++size) {
       const std::string why = refusal(name, bytes.substr(0, size));
       const bool only_blank_is_missing = bytes.find_first_not_of("\n", size) == std::string::npos;
-      // csv: whole rows are a grid of their own (0, 0.5 is an axis as well as 0, 0.5, 1).
-      const bool csv_rows = name == std::string("g.csv") && why.empty();
-      if (csv_rows) {
-        EXPECT_EQ(bytes[size - 1], '\n');
-        const Grid part = Grid::load(file(name));
-        EXPECT_EQ(part.values.size(), static_cast<size_t>(part.x.n * part.y.n));
-      } else if (name == std::string("g.json") && only_blank_is_missing) {
+      if (name == std::string("g.json") && only_blank_is_missing) {
         EXPECT_EQ(why, "");
       } else {
         EXPECT_NE(why, "") << name << " cut to " << size << " bytes";
@@ -265,21 +269,99 @@ TEST_F(GridFile, CutAtAnyByteIsRefusedOrASmallerGrid) {
   }
 }
 
-TEST_F(GridFile, AnyByteChangedIsRefusedOrAGridOfTheRightSize) {
+/// Whether these are the same, NaN and the signs of zeros included.
+bool same(const Grid& a, const Grid& b) {
+  const auto bits = [](const Grid& grid) {
+    std::vector<uint64_t> all;
+    for (const Axis& axis : {grid.x, grid.y})
+      for (const double x : {axis.lo, axis.hi}) all.push_back(std::bit_cast<uint64_t>(x));
+    for (const double x : grid.values)
+      all.push_back(std::isnan(x) ? 1 : std::bit_cast<uint64_t>(x));
+    return all;
+  };
+  return bits(a) == bits(b) && a.x.n == b.x.n && a.y.n == b.y.n && a.x_name == b.x_name &&
+         a.y_name == b.y_name && a.value_name == b.value_name && a.notes == b.notes;
+}
+
+TEST_F(GridFile, AnyByteChangedIsRefusedOrDoesNotMatter) {
   const Grid grid{{0, 1, 3}, {0, 1, 2}, {1, 2.5, kNaN, 4, kInf, 6}};
   for (const char* name : {"g.npy", "g.csv", "g.json"}) {
     grid.save(file(name));
+    const Grid saved = Grid::load(file(name));
     const std::string bytes = read_file(file(name));
     for (size_t at = 0; at < bytes.size(); ++at)
       for (char byte : {'\0', '"', '9', '-'}) {
         std::string changed = bytes;
         changed[at] = byte;
-        if (refusal(name, changed).empty()) {
-          const Grid back = Grid::load(file(name));
-          EXPECT_EQ(back.values.size(), static_cast<size_t>(back.x.n * back.y.n));
-        }
+        if (refusal(name, changed).empty())
+          EXPECT_TRUE(same(Grid::load(file(name)), saved)) << name << " byte " << at;
       }
   }
+}
+
+TEST_F(GridFile, AnyBitFlippedIsRefusedOrDoesNotMatter) {
+  const Grid grid = difficult_grid();
+  for (const char* name : {"g.npy", "g.csv", "g.json"}) {
+    grid.save(file(name));
+    const Grid saved = Grid::load(file(name));
+    const std::string bytes = read_file(file(name));
+    size_t taken = 0;
+    for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+      std::string changed = bytes;
+      changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ 1 << bit % 8);
+      if (!refusal(name, changed).empty()) continue;
+      ++taken;
+      EXPECT_TRUE(same(Grid::load(file(name)), saved)) << name << " bit " << bit;
+    }
+    EXPECT_LT(taken, bytes.size() / 10) << name;  // of eight times as many
+  }
+}
+
+TEST_F(GridFile, DamagedAnywhereIsRefusedOrDoesNotMatter) {
+  const Grid grid = difficult_grid();
+  for (const char* name : {"g.npy", "g.csv", "g.json"}) {
+    grid.save(file(name));
+    const Grid saved = Grid::load(file(name));
+    const std::string bytes = read_file(file(name));
+    int refused = 0, other = 0;
+    for (uint32_t seed = 0; seed < damage::copies(); ++seed) {
+      if (!refusal(name, damage::copy_of(bytes, seed)).empty()) {
+        ++refused;
+      } else if (!same(Grid::load(file(name)), saved)) {
+        ++other;
+        ADD_FAILURE() << name << " of seed " << seed << " is read as another grid";
+      }
+    }
+    RecordProperty(std::string(name) + " refused", refused);
+    RecordProperty(std::string(name) + " other values", other);
+  }
+}
+
+TEST_F(GridFile, WithoutAChecksumIsRead) {
+  const Grid grid{{0, 1, 2}, {0, 1, 1}, {1, 2}};
+  EXPECT_EQ(refusal("g.csv", "alpha,beta,loss\n0,0,1\n1,0,2\n"), "");
+  EXPECT_TRUE(same(Grid::load(file("g.csv")), Grid{{0, 1, 2}, {0, 0, 1}, {1, 2}}));
+  grid.save(file("g.json"));
+  std::string bytes = read_file(file("g.json"));
+  bytes.replace(bytes.find("grid-2"), 6, "grid-1");
+  bytes.erase(bytes.find("  \"crc32\""), 23);
+  EXPECT_EQ(refusal("g.json", bytes), "");
+  EXPECT_TRUE(same(Grid::load(file("g.json")), grid));
+}
+
+TEST_F(GridFile, EditedOnPurposeSaysHowItIsReadAllTheSame) {
+  const Grid grid{{0, 1, 2}, {0, 0, 1}, {1, 2}};
+  grid.save(file("g.csv"));
+  const std::string csv = read_file(file("g.csv"));
+  const size_t sum = csv.find(",crc32 "), line = csv.find('\n');
+  EXPECT_NE(
+      refusal("g.csv", csv.substr(0, csv.size() - 2) + "3\n").find("must go from the first line"),
+      std::string::npos);
+  EXPECT_EQ(refusal("g.csv", csv.substr(0, sum) + csv.substr(line, csv.size() - line - 2) + "3\n"),
+            "");
+  EXPECT_NE(refusal("g.csv", "a,b,c,d\n0,0,1\n").find("more than three names"), std::string::npos);
+  EXPECT_NE(refusal("g.csv", "a,b,c-crc32 01234567\n0,0,1\n").find("column of its own"),
+            std::string::npos);
 }
 
 std::string npy(const std::string& header, size_t data) {
@@ -348,8 +430,10 @@ TEST_F(GridFile, RefusesDamagedJsonAndSaysWhy) {
   EXPECT_NE(refusal("g.json", "").find("not JSON"), std::string::npos);
   EXPECT_NE(refusal("g.json", "[]").find("file is not an object"), std::string::npos);
   EXPECT_NE(refusal("g.json", std::string(100000, '[')).find("not JSON"), std::string::npos);
-  expect("grid-1", "grid-2", "\"descent-grid-2\" is newer than this program");
-  expect("descent-grid-1", "other", "format \"other\", must be \"descent-grid-1\"");
+  expect("grid-2", "grid-3", "\"descent-grid-3\" is newer than this program");
+  expect("descent-grid-2", "other", "format \"other\", must be \"descent-grid-2\"");
+  expect("\"crc32\"", "\"crc33\"", "\"crc32\" is missing");
+  expect("\"loss\"", "\"lass\"", "its checksum does not match");
   expect("\"format\"", "\"farmat\"", "\"format\" is missing");
   expect("\"lo\"", "\"low\"", "x axis: \"lo\" is missing");
   expect("\"notes\"", "\"note\"", "\"notes\" is missing");

@@ -12,6 +12,8 @@
 #include <descent/base/atomic_file.h>
 #include <descent/grid/track.h>
 
+#include "../damage.h"
+
 namespace descent {
 namespace {
 
@@ -132,12 +134,52 @@ TEST_F(TrackFile, IsRefusedWhenDamaged) {
     return bytes;
   };
   EXPECT_THAT(refusal(good.substr(0, good.size() / 2)), HasSubstr("tracks.json: not JSON"));
-  EXPECT_THAT(refusal(with("descent-tracks-1", "descent-tracks-2")), HasSubstr("is newer"));
+  EXPECT_THAT(refusal(with("descent-tracks-2", "descent-tracks-3")), HasSubstr("is newer"));
   EXPECT_THAT(refusal(with("\"x\"", "\"z\"")), HasSubstr("track 0: \"x\" is missing"));
   EXPECT_THAT(refusal(with("0.1,", "")), HasSubstr("track 0: losses.size() = 2, must be 3"));
   EXPECT_THAT(refusal(with("0.1,", "\"much\",")), HasSubstr("neither a number"));
   EXPECT_THAT(refusal(with("\"left_at\": 1", "\"left_at\": 2")), HasSubstr("left_at = 2"));
   EXPECT_THAT(refusal(with("\"diverged\": true", "\"diverged\": 1")), HasSubstr("true or false"));
+}
+
+TEST_F(TrackFile, IsRefusedOrTheSameWhateverHappensToIt) {
+  const fs::path file = folder_ / "tracks.json", copy = folder_ / "copy.json";
+  save(two_tracks(), file);
+  const std::string bytes = read_file(file);
+  const auto text = [&](const fs::path& path) {  // of what is read: all values, in the same digits
+    save(load_tracks(path), copy);
+    return read_file(copy);
+  };
+  const std::string saved = text(file);
+  int refused = 0, other = 0;
+  const auto read = [&](const std::string& changed) {
+    std::ofstream(file, std::ios::binary) << changed;
+    try {
+      other += text(file) != saved;
+    } catch (const std::runtime_error&) {
+      ++refused;
+    }
+  };
+  for (uint32_t seed = 0; seed < damage::copies(); ++seed) read(damage::copy_of(bytes, seed));
+  RecordProperty("refused", refused);
+  RecordProperty("other values", other);
+  for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+    std::string changed = bytes;
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ 1 << bit % 8);
+    read(changed);
+  }
+  EXPECT_EQ(other, 0);
+  EXPECT_GT(refused, static_cast<int>(7 * bytes.size()));
+}
+
+TEST_F(TrackFile, IsReadWithoutAChecksum) {
+  const fs::path file = folder_ / "tracks.json";
+  save(two_tracks(), file);
+  std::string bytes = read_file(file);
+  bytes.replace(bytes.find("tracks-2"), 8, "tracks-1");
+  bytes.erase(bytes.find("  \"crc32\""), 23);
+  std::ofstream(file, std::ios::binary) << bytes;
+  EXPECT_EQ(load_tracks(file).size(), 2u);
 }
 
 TEST_F(TrackFile, IsRefusedAndNotWrittenWhenWrong) {

@@ -54,9 +54,8 @@ struct Grid {
 
   /// Writes the grid, the format chosen by the extension:
   ///   .npy   the values as a NumPy float64 array of shape (y.n, x.n); axes and notes are not kept
-  ///   .csv   a line of the three names and of a checksum, then one line a point, "x,y,value", with
-  ///          the shortest digits that read back exactly; notes are not kept, nor is `hi` of an axis
-  ///          with n = 1
+  ///   .csv   a line of the three names, then one line a point, "x,y,value", with the shortest
+  ///          digits that read back exactly; notes are not kept, nor is `hi` of an axis with n = 1
   ///   .json  everything, laid out as grid/json.cpp says
   ///   .vtp   for ParaView and VTK: a surface through the points (x, y, value), each with its value
   ///          under value_name; a curve if there is one row or column. Values that are not finite
@@ -70,9 +69,11 @@ struct Grid {
 
   /// Reads what save() wrote as .json or .csv, or any two-dimensional float64 or float32 .npy
   /// file, whose axes become 0 .. n-1. A damaged file is refused with std::runtime_error naming the
-  /// file and what is wrong with it: files of save() carry a checksum (.npy in the blanks that end
-  /// its header). Files of other programs, and of this library before it wrote checksums, have none
-  /// and are read without it. Another extension is refused with std::invalid_argument.
+  /// file and what is wrong with it. A .json or .npy of save() carries a checksum (.npy in the blanks
+  /// that end its header); files of other programs, and of this library before it wrote checksums,
+  /// have none and are read without it. A .csv has none either, because a field more would disturb
+  /// other programs: one that is cut exactly between two rows is a smaller valid grid. Another
+  /// extension is refused with std::invalid_argument.
   static Grid load(const std::filesystem::path& path);
 };
 

@@ -1,16 +1,12 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
-#include <optional>
 #include <stdexcept>
 
 #include <descent/grid/files/formats.h>
 
 // One line of names, then one line a point in row-major order: x,y,value. Names are quoted as
-// RFC 4180 says where they contain a comma, a quote or the end of a line. Behind the three names
-// stands "crc32 0a1b2c3d", the checksum of the file without it: the name of a fourth column without
-// values, which does not disturb programs that look for columns by name or pass over the first
-// line.
+// RFC 4180 says where they contain a comma, a quote or the end of a line.
 
 namespace descent::formats {
 namespace {
@@ -35,8 +31,8 @@ class CsvText {
     throw std::runtime_error("line " + std::to_string(line_) + ": " + why);
   }
 
-  /// One field of the first line.
-  std::string name() {
+  /// One field of the first line with the separator behind it.
+  std::string name(char separator) {
     std::string result;
     if (!done() && text_[at_] == '"') {
       for (++at_;; ++at_) {
@@ -53,10 +49,9 @@ class CsvText {
       result = text_.substr(at_, end == std::string_view::npos ? end : end - at_);
       at_ += result.size();
     }
+    skip(separator);
     return result;
   }
-
-  bool at(char c) const { return !done() && text_[at_] == c; }
 
   double number(char separator) {
     double value = 0;
@@ -69,6 +64,7 @@ class CsvText {
     return value;
   }
 
+ private:
   void skip(char separator) {
     if (separator == '\n' && text_.substr(at_).starts_with("\r\n")) ++at_;
     if (done() || text_[at_] != separator)
@@ -79,22 +75,10 @@ class CsvText {
     if (separator == '\n') ++line_;
   }
 
- private:
   std::string_view text_;
   size_t at_ = 0;
   int64_t line_ = 1;
 };
-
-constexpr std::string_view kChecksum = "crc32 ";
-
-/// Whether a name ends like a checksum, because a damaged file lost what stood before it.
-bool ends_like_checksum(std::string_view name) {
-  constexpr size_t kDigits = 8;
-  if (name.size() < kChecksum.size() + kDigits) return false;
-  const std::string_view end = name.substr(name.size() - kChecksum.size() - kDigits);
-  return end.starts_with(kChecksum) &&
-         end.find_first_not_of("0123456789abcdef", kChecksum.size()) == std::string_view::npos;
-}
 
 bool same(double a, double b) {
   return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b) || a == b;
@@ -112,22 +96,16 @@ void append_name(std::string& text, const std::string& name) {
   text += '"';
 }
 
-namespace {
-
-/// The line of names without its end.
-std::string names_of(const Grid& grid) {
+std::string to_csv(const Grid& grid) {
+  require_distinct(grid.x, "x");
+  require_distinct(grid.y, "y");
   std::string text;
   append_name(text, grid.x_name);
   text += ',';
   append_name(text, grid.y_name);
   text += ',';
   append_name(text, grid.value_name);
-  return text;
-}
-
-/// The lines of points.
-std::string points_of(const Grid& grid) {
-  std::string text;
+  text += '\n';
   std::vector<std::string> columns(static_cast<size_t>(grid.x.n));
   for (int64_t j = 0; j < grid.x.n; ++j) append(columns[static_cast<size_t>(j)], grid.x.at(j));
   for (int64_t i = 0; i < grid.y.n; ++i) {
@@ -145,38 +123,12 @@ std::string points_of(const Grid& grid) {
   return text;
 }
 
-/// The checksum as a file has it.
-std::string checksum_of(const Grid& grid) {
-  return std::string(kChecksum) + checksum(names_of(grid) + '\n' + points_of(grid));
-}
-
-}  // namespace
-
-std::string to_csv(const Grid& grid) {
-  require_distinct(grid.x, "x");
-  require_distinct(grid.y, "y");
-  for (const std::string* name : {&grid.x_name, &grid.y_name, &grid.value_name})
-    if (ends_like_checksum(*name))
-      throw std::invalid_argument("csv: the name \"" + *name + "\" ends like a checksum");
-  return names_of(grid) + ',' + checksum_of(grid) + '\n' + points_of(grid);
-}
-
 Grid from_csv(std::string_view bytes) {
   CsvText text(bytes);
   Grid grid;
-  grid.x_name = text.name();
-  text.skip(',');
-  grid.y_name = text.name();
-  text.skip(',');
-  grid.value_name = text.name();
-  if (ends_like_checksum(grid.value_name)) text.fail("the checksum has no column of its own");
-  std::optional<std::string> sum;
-  if (text.at(',')) {
-    text.skip(',');
-    sum = text.name();
-    if (!ends_like_checksum(*sum)) text.fail("more than three names and a checksum");
-  }
-  text.skip('\n');
+  grid.x_name = text.name(',');
+  grid.y_name = text.name(',');
+  grid.value_name = text.name('\n');
   if (text.done()) throw std::runtime_error("no points");
 
   std::vector<double> xs, ys;  // the first row's x, each row's y
@@ -216,10 +168,6 @@ Grid from_csv(std::string_view bytes) {
   };
   grid.x = axis(xs, "x");
   grid.y = axis(ys, "y");
-  if (sum && *sum != checksum_of(grid))
-    throw std::runtime_error(
-        "it is damaged, its checksum does not match; if it was edited on purpose, \"" + *sum +
-        "\" must go from the first line");
   return grid;
 }
 

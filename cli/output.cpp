@@ -55,7 +55,8 @@ void OutputFolder::make_hidden() {
     if (fs::create_directory(missing.back(), error)) made_parents_.push_back(missing.back());
     if (error) cannot_write(in, error.message());
   }
-  const std::string hidden = "." + folder_.filename().string() + "-" + std::to_string(::getpid());
+  std::string hidden = ".";
+  hidden += folder_.filename().string() + "-" + std::to_string(::getpid());
   for (int k = 0; making_.empty(); ++k) {
     const fs::path name = in / (hidden + "-" + std::to_string(k));
     if (fs::create_directory(name, error)) making_ = name;

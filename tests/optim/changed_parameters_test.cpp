@@ -474,7 +474,8 @@ TEST(EveryAverage, RefusesWeightsOfOtherSizesAsAWhole) {
       const auto averages = wrapping::copies(average->averages());
       EXPECT_THAT(refusal([&] { average->update(); }), HasSubstr("weights[1] has sizes"));
       EXPECT_THAT(refusal([&] { average->copy_to(); }), HasSubstr("weights[1] has sizes"));
-      EXPECT_THAT(refusal([&] { average->applied(); }), HasSubstr("weights[1] has sizes"));
+      EXPECT_THAT(refusal([&] { const auto scope = average->applied(); }),
+                  HasSubstr("weights[1] has sizes"));
       EXPECT_THAT(refusal([&] {
                     torch::serialize::OutputArchive archive;
                     average->save(archive);

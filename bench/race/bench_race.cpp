@@ -19,6 +19,8 @@
 #include <descent/pictures.h>
 #include <descent/surfaces.h>
 
+#include "commands/gallery/families.h"
+
 namespace {
 
 namespace fs = std::filesystem;

@@ -350,9 +350,13 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
       buffer = ParamState::fitted(rule, p, buffer);
     }
   }
-  if (rule.pull != nullptr && rule.pull(options).slow_init == SlowInit::Initial) {
+  if (rule.pull != nullptr) {
     at::Tensor& slow = item.state->buffers[*rule.slow_buffer];
-    if (!slow.defined()) slow = p.detach().clone();
+    if (slow.defined()) {
+      if (!is_fitted(item, slow)) slow = ParamState::fitted(rule, p, slow);
+    } else if (rule.pull(options).slow_init == SlowInit::Initial) {
+      slow = p.detach().clone();
+    }
   }
 }
 

@@ -187,25 +187,19 @@ void append_sizes(std::vector<int64_t>& block, const at::Tensor& p) {
   block.insert(block.end(), p.sizes().begin(), p.sizes().end());
 }
 
-void OptimizerBase::check_states() const {
-  for (size_t g = 0; g < param_groups_.size(); ++g) {
-    const auto& params = param_groups_[g].params();
-    if (rule_->tensor_update != nullptr)
-      check_blocks(param_groups_[g], checked_options(param_groups_[g]));
-    for (size_t i = 0; i < params.size(); ++i)
-      if (const ParamState* const state = state_of(params[i])) state->check(params[i], g, i);
-  }
-}
+namespace {
 
-void OptimizerBase::check_blocks(const torch::optim::OptimizerParamGroup& group,
-                                 const GroupOptions& options) const {
-  if (rule_->tensor_update == nullptr) return;
+/// Refuses a group of a tensor algorithm whose blocks no longer have the sizes of their state.
+void check_block_states(const OptimizerBase& optimizer,
+                        const torch::optim::OptimizerParamGroup& group,
+                        const GroupOptions& options) {
+  const engine::RuleTable& rule = optimizer.rule();
   const auto& params = group.params();
-  const char* name = rule_->about.name;
-  const bool joined = rule_->joins_group != nullptr && rule_->joins_group(options.value());
+  const char* name = rule.about.name;
+  const bool joined = rule.joins_group != nullptr && rule.joins_group(options.value());
   const size_t length = joined ? params.size() : 1;  // of a block
   for (size_t first = 0; first < params.size(); first += length) {
-    const ParamState* const state = state_of(params[first]);
+    const ParamState* const state = optimizer.state_of(params[first]);
     if (state == nullptr) continue;
     std::vector<int64_t> block;
     int64_t numel = 0;
@@ -217,9 +211,30 @@ void OptimizerBase::check_blocks(const torch::optim::OptimizerParamGroup& group,
                 joined ? "and the others of its group have" : "has", " sizes ", text_of(block),
                 ", the state has those of ", text_of(state->block),
                 "; give back the old sizes, or forget the state by state().clear()");
-    const std::string problem = rule_->state_problem(options.value(), state->buffers.data(), numel);
+    const std::string problem = rule.state_problem(options.value(), state->buffers.data(), numel);
     TORCH_CHECK(problem.empty(), name, ": the state of params[", first, "]: ", problem);
   }
+}
+
+}  // namespace
+
+void OptimizerBase::check_states() const {
+  for (size_t g = 0; g < param_groups_.size(); ++g) {
+    const auto& params = param_groups_[g].params();
+    if (rule_->tensor_update != nullptr)
+      check_block_states(*this, param_groups_[g], checked_options(param_groups_[g]));
+    for (size_t i = 0; i < params.size(); ++i)
+      if (const ParamState* const state = state_of(params[i])) state->check(params[i], g, i);
+  }
+}
+
+void OptimizerBase::check_blocks(const torch::optim::OptimizerParamGroup& group,
+                                 const GroupOptions& options) const {
+  if (rule_->tensor_update == nullptr) return;
+  check_block_states(*this, group, options);
+  const auto& params = group.params();
+  const char* name = rule_->about.name;
+  const bool joined = rule_->joins_group != nullptr && rule_->joins_group(options.value());
   int64_t numel = 0;
   for (size_t i = 0; i < params.size(); ++i) {
     numel = joined ? numel + params[i].numel() : params[i].numel();

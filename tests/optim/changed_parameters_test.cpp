@@ -81,7 +81,11 @@ const std::vector<Change>& every_change() {
       {"other values", false, false, [](Params& x) { set(x, values(x[1].sizes())); }},
       {"float64", false, false, [](Params& x) { set(x, x[1].detach().to(at::kDouble)); }},
       {"bfloat16", false, false, [](Params& x) { set(x, x[1].detach().to(at::kBFloat16)); }},
-      {"whole numbers", false, true, [](Params& x) { set(x, x[1].detach().to(at::kLong)); }},
+      {"whole numbers", false, true,
+       [](Params& x) {
+         x[1].set_requires_grad(false);  // LibTorch refuses them where gradients are wanted
+         set(x, x[1].detach().to(at::kLong));
+       }},
       {"complex numbers", false, true,
        [](Params& x) { set(x, x[1].detach().to(at::kComplexFloat)); }},
       {"axes laid out in another order", false, false,

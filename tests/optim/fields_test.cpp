@@ -248,7 +248,7 @@ TEST(Domains, HoldWhatTheirTextSays) {
   EXPECT_FALSE(non_negative_or_infinite.holds(nan) || non_negative_or_infinite.holds(-inf));
   EXPECT_TRUE(positive_or_infinite.holds(inf) && positive_or_infinite.holds(tiny));
   EXPECT_FALSE(positive_or_infinite.holds(0) || positive_or_infinite.holds(nan));
-  EXPECT_FALSE(finite.holds(nan) || finite.holds(-inf));
+  EXPECT_FALSE(descent::domains::finite.holds(nan) || descent::domains::finite.holds(-inf));
   EXPECT_TRUE(at_least_one.holds(1));
   EXPECT_FALSE(at_least_one.holds(0.5) || at_least_one.holds(inf));
 }

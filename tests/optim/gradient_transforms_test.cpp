@@ -392,7 +392,7 @@ TEST(TheGradientNoise, DrawsOnceAStepWhateverGradientsWereThereBefore) {
 TEST(TheCentralization, LeavesEveryRowWithMeanZero) {
   for (const auto type : {at::kDouble, at::kFloat, at::kBFloat16}) {
     const at::Tensor g = checks::noise({3, 4, 2}, type, 1) + 1;
-    const at::Tensor c = descent::centralized(g);
+    const at::Tensor c = descent::tensors::centralized(g);
     EXPECT_EQ(c.scalar_type(), type);
     const double tolerance = type == at::kDouble ? 1e-15 : type == at::kFloat ? 1e-6 : 1e-2;
     EXPECT_LT(c.to(at::kDouble).mean({1, 2}).abs().max().item<double>(), tolerance);
@@ -402,7 +402,7 @@ TEST(TheCentralization, LeavesEveryRowWithMeanZero) {
                 "");
   }
   const at::Tensor vector = sine({4});
-  EXPECT_TRUE(descent::centralized(vector).is_same(vector));
+  EXPECT_TRUE(descent::tensors::centralized(vector).is_same(vector));
 }
 
 TEST(TheCentralization, MayTakeConvolutionsOnly) {

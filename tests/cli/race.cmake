@@ -48,17 +48,23 @@ if(bash)
     message(FATAL_ERROR "on a full disk: ${result}\n${out}${error}")
   endif()
   expect_empty("${refused}")
-  # Ctrl-C
-  execute_process(
-    COMMAND "${bash}" -c "timeout --preserve-status -s INT 1 '${DESCENT}' race --gallery --out '${refused}/out'"
-    RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+  # Ctrl-C, as soon as the program catches it (a bit of SigCgt), however long it takes to start.
+  function(interrupt)
+    list(JOIN ARGN " " arguments)
+    execute_process(
+      COMMAND "${bash}" -c "'${DESCENT}' race ${arguments} & program=$!
+        until grep -q '^SigCgt:.*[2367abef]$' /proc/$program/status; do sleep 0.05; done
+        kill -INT $program; wait $program"
+      RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+    set(result "${result}" PARENT_SCOPE)
+    set(error "${error}" PARENT_SCOPE)
+  endfunction()
+  interrupt(--gallery --out "'${refused}/out'")
   if(NOT result EQUAL 130 OR NOT error STREQUAL "descent: interrupted, nothing was written\n")
     message(FATAL_ERROR "after an interrupt: ${result}\n${out}${error}")
   endif()
   expect_empty("${refused}")
-  execute_process(
-    COMMAND "${bash}" -c "timeout --preserve-status -s INT 1 '${DESCENT}' race --steps 10000000 --out '${refused}/a/b/c'"
-    RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+  interrupt(--steps 10000000 --out "'${refused}/a/b/c'")
   if(NOT result EQUAL 130 OR NOT error STREQUAL "descent: interrupted, nothing was written\n")
     message(FATAL_ERROR "after an interrupt of the race itself: ${result}\n${out}${error}")
   endif()

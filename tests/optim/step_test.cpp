@@ -197,7 +197,8 @@ TEST(Registry, TakesOptionsFromTextAndFromJson) {
 }
 
 TEST(AStep, FindsTheNumbersOfEachStepCount) {
-  const descent::engine::RuleTable& rule = descent::find_rule("nadam");  // remembers a product of its own
+  const descent::engine::RuleTable& rule =
+      descent::find_rule("nadam");  // remembers a product of its own
   const checks::Shapes shapes(60, checks::Shape{3});
   checks::Training together(rule, {}, checks::parameters(shapes, at::kFloat));
   checks::Training apart(rule, {}, checks::parameters(shapes, at::kFloat));

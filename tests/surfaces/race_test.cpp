@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <descent/optim/sgd.h>
+#include <descent/optim/training/line_search_descent.h>
 #include <descent/optim/wrappers/lookahead.h>
 #include <descent/optim/wrappers/sam.h>
 

@@ -38,14 +38,14 @@ struct OptimizerBase::Engine {
     const at::Tensor* parameter;
     const at::Tensor* gradient;  ///< in the parameter's layout from `prepare` on
     ParamState* state;
-    int64_t n;                 ///< elements that the loops have to do, 0 for the tensor pass
-    uint32_t first_block;      ///< in the list of all blocks
-    uint32_t group, position;  ///< where the parameter stands
-    uint32_t numbers;          ///< index of its numbers
+    int64_t n;             ///< elements that the loops have to do, 0 for the tensor pass
+    uint32_t first_block;  ///< in the list of all blocks
+    uint32_t group;        ///< in which the parameter stands
+    uint32_t numbers;      ///< index of its numbers
     std::optional<engine::NumberType> type;  ///< none: the tensor pass takes it
-    bool contiguous;                         ///< the parameter, in row-major order
-    bool fresh;                              ///< a buffer had to be created
-    bool reads_twice;                        ///< a rule with norms
+    bool contiguous : 1;                     ///< the parameter, in row-major order
+    bool fresh : 1;                          ///< a buffer had to be created
+    bool reads_twice : 1;                    ///< a rule with norms
   };
 
   /// A group's options and what they select.
@@ -66,14 +66,6 @@ struct OptimizerBase::Engine {
     std::array<float, engine::kMaxConstants> floats;
   };
 
-  /// The bytes of one parameter.
-  struct Memory {
-    const char* begin;
-    const char* end;
-    uint32_t item;
-    bool operator==(const Memory&) const = default;
-  };
-
   const engine::RuleTable& rule;
   static constexpr uint32_t kNone = UINT32_MAX;
   // Kept from step to step, so that no step but the first allocates.
@@ -83,9 +75,8 @@ struct OptimizerBase::Engine {
   std::vector<uint32_t> buckets_;  ///< by a hash of group and step count: a list of numbers
   std::vector<double> sums_;
   std::vector<at::Tensor> copies_;  ///< gradients brought into their parameter's layout
-  /// Where the loops write, as the last step found that no two parameters share memory; and the
-  /// same in order of address.
-  std::vector<Memory> memory_, sorted_;
+  /// A hash of where all parameters lie, which were found not to share memory; 0: not yet.
+  uint64_t found_apart_ = 0;
   // Items of elementwise forms come first; each kind has its own list of blocks.
   size_t elementwise_ = 0;
   uint32_t blocks_ = 0, norm_blocks_ = 0;
@@ -97,7 +88,7 @@ struct OptimizerBase::Engine {
                        uint32_t group, size_t position) const;
   void check_pulled(OptimizerBase& optimizer, const at::Tensor& p, uint32_t group,
                     size_t position) const;
-  void check_apart();
+  void check_apart(const OptimizerBase& optimizer);
   std::optional<engine::NumberType> type_for_loops(const at::Tensor& parameter,
                                                    bool contiguous) const;
   void ensure_state(OptimizerBase& optimizer, Item& item) const;

@@ -231,7 +231,6 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
                         .n = 0,
                         .first_block = 0,
                         .group = g,
-                        .position = static_cast<uint32_t>(i),
                         .numbers = 0,
                         .type = type,
                         .contiguous = contiguous,
@@ -240,7 +239,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
     }
     if (rule.tensor_update != nullptr) optimizer.check_blocks(groups[g], options);
   }
-  check_apart();
+  check_apart(optimizer);
 }
 
 /// Refuses what cannot be read or written in full: nothing else stands between a loop and memory
@@ -277,37 +276,47 @@ void OptimizerBase::Engine::check_pulled(OptimizerBase& optimizer, const at::Ten
 }
 
 /// Refuses parameters that share memory: two threads could write there at once. Compares addresses
-/// only where one has changed since the last step.
-void OptimizerBase::Engine::check_apart() {
-  size_t count = 0;
-  bool changed = false;
-  for (uint32_t i = 0; i < items_.size(); ++i) {
-    const at::Tensor& p = *items_[i].parameter;
-    // Of tensors with gaps the addresses do not tell; they are stepped one after another.
-    if (!items_[i].contiguous && !p.is_non_overlapping_and_dense()) continue;
-    const auto* const begin = static_cast<const char*>(p.mutable_data_ptr());
-    if (begin == nullptr || p.numel() == 0) continue;
-    const Memory now{begin, begin + p.nbytes(), i};
-    if (count == memory_.size()) memory_.emplace_back();
-    if (memory_[count] != now) changed = true;
-    memory_[count++] = now;
-  }
-  changed = changed || count != memory_.size();
-  memory_.resize(count);
-  if (!changed) return;
-  sorted_ = memory_;
-  std::sort(sorted_.begin(), sorted_.end(), [](const Memory& a, const Memory& b) {
-    return a.begin != b.begin ? a.begin < b.begin : a.item < b.item;
+/// only where one has changed since the last step, which a hash of all of them tells.
+void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
+  // Of tensors with gaps the addresses do not tell; they are stepped one after another.
+  const auto each = [&](const auto& visit) {
+    for (uint32_t i = 0; i < items_.size(); ++i) {
+      const at::Tensor& p = *items_[i].parameter;
+      if (!items_[i].contiguous && !p.is_non_overlapping_and_dense()) continue;
+      const auto* const begin = static_cast<const char*>(p.mutable_data_ptr());
+      if (begin != nullptr && p.numel() != 0) visit(begin, begin + p.nbytes(), i);
+    }
+  };
+  uint64_t hash = 1;
+  each([&](const char* begin, const char* end, uint32_t) {
+    for (const char* const address : {begin, end}) {
+      hash = (hash ^ reinterpret_cast<uintptr_t>(address)) * 0x9e3779b97f4a7c15u;
+      hash ^= hash >> 29;
+    }
   });
-  for (size_t i = 1; i < sorted_.size(); ++i) {
-    if (sorted_[i].begin >= sorted_[i - 1].end) continue;
-    memory_.clear();  // to be compared again by the next step
-    const Item& one = items_[sorted_[i - 1].item];
-    const Item& other = items_[sorted_[i].item];
-    TORCH_CHECK(false, rule.about.name, ": params[", other.position, "] of group ", other.group,
-                " shares memory with params[", one.position, "] of group ", one.group,
-                ", must have its own; to tie weights use one tensor");
+  if (hash == found_apart_) return;
+
+  struct Memory {
+    const char* begin;
+    const char* end;
+    uint32_t item;
+  };
+  std::vector<Memory> all;
+  each([&](const char* begin, const char* end, uint32_t i) { all.push_back({begin, end, i}); });
+  std::sort(all.begin(), all.end(), [](const Memory& x, const Memory& y) {
+    return x.begin != y.begin ? x.begin < y.begin : x.item < y.item;
+  });
+  for (size_t i = 1; i < all.size(); ++i) {
+    const Item& one = items_[all[i - 1].item];
+    const Item& other = items_[all[i].item];
+    const auto position = [&](const Item& item) {
+      return item.parameter - optimizer.param_groups_[item.group].params().data();
+    };
+    TORCH_CHECK(all[i].begin >= all[i - 1].end, rule.about.name, ": params[", position(other),
+                "] of group ", other.group, " shares memory with params[", position(one),
+                "] of group ", one.group, ", must have its own; to tie weights use one tensor");
   }
+  found_apart_ = hash;
 }
 
 /// Whether a loop can use the buffer beside the item's parameter, or, in the tensor pass, ATen's
@@ -362,7 +371,7 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
 
 void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
   numbers_.clear();
-  buckets_.assign(std::bit_ceil(items_.size() + 1), kNone);
+  buckets_.assign(std::bit_ceil(items_.size() / 8 + 1), kNone);
   blocks_ = norm_blocks_ = 0;
   const auto elementwise = [](const Item& item) { return !item.reads_twice; };
   elementwise_ = static_cast<size_t>(std::partition(items_.begin(), items_.end(), elementwise) -
@@ -660,7 +669,9 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     auto& slot = optimizer.state_[params->unsafeGetTensorImpl()];
     if (!slot) {
       auto state = std::make_unique<ParamState>(rule, *params);
-      for (size_t i = 0; i < count; ++i) append_sizes(state->block, params[i]);
+      std::vector<int64_t> block;
+      for (size_t i = 0; i < count; ++i) append_sizes(block, params[i]);
+      state->block = std::make_shared<const std::vector<int64_t>>(std::move(block));
       slot = std::move(state);
     }
     auto& state = static_cast<ParamState&>(*slot);

@@ -85,11 +85,13 @@ void Incoming::commit() {
     const void* const options = options_[group_of_[i]]->value();
     const bool joined = rule_.joins_group != nullptr && rule_.joins_group(options);
     int64_t numel = 0;
+    std::vector<int64_t> block;
     for (size_t j = 0; j < params_.size(); ++j) {
       if (j != i && !(joined && group_of_[j] == group_of_[i])) continue;
       numel += params_[j]->numel();
-      append_sizes(states_[i]->block, *params_[j]);
+      append_sizes(block, *params_[j]);
     }
+    states_[i]->block = std::make_shared<const std::vector<int64_t>>(std::move(block));
     const std::string problem = rule_.state_problem(options, states_[i]->buffers.data(), numel);
     TORCH_CHECK(problem.empty(), rule_.about.name, ": the archive's state of params[", i,
                 "]: ", problem);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <stdexcept>
 #include <unordered_set>
 #include <utility>
@@ -207,9 +208,10 @@ void check_block_states(const OptimizerBase& optimizer,
       append_sizes(block, params[i]);
       numel += params[i].numel();
     }
-    TORCH_CHECK(state->block == block, name, ": params[", first, "] ",
+    TORCH_CHECK(state->block != nullptr && *state->block == block, name, ": params[", first, "] ",
                 joined ? "and the others of its group have" : "has", " sizes ", text_of(block),
-                ", the state has those of ", text_of(state->block),
+                ", the state has those of ",
+                state->block == nullptr ? "none" : text_of(*state->block),
                 "; give back the old sizes, or forget the state by state().clear()");
     const std::string problem = rule.state_problem(options.value(), state->buffers.data(), numel);
     TORCH_CHECK(problem.empty(), name, ": the state of params[", first, "]: ", problem);
@@ -305,7 +307,14 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
   TORCH_CHECK(place != nullptr, name,
               ": the parameter to be replaced is in no group, must be one "
               "of this optimizer");
-  if (to.is_same(from))
+  const ParamState* const kept = state_of(from);
+  // A parameter that has left its state behind may take the place of itself.
+  const bool has_left =
+      kept != nullptr &&
+      std::none_of(kept->buffers.begin(), kept->buffers.end(), [&](const at::Tensor& buffer) {
+        return buffer.defined() && buffer.sizes() == to.sizes();
+      });
+  if (to.is_same(from) && has_left)
     check_param(name, to, 0);
   else
     check_params({to});

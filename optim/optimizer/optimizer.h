@@ -91,7 +91,7 @@ struct ParamState final : torch::optim::OptimizerParamState {
   uint64_t collected = 0;
   /// Of a tensor algorithm: the sizes of the parameters that this is the state of, one after another,
   /// each with its number of dimensions in front. The buffers of other rules tell by themselves.
-  std::vector<int64_t> block;
+  std::shared_ptr<const std::vector<int64_t>> block;
 
   ParamState(const engine::RuleTable& rule, const at::Tensor& parameter);
 

@@ -374,9 +374,12 @@ Failures computes_16_bits_as_float(const RuleTable& rule, const OptionValues& op
   for (const auto& p : start) wide.push_back(p.detach().to(at::kFloat).requires_grad_());
   Training found(rule, large_steps, start), wanted(rule, large_steps, wide);
   Failures failures;
-  // A rule with norms rounds its state between its two readings.
-  const bool rounds_once =
-      rule.forms.empty() || !form_of(rule, options_of(rule, large_steps).get()).reads_twice;
+  // A rule with norms rounds its state between its two readings, one that begins with a state rounds
+  // that, and one that centralizes the gradient rounds this.
+  const auto made = options_of(rule, large_steps);
+  const bool rounds_once = (rule.forms.empty() || !form_of(rule, made.get()).reads_twice) &&
+                           rule.initial == nullptr &&
+                           !(rule.centralizes != nullptr && rule.centralizes(made.get(), 2));
   double largest = 1;
   for (int64_t t = 1; t <= kSteps; ++t) {
     for (size_t i = 0; i < start.size(); ++i) {

@@ -798,7 +798,9 @@ TEST(Evaluate, ShowsTheOwnLossOfEachNetworkAtItsMark) {
       EXPECT_THAT(grid.notes.at("statistics"), HasSubstr("each network of it has its own"));
       const Grid kept =
           evaluate(*a, cross_entropy, data, plane, x, y, {.batch_norm = BatchNorm::Keep});
-      if (k > 0) EXPECT_GT(std::abs(kept.values[0] - own[k]), 0.01) << label;
+      if (k > 0) {
+        EXPECT_GT(std::abs(kept.values[0] - own[k]), 0.01) << label;
+      }
       EXPECT_THAT(kept.notes.at("statistics"), HasSubstr("values at the others are not their own"));
     }
   }

@@ -302,6 +302,7 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
     uint32_t item;
   };
   std::vector<Memory> all;
+  all.reserve(items_.size());
   each([&](const char* begin, const char* end, uint32_t i) { all.push_back({begin, end, i}); });
   std::sort(all.begin(), all.end(), [](const Memory& x, const Memory& y) {
     return x.begin != y.begin ? x.begin < y.begin : x.item < y.item;

@@ -12,9 +12,6 @@ class PyTorchStreamReader;
 
 namespace descent::pickle {
 
-/// The CRC-32 of the bytes, as zip archives have it.
-uint32_t crc32(const void* data, size_t size, uint32_t of_those_before = 0);
-
 /// The checksums of a zip archive's records. LibTorch's reader passes over them, so that a changed
 /// byte would be a changed weight. Everything throws c10::Error with what is wrong, without the
 /// path.

@@ -308,14 +308,6 @@ const std::string kEight = "\x80\x02" + tensor("K\0"s, "K\x08\x85", "K\1\x85") +
 /// Where the float numbers 0, 1, 2, ... are in a file.
 size_t place_of_numbers(const std::string& bytes) { return bytes.find("\0\0\0\0\0\0\x80\x3f"s); }
 
-TEST(Checksums, AreThoseOfZip) {
-  const std::string text = "The quick brown fox jumps over the lazy dog";
-  EXPECT_EQ(crc32("123456789", 9), 0xcbf43926u);
-  EXPECT_EQ(crc32(text.data(), text.size()), 0x414fa339u);
-  for (size_t n = 0; n < text.size(); ++n)
-    EXPECT_EQ(crc32(text.data() + n, text.size() - n, crc32(text.data(), n)), 0x414fa339u) << n;
-}
-
 TEST(Checksums, LetNoChangedByteBecomeAChangedNumber) {
   const TemporaryFile file;
   write_archive(file.path, kEight);

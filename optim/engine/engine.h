@@ -20,7 +20,7 @@
 
 namespace descent {
 
-/// Appends a parameter's sizes to what ParamState::block holds.
+/// Appends a parameter's sizes to what Scalars::block() holds.
 void append_sizes(std::vector<int64_t>& block, const at::Tensor& p);
 
 struct OptimizerBase::Engine {

@@ -672,7 +672,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
       auto state = std::make_unique<ParamState>(rule, *params);
       std::vector<int64_t> block;
       for (size_t i = 0; i < count; ++i) append_sizes(block, params[i]);
-      state->block = std::make_shared<const std::vector<int64_t>>(std::move(block));
+      state->scalars.set_block(std::move(block));
       slot = std::move(state);
     }
     auto& state = static_cast<ParamState&>(*slot);

@@ -91,7 +91,7 @@ void Incoming::commit() {
       numel += params_[j]->numel();
       append_sizes(block, *params_[j]);
     }
-    states_[i]->block = std::make_shared<const std::vector<int64_t>>(std::move(block));
+    states_[i]->scalars.set_block(std::move(block));
     const std::string problem = rule_.state_problem(options, states_[i]->buffers.data(), numel);
     TORCH_CHECK(problem.empty(), rule_.about.name, ": the archive's state of params[", i,
                 "]: ", problem);

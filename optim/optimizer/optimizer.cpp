@@ -13,7 +13,7 @@
 namespace descent {
 namespace {
 
-/// "[4, 6], [3]" of what ParamState::block holds.
+/// "[4, 6], [3]" of what Scalars::block() holds.
 std::string text_of(const std::vector<int64_t>& block) {
   std::string text;
   for (size_t i = 0; i < block.size(); i += 1 + static_cast<size_t>(block[i])) {
@@ -87,21 +87,19 @@ void GroupOptions::check(const std::shared_ptr<void>& options) const {
 }
 
 Scalars::Scalars(const engine::RuleTable& rule) {
-  if (!rule.scalars.empty())
-    values_ = std::make_unique<std::array<double, engine::kMaxScalars>>(rule.first_scalars);
+  if (!rule.scalars.empty() || rule.tensor_update != nullptr)
+    rare_ = std::make_unique<Rare>(Rare{.values = rule.first_scalars});
 }
 Scalars::Scalars(const Scalars& other) { *this = other; }
 Scalars& Scalars::operator=(const Scalars& other) {
-  values_ = other.values_ == nullptr
-                ? nullptr
-                : std::make_unique<std::array<double, engine::kMaxScalars>>(*other.values_);
+  rare_ = other.rare_ == nullptr ? nullptr : std::make_unique<Rare>(*other.rare_);
   return *this;
 }
 std::array<double, engine::kMaxScalars> Scalars::values() const {
-  return values_ == nullptr ? std::array<double, engine::kMaxScalars>{} : *values_;
+  return rare_ == nullptr ? std::array<double, engine::kMaxScalars>{} : rare_->values;
 }
 void Scalars::set(const std::array<double, engine::kMaxScalars>& values) {
-  if (values_ != nullptr) *values_ = values;
+  if (rare_ != nullptr) rare_->values = values;
 }
 
 ParamState::ParamState(const engine::RuleTable& table, const at::Tensor& p)
@@ -208,10 +206,9 @@ void check_block_states(const OptimizerBase& optimizer,
       append_sizes(block, params[i]);
       numel += params[i].numel();
     }
-    TORCH_CHECK(state->block != nullptr && *state->block == block, name, ": params[", first, "] ",
+    TORCH_CHECK(state->scalars.block() == block, name, ": params[", first, "] ",
                 joined ? "and the others of its group have" : "has", " sizes ", text_of(block),
-                ", the state has those of ",
-                state->block == nullptr ? "none" : text_of(*state->block),
+                ", the state has those of ", text_of(state->scalars.block()),
                 "; give back the old sizes, or forget the state by state().clear()");
     const std::string problem = rule.state_problem(options.value(), state->buffers.data(), numel);
     TORCH_CHECK(problem.empty(), name, ": the state of params[", first, "]: ", problem);
@@ -325,7 +322,6 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
                 ": a state of this class cannot be mapped, the new parameter must have sizes ",
                 from.sizes());
     state = std::make_unique<ParamState>(*rule_, to);
-    state->block = old->block;
     state->step = old->step;
     state->scalars = old->scalars;
     for (size_t b = 0; b < rule_->buffers.size(); ++b) {

@@ -59,22 +59,31 @@ class GroupOptions : public torch::optim::OptimizerOptions {
   std::shared_ptr<void> value_;
 };
 
-/// The numbers that few rules remember of a parameter besides its steps, in the order of
-/// rule.scalars; no more than a pointer for the others.
+/// What few rules remember of a parameter besides its steps and buffers; no more than a pointer for
+/// the others. Numbers are in the order of rule.scalars.
 class Scalars {
  public:
   explicit Scalars(const engine::RuleTable& rule);
   Scalars(const Scalars& other);
   Scalars& operator=(const Scalars& other);
 
-  double& operator[](size_t i) { return (*values_)[i]; }
-  double operator[](size_t i) const { return (*values_)[i]; }
+  double& operator[](size_t i) { return rare_->values[i]; }
+  double operator[](size_t i) const { return rare_->values[i]; }
   /// All of them; zeros where there are none.
   std::array<double, engine::kMaxScalars> values() const;
   void set(const std::array<double, engine::kMaxScalars>& values);
 
+  /// Of a tensor algorithm: the sizes of the parameters that this is the state of, one after another,
+  /// each with its number of dimensions in front. The buffers of other rules tell by themselves.
+  const std::vector<int64_t>& block() const { return rare_->block; }
+  void set_block(std::vector<int64_t> block) { rare_->block = std::move(block); }
+
  private:
-  std::unique_ptr<std::array<double, engine::kMaxScalars>> values_;
+  struct Rare {
+    std::array<double, engine::kMaxScalars> values{};
+    std::vector<int64_t> block{};
+  };
+  std::unique_ptr<Rare> rare_;
 };
 
 /// What an optimizer remembers of one parameter.
@@ -89,9 +98,6 @@ struct ParamState final : torch::optim::OptimizerParamState {
   c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> parameter;
   /// The last step that found the parameter in a group, to notice a step that finds it twice.
   uint64_t collected = 0;
-  /// Of a tensor algorithm: the sizes of the parameters that this is the state of, one after another,
-  /// each with its number of dimensions in front. The buffers of other rules tell by themselves.
-  std::shared_ptr<const std::vector<int64_t>> block;
 
   ParamState(const engine::RuleTable& rule, const at::Tensor& parameter);
 

@@ -13,6 +13,7 @@
 #include <descent/base/nearest.h>
 #include <descent/optim/files/incoming.h>
 #include <descent/optim/files/python.h>
+#include <descent/optim/optimizer/registry.h>
 #include <descent/pickle/pickle.h>
 
 namespace descent {
@@ -116,11 +117,6 @@ bool is_none_at_first(std::string_view choice) { return choice == "foreach" || c
 /// them.
 constexpr std::array<std::string_view, 2> kLater{"maximize", "decoupled_weight_decay"};
 
-/// Keys of a group that do not concern the rule: names, and what schedulers remember there.
-constexpr std::array<std::string_view, 9> kPassedOver{
-    "name",         "param_names",  "initial_lr",    "max_lr", "min_lr",
-    "max_momentum", "min_momentum", "base_momentum", "swa_lr"};
-
 template <class List>
 bool holds(const List& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -130,6 +126,17 @@ Names ours_of(std::string_view theirs) {
   for (const auto& row : renamed())
     if (row.theirs == theirs) return row.ours;
   return {theirs};
+}
+
+/// Whether some optimizer, of this library or of Python, has an option of that name. A file that
+/// sets it for another optimizer asks for other numbers.
+bool is_option(std::string_view name) {
+  for (const engine::RuleTable* rule : optimizers())
+    for (const auto& option : rule->defaults)
+      if (option.name == name) return true;
+  for (const auto& row : counterparts())
+    if (holds(row.options, name) || holds(row.always, name)) return true;
+  return false;
 }
 
 const Counterpart* find_counterpart(const engine::RuleTable& rule) {
@@ -355,15 +362,18 @@ class Loader {
   Loader(OptimizerBase& optimizer, pickle::File& file)
       : rule_(optimizer.rule()), python_(counterpart(rule_)), file_(file), incoming_(optimizer) {}
 
-  void load(const pickle::Dict& state_dict) {
+  LoadedPython load(const pickle::Dict& state_dict) {
     std::vector<std::string> extra;
     for (const auto& [name, part] : parts_of_dict(state_dict))
       if (name != "state" && name != "param_groups") extra.push_back(name);
     refuse("the state_dict", {}, extra);
-    read_groups(std::get<pickle::List*>(*state_dict.find("param_groups"))->items);
+    const auto& groups = std::get<pickle::List*>(*state_dict.find("param_groups"))->items;
+    read_groups(groups);
     for (const auto& [key, value] : std::get<pickle::Dict*>(*state_dict.find("state"))->items)
       read_state(key, value);
     incoming_.commit();
+    if (loaded_.initial_lrs.size() != groups.size()) loaded_.initial_lrs.clear();
+    return std::move(loaded_);
   }
 
  private:
@@ -432,17 +442,23 @@ class Loader {
       }
     }
     for (const auto& [name, value] : parts_of_dict(group)) {
+      if (name == "params" || name == "initial_lr" || holds(python_.options, name) ||
+          holds(python_.choices, name))
+        continue;
       if (holds(python_.always, name)) {
         const auto* kept = std::get_if<bool>(value);
         TORCH_CHECK(kept != nullptr && *kept, rule_.about.name, ": ", name, " = ",
                     pickle::to_text(*value), " in group ", g, ", must be True for Python's ",
                     python_.name);
-      } else if (name != "params" && !holds(python_.options, name) &&
-                 !holds(python_.choices, name) && !holds(kPassedOver, name)) {
+      } else if (is_option(name)) {
         extra.push_back(name);
+      } else if (!holds(loaded_.passed_over, name)) {
+        loaded_.passed_over.push_back(name);
       }
     }
     refuse("group " + std::to_string(g), missing, extra);
+    if (const pickle::Value* const rate = group.find("initial_lr"))
+      loaded_.initial_lrs.push_back(number("initial_lr", *rate));
     incoming_.options(g).set(values);
   }
 
@@ -519,6 +535,7 @@ class Loader {
   const Counterpart& python_;
   pickle::File& file_;
   Incoming incoming_;
+  LoadedPython loaded_;
   std::unordered_map<int64_t, size_t> positions_;  ///< of Python's numbers of parameters
 };
 
@@ -555,11 +572,11 @@ void save_python(const OptimizerBase& optimizer, const std::filesystem::path& pa
   write_atomically(path, [&](std::ostream& stream) { out.write(stream); });
 }
 
-void load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
-                 std::string_view key) {
+LoadedPython load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
+                         std::string_view key) {
   try {
     pickle::File file(path);
-    Loader(optimizer, file).load(find_state_dict(file.top(), key));
+    return Loader(optimizer, file).load(find_state_dict(file.top(), key));
   } catch (const c10::Error& error) {
     TORCH_CHECK(false, path.string(), ": ", error.what_without_backtrace());
   }

@@ -1,6 +1,8 @@
 #pragma once
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <descent/optim/optimizer/optimizer.h>
 
@@ -16,15 +18,25 @@ namespace descent {
 /// std::runtime_error if the file cannot be written.
 void save_python(const OptimizerBase& optimizer, const std::filesystem::path& path);
 
+/// What load_python found in a file besides options and state.
+struct LoadedPython {
+  /// Keys of groups that are no option of any optimizer and had no effect, each once: what training
+  /// scripts keep there, as timm's lr_scale or group_name, and what schedulers do, as max_lr.
+  std::vector<std::string> passed_over;
+  /// The rate that each group had before a schedule changed it, if the file has one of every group;
+  /// else empty.
+  std::vector<double> initial_lrs;
+};
+
 /// Reads what Python's torch.save(optimizer.state_dict(), path) wrote, also inside other dicts and
 /// lists, beside a model's state_dict for example; `key` then names it, as "optimizer" or
 /// "optimizers.0.state", and may be left out if there is only one. Options that Python has not get
-/// their defaults. Keys that choose an implementation (fused, foreach, ...) or belong to a
-/// scheduler (initial_lr, ...) are passed over. Throws c10::Error naming the path and what is wrong
-/// with it, with nothing changed, for damaged files, missing or unknown keys, another number of
-/// groups or parameters, other shapes and values out of range.
-void load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
-                 std::string_view key = "");
+/// their defaults. Keys of groups that choose an implementation (fused, foreach, ...) have no
+/// effect. Throws c10::Error naming the path and what is wrong with it, with nothing changed, for
+/// damaged files, missing keys, options of other optimizers, unknown keys outside of the groups,
+/// another number of groups or parameters, other shapes and values out of range.
+LoadedPython load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
+                         std::string_view key = "");
 
 /// Python's class of the same rule in torch.optim, "AdamW"; null: there is none.
 const char* python_class(const engine::RuleTable& rule);

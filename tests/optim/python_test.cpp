@@ -16,7 +16,9 @@ namespace {
 using namespace checks;
 using descent::pickle::Writer;
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -158,10 +160,10 @@ std::string refusal(const Piece& piece, const std::string& key = "") {
   return refusal(trained("adam"), piece, key);
 }
 
-void load(Training& run, const Piece& piece, const std::string& key = "") {
+descent::LoadedPython load(Training& run, const Piece& piece, const std::string& key = "") {
   const TemporaryFile file;
   write(file.path, piece);
-  descent::load_python(*run.optimizer, file.path, key);
+  return descent::load_python(*run.optimizer, file.path, key);
 }
 
 void expect_loaded(const Training& run) {
@@ -207,6 +209,38 @@ TEST(StateDicts, OfOtherVersionsAndWithKeysOfSchedulersAreRead) {
   adam.group.set("fused", flag(true)).set("capturable", flag(true));
   load(run, adam.piece());
   expect_loaded(run);
+}
+
+TEST(StateDicts, AreReadWithWhatTrainingScriptsAddToGroupsWhichIsReturned) {
+  Adam adam;
+  adam.group.set("lr_scale", real(0.5)).set("group_name", text("layer_3"));
+  adam.group.set("layer_decay", none()).set("max_lr", real(1)).set("fused", flag(true));
+  Training run = trained("adam");
+  EXPECT_THAT(load(run, adam.piece()).passed_over,
+              ElementsAre("lr_scale", "group_name", "layer_decay", "max_lr"));
+  expect_loaded(run);
+  EXPECT_THAT(load(run, Adam().piece()).passed_over, IsEmpty());
+}
+
+TEST(StateDicts, ReturnTheFirstRatesIfAllGroupsHaveThem) {
+  Keys first, second, file;
+  for (Keys* group : {&first, &second})
+    for (const char* key : {"lr", "momentum", "dampening", "weight_decay"})
+      group->set(key, real(0.5));
+  first.set("params", list({integer(0)})).set("nesterov", flag(false));
+  second.set("params", list({integer(1)})).set("nesterov", flag(false)).set("lr_scale", real(1));
+  const auto loaded = [&] {
+    Training run = trained("sgd", {{3}});
+    run.optimizer->add_group(parameters({{2}}, at::kFloat));
+    Keys all;
+    return load(run, all.set("state", Keys()).set("param_groups", list({first, second})));
+  };
+  EXPECT_THAT(loaded().initial_lrs, IsEmpty());
+  second.set("initial_lr", tensor(at::scalar_tensor(0.25)));
+  EXPECT_THAT(loaded().initial_lrs, IsEmpty());
+  first.set("initial_lr", real(1));
+  EXPECT_THAT(loaded().initial_lrs, ElementsAre(1, 0.25));
+  EXPECT_THAT(loaded().passed_over, ElementsAre("lr_scale"));
 }
 
 TEST(StateDicts, SetOptionsThatPythonHasNotToWhatPythonDoes) {

@@ -13,19 +13,17 @@ struct Scheduler::Plan {
   std::vector<std::function<void()>> momenta;
 };
 
-Scheduler::Scheduler(torch::optim::Optimizer& optimizer, Schedule schedule)
+Scheduler::Scheduler(torch::optim::Optimizer& optimizer, Schedule schedule,
+                     const ScheduleStart& from)
     : LRScheduler(optimizer), optimizer_(optimizer), schedule_(std::move(schedule)) {
-  apply(0, {});
+  start(from);
 }
 
 /// `previous` are the rates of n - 1, or empty.
 Scheduler::Plan Scheduler::plan(int64_t n, std::vector<double> base_lrs,
                                 const std::vector<double>& previous) const {
   const auto& groups = optimizer_.param_groups();
-  if (base_lrs.size() != groups.size() || n == 0) {
-    const std::string problem = schedule_.problem(groups.size());
-    TORCH_CHECK(problem.empty(), problem);
-  }
+  if (base_lrs.size() != groups.size()) check_schedule();
   Plan plan{std::move(base_lrs), {}, {}};
   for (size_t g = 0; g < groups.size(); ++g) {
     if (g == plan.base_lrs.size()) plan.base_lrs.push_back(groups[g].options().get_lr());
@@ -57,11 +55,26 @@ std::vector<double> Scheduler::get_lrs() {
   return last_lr_;
 }
 
-/// Takes up the rates of n.
-void Scheduler::apply(int64_t n, std::vector<double> base_lrs) {
-  take(plan(n, std::move(base_lrs), {}));
-  step_count_ = static_cast<unsigned>(n);
+/// Refuses a schedule that does not fit the optimizer's groups.
+void Scheduler::check_schedule() const {
+  const std::string problem = schedule_.problem(optimizer_.param_groups().size());
+  TORCH_CHECK(problem.empty(), problem);
+}
+
+void Scheduler::start(const ScheduleStart& from) {
+  check_schedule();
   auto& groups = optimizer_.param_groups();
+  constexpr unsigned kEnd = std::numeric_limits<unsigned>::max();  // LibTorch counts to there
+  TORCH_CHECK(from.n >= 0 && from.n < kEnd, "Scheduler: n = ", from.n, ", must be in [0, ", kEnd,
+              ")");
+  TORCH_CHECK(from.base_lrs.empty() || from.base_lrs.size() == groups.size(),
+              "Scheduler: base_lrs of ", from.base_lrs.size(), " groups, must be of ",
+              groups.size());
+  for (const double lr : from.base_lrs)
+    TORCH_CHECK(domains::non_negative.holds(lr), "Scheduler: base_lrs has ", lr, ", must be ",
+                domains::non_negative.text);
+  take(plan(from.n, from.base_lrs, {}));
+  step_count_ = static_cast<unsigned>(from.n);
   for (size_t g = 0; g < groups.size(); ++g) groups[g].options().set_lr(last_lr_[g]);
 }
 
@@ -74,16 +87,15 @@ void Scheduler::save(torch::serialize::OutputArchive& archive) const {
 void Scheduler::load(torch::serialize::InputArchive& archive) {
   c10::IValue settings, n, base_lrs;
   TORCH_CHECK(archive.try_read("schedule", settings) && settings.isString() &&
-                  archive.try_read("n", n) && n.isInt() && n.toInt() >= 0 &&
-                  n.toInt() < std::numeric_limits<unsigned>::max() &&
-                  archive.try_read("base_lrs", base_lrs) && base_lrs.isDoubleList(),
+                  archive.try_read("n", n) && n.isInt() && archive.try_read("base_lrs", base_lrs) &&
+                  base_lrs.isDoubleList(),
               "Scheduler: the archive is not of a Scheduler");
   TORCH_CHECK(settings.toStringRef() == schedule_.text(), "Scheduler: the archive's schedule is ",
               settings.toStringRef(), ", must be ", schedule_.text());
   TORCH_CHECK(base_lrs.toDoubleVector().size() == optimizer_.param_groups().size(),
               "Scheduler: the archive has ", base_lrs.toDoubleVector().size(),
               " groups, must have ", optimizer_.param_groups().size());
-  apply(n.toInt(), base_lrs.toDoubleVector());
+  start({n.toInt(), base_lrs.toDoubleVector()});
 }
 
 }  // namespace descent

@@ -12,22 +12,40 @@
 
 namespace descent {
 
+/// From where a Scheduler goes on.
+struct ScheduleStart {
+  int64_t n = 0;  ///< steps that were made before; the `last_epoch` of Python's schedulers
+  /// The rate of each group before any schedule changed it, Python's `initial_lr`; empty: the rates
+  /// that the groups have.
+  std::vector<double> base_lrs = {};
+};
+
 /// Drives the learning rate of every group of an optimizer, ours or LibTorch's:
 ///
 ///   descent::Scheduler schedule(opt, descent::CosineAnnealingLR{.T_max = 100});
 ///   for (...) { ...; opt.step(); schedule.step(); }
 ///
 /// The rates of n = 0 apply from the start. Each group has its own base rate, the one it had when
-/// the scheduler first saw it. Rates are computed from there, whatever else changes them meanwhile:
-/// of two schedulers on one optimizer the last to step wins; ChainedScheduler joins schedules. The
-/// optimizer must outlive the scheduler. It is a torch::optim::LRScheduler, without the lateness of
-/// torch::optim::StepLR, whose every drop comes one step after Python's.
+/// the scheduler first saw it, if no other is given. Rates are computed from there, whatever else
+/// changes them meanwhile: of two schedulers on one optimizer the last to step wins;
+/// ChainedScheduler joins schedules. The optimizer must outlive the scheduler. It is a
+/// torch::optim::LRScheduler, without the lateness of torch::optim::StepLR, whose every drop comes
+/// one step after Python's.
+///
+/// A training that goes on from a file after 45 steps has rates that have fallen. It starts with:
+///
+///   const descent::LoadedPython file = descent::load_python(opt, "optimizer.pt");
+///   descent::Scheduler schedule(opt, descent::StepLR{.step_size = 30}, {45, file.initial_lrs});
 class Scheduler final : public torch::optim::LRScheduler {
  public:
   /// Throws c10::Error naming schedule, field, value and what is allowed, with nothing changed.
   /// step() throws, with nothing changed, where the schedule has no rate or none that is finite and
   /// >= 0, and where the optimizer refuses the momentum.
-  Scheduler(torch::optim::Optimizer& optimizer, Schedule schedule);
+  Scheduler(torch::optim::Optimizer& optimizer, Schedule schedule, const ScheduleStart& from = {});
+
+  /// Sets the rates and momenta of n = from.n and goes on from there. Throws c10::Error, with
+  /// nothing changed, for n < 0 and where the number of base rates is not that of groups.
+  void start(const ScheduleStart& from);
 
   /// Calls of step() so far.
   int64_t n() const { return step_count_; }
@@ -46,7 +64,7 @@ class Scheduler final : public torch::optim::LRScheduler {
   std::vector<double> get_lrs() override;
   Plan plan(int64_t n, std::vector<double> base_lrs, const std::vector<double>& previous) const;
   void take(Plan plan);
-  void apply(int64_t n, std::vector<double> base_lrs);
+  void check_schedule() const;
 
   torch::optim::Optimizer& optimizer_;
   Schedule schedule_;

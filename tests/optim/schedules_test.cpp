@@ -40,6 +40,7 @@ using descent::PolynomialLR;
 using descent::ReduceLROnPlateau;
 using descent::Schedule;
 using descent::Scheduler;
+using descent::ScheduleStart;
 using descent::SequentialLR;
 using descent::StepBased;
 using descent::StepLR;
@@ -456,6 +457,60 @@ TEST(EverySchedule, GoesOnFromAnArchiveWithItsMomentum) {
       resumed.step();
     }
   }
+}
+
+TEST(EverySchedule, GoesOnFromAStartWithRatesThatHaveFallen) {
+  for (const auto& [name, schedule] : schedules()) {
+    const auto opt = optimizer("adamw", true), other = optimizer("adamw", false);
+    Scheduler whole(*opt, schedule);
+    for (int i = 0; i < 7; ++i) whole.step();
+    for (size_t g = 0; g < 2; ++g) other->param_groups()[g].options().set_lr(rate(*opt, g));
+    Scheduler late(*other, schedule, {7, whole.base_lrs()});
+    EXPECT_EQ(late.n(), 7);
+    EXPECT_EQ(late.base_lrs(), whole.base_lrs());
+    for (int i = 0; i < 12; ++i) {
+      for (size_t g = 0; g < 2; ++g) {
+        EXPECT_EQ(rate(*other, g), rate(*opt, g)) << name << ", group " << g;
+        EXPECT_EQ(descent::momentum_of(*other, g), descent::momentum_of(*opt, g)) << name;
+      }
+      whole.step();
+      late.step();
+    }
+  }
+}
+
+TEST(EverySchedule, StartsFromTheRatesThatAreThereIfNoOthersAreGiven) {
+  descent::SGD opt({leaf()}, {.lr = 0.5});
+  Scheduler late(opt, StepLR{.step_size = 20}, {45});
+  EXPECT_THAT(late.base_lrs(), ElementsAre(0.5));
+  EXPECT_DOUBLE_EQ(rate(opt), 0.005);
+  late.start({19, {2}});
+  EXPECT_EQ(rate(opt), 2);
+  late.step();
+  EXPECT_DOUBLE_EQ(rate(opt), 0.2);
+}
+
+TEST(EverySchedule, RefusesAStartThatCannotBeAndStaysAsItWas) {
+  descent::SGD opt({leaf()}, {.lr = 0.5}), other({leaf()}, {.lr = 0.5});
+  Scheduler mine(opt, StepLR{.step_size = 2, .gamma = 0.5}, {2});
+  const auto refused = [&](const ScheduleStart& from) {
+    std::string message;
+    try {
+      mine.start(from);
+    } catch (const c10::Error& error) {
+      message = error.what_without_backtrace();
+    }
+    EXPECT_THROW(Scheduler(other, StepLR{.step_size = 2}, from), c10::Error);
+    EXPECT_EQ(mine.n(), 2);
+    EXPECT_THAT(mine.base_lrs(), ElementsAre(0.5));
+    EXPECT_EQ(rate(opt), 0.25);
+    EXPECT_EQ(rate(other), 0.5);
+    return message;
+  };
+  EXPECT_THAT(refused({-1}), HasSubstr("Scheduler: n = -1, must be in [0, 4294967295)"));
+  EXPECT_THAT(refused({4294967295}), HasSubstr("n = 4294967295"));
+  EXPECT_THAT(refused({1, {1, 2}}), HasSubstr("base_lrs of 2 groups, must be of 1"));
+  EXPECT_THAT(refused({1, {-1}}), HasSubstr("base_lrs has -1, must be finite and >= 0"));
 }
 
 TEST(EverySchedule, SavesTheSettingsOfTheSchedulesInside) {

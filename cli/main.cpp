@@ -38,7 +38,7 @@ void refuse(CLI::App& command) {
   command.callback([] {
     throw std::runtime_error(
         "this program was built without pictures, which it needs for that: install "
-        "cairo (Debian: libcairo2-dev) and build it again");
+        "cairo, cgif and libpng (Debian: libcairo2-dev libcgif-dev libpng-dev) and build it again");
   });
 }
 constexpr auto add_race = refuse, add_landscape = refuse;

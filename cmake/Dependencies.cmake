@@ -31,20 +31,21 @@ if(DESCENT_BUILD_TESTS)
   FetchContent_MakeAvailable(fmt GTest)
 endif()
 
-# Pictures: targets PkgConfig::cairo and PkgConfig::cgif.
+# Pictures: targets PkgConfig::cairo, PkgConfig::cgif and PkgConfig::png.
 set(DESCENT_HAS_PICTURES FALSE)
 if(DESCENT_PICTURES)
   find_package(PkgConfig QUIET)
   if(PkgConfig_FOUND)
     pkg_check_modules(cairo QUIET IMPORTED_TARGET GLOBAL cairo>=1.16)
     pkg_check_modules(cgif QUIET IMPORTED_TARGET GLOBAL cgif)
+    pkg_check_modules(png QUIET IMPORTED_TARGET GLOBAL libpng>=1.6)
   endif()
-  if(TARGET PkgConfig::cairo AND TARGET PkgConfig::cgif)
+  if(TARGET PkgConfig::cairo AND TARGET PkgConfig::cgif AND TARGET PkgConfig::png)
     set(DESCENT_HAS_PICTURES TRUE)
-    message(STATUS "Pictures: on (cairo ${cairo_VERSION}, cgif ${cgif_VERSION})")
+    message(STATUS "Pictures: on (cairo ${cairo_VERSION}, cgif ${cgif_VERSION}, libpng ${png_VERSION})")
   else()
-    message(STATUS "Pictures: OFF, because pkg-config does not find both cairo and cgif "
-                   "(Debian: libcairo2-dev, libcgif-dev, pkg-config)")
+    message(STATUS "Pictures: OFF, because pkg-config does not find all of cairo, cgif and "
+                   "libpng (Debian: libcairo2-dev, libcgif-dev, libpng-dev, pkg-config)")
   endif()
 else()
   message(STATUS "Pictures: OFF, because DESCENT_PICTURES=OFF")

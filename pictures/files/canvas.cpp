@@ -198,15 +198,6 @@ Canvas::Clip::Clip(Canvas& canvas, const Rect& rect) : cairo_(canvas.cairo_.get(
 
 Canvas::Clip::~Clip() { cairo_restore(cairo_); }
 
-std::string Canvas::png() const {
-  require(cairo_status(cairo_.get()));
-  cairo_surface_t* surface = cairo_get_target(cairo_.get());
-  cairo_surface_flush(surface);
-  std::string bytes;
-  require(cairo_surface_write_to_png_stream(surface, append, &bytes));
-  return bytes;
-}
-
 Image Canvas::pixels() const {
   require(cairo_status(cairo_.get()));
   cairo_surface_t* surface = cairo_get_target(cairo_.get());

@@ -69,7 +69,6 @@ class Canvas {
   };
 
   Image pixels() const;     ///< of a canvas of pixels
-  std::string png() const;  ///< the picture of a canvas of pixels as a file
   std::string svg() const;  ///< the picture of a canvas of vectors as a file; nothing can follow
 
  private:

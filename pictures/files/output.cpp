@@ -8,6 +8,7 @@
 #include <descent/grid/files/formats.h>
 #include <descent/pictures/files/gif.h>
 #include <descent/pictures/files/output.h>
+#include <descent/pictures/files/png.h>
 
 namespace descent::pictures {
 namespace {
@@ -20,12 +21,6 @@ Canvas still_of(const Sheet& sheet, const Parts& parts, Canvas::Kind kind) {
 
 void draw_race(Canvas& canvas, const Parts& parts, int64_t step) {
   for (const auto& part : parts) part->draw_race(canvas, step);
-}
-
-Canvas drawn(const Sheet& sheet, const Parts& parts, int64_t step) {
-  Canvas canvas = still_of(sheet, parts, Canvas::kPixels);
-  draw_race(canvas, parts, step);
-  return canvas;
 }
 
 /// The steps from 0 to `step` as frames.
@@ -100,11 +95,13 @@ const Format& format_of(const std::string& what, const std::filesystem::path& pa
 }
 
 Image image_of(const Sheet& sheet, const Parts& parts, int64_t step) {
-  return drawn(sheet, parts, step).pixels();
+  Canvas canvas = still_of(sheet, parts, Canvas::kPixels);
+  draw_race(canvas, parts, step);
+  return canvas.pixels();
 }
 
 std::string png_of(const Sheet& sheet, const Parts& parts, int64_t step) {
-  return drawn(sheet, parts, step).png();
+  return png_file(image_of(sheet, parts, step));
 }
 
 void write(const std::filesystem::path& path, const Format& format, const Sheet& sheet,

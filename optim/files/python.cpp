@@ -2,7 +2,6 @@
 #include <cmath>
 #include <ostream>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include <ATen/ops/full_like.h>
@@ -10,9 +9,9 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <descent/base/atomic_file.h>
-#include <descent/base/nearest.h>
 #include <descent/optim/files/incoming.h>
 #include <descent/optim/files/python.h>
+#include <descent/optim/files/state_dict.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/pickle/pickle.h>
 
@@ -151,12 +150,6 @@ const Counterpart& counterpart(const engine::RuleTable& rule) {
   return *found;
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 // ---- writing
 
 void write(pickle::Writer& out, const OptionValue& value) {
@@ -252,109 +245,14 @@ void write_state(pickle::Writer& out, const Counterpart& python, const GroupOpti
 
 // ---- reading
 
-/// A state_dict within a file, and where.
-struct Place {
-  const pickle::Dict* state_dict;
-  std::string name;
-};
-
-const pickle::Dict* as_state_dict(const pickle::Value& value) {
-  const auto* const* dict = std::get_if<pickle::Dict*>(&value);
-  if (dict == nullptr) return nullptr;
-  const auto* state = (*dict)->find("state");
-  const auto* groups = (*dict)->find("param_groups");
+bool is_state_dict(const pickle::Dict& dict) {
+  const auto* state = dict.find("state");
+  const auto* groups = dict.find("param_groups");
   return state != nullptr && std::holds_alternative<pickle::Dict*>(*state) && groups != nullptr &&
-                 std::holds_alternative<pickle::List*>(*groups)
-             ? *dict
-             : nullptr;
+         std::holds_alternative<pickle::List*>(*groups);
 }
-
-/// The parts of a dict or a list by name.
-std::vector<std::pair<std::string, const pickle::Value*>> parts_of(const pickle::Value& value) {
-  std::vector<std::pair<std::string, const pickle::Value*>> parts;
-  if (const auto* const* dict = std::get_if<pickle::Dict*>(&value)) {
-    for (const auto& [key, part] : (*dict)->items) {
-      if (const auto* const* text = std::get_if<const std::string*>(&key))
-        parts.emplace_back(**text, &part);
-      else if (const auto* number = std::get_if<int64_t>(&key))
-        parts.emplace_back(std::to_string(*number), &part);
-    }
-  } else if (const auto* const* list = std::get_if<pickle::List*>(&value)) {
-    for (size_t i = 0; i < (*list)->items.size(); ++i)
-      parts.emplace_back(std::to_string(i), &(*list)->items[i]);
-  }
-  return parts;
-}
-
-/// What a dict or list is, apart from who refers to it.
-const void* identity(const pickle::Value& value) {
-  if (const auto* const* dict = std::get_if<pickle::Dict*>(&value)) return *dict;
-  if (const auto* const* list = std::get_if<pickle::List*>(&value)) return *list;
-  return nullptr;
-}
-
-/// All state_dicts of optimizers in a file. Values may refer to each other in circles, and a
-/// damaged file may be nested without end.
-std::vector<Place> find_state_dicts(const pickle::Value& top) {
-  constexpr int kDeepest = 32;
-  struct Open {
-    const pickle::Value* value;
-    std::string name;
-    int depth;
-  };
-  std::vector<Place> found;
-  std::vector<Open> open{{&top, "", 0}};
-  std::unordered_set<const void*> seen;
-  while (!open.empty()) {
-    const auto [value, name, depth] = std::move(open.back());
-    open.pop_back();
-    const void* const object = identity(*value);
-    if (object == nullptr || depth > kDeepest || !seen.insert(object).second) continue;
-    if (const auto* dict = as_state_dict(*value)) {
-      found.push_back({dict, name});
-      continue;
-    }
-    auto parts = parts_of(*value);
-    for (auto part = parts.rbegin(); part != parts.rend(); ++part)
-      open.push_back(
-          {part->second, name.empty() ? part->first : name + "." + part->first, depth + 1});
-  }
-  return found;
-}
-
-const pickle::Dict& find_state_dict(const pickle::Value& top, std::string_view key) {
-  if (key.empty()) {
-    const auto found = find_state_dicts(top);
-    std::vector<std::string> names;
-    for (const auto& place : found) names.push_back(place.name);
-    TORCH_CHECK(!found.empty(),
-                "holds no state_dict of an optimizer, a dict with state and "
-                "param_groups");
-    TORCH_CHECK(found.size() == 1, "holds ", found.size(), " state_dicts of optimizers, ",
-                joined(names), "; one must be named as key");
-    return *found[0].state_dict;
-  }
-  // A name may hold dots itself: as much of the key as fits is taken at each level.
-  const pickle::Value* value = &top;
-  std::string_view rest = key;
-  while (!rest.empty()) {
-    const pickle::Value* next = nullptr;
-    size_t length = 0;
-    std::vector<std::string> names;
-    for (const auto& [name, part] : parts_of(*value)) {
-      names.push_back(name);
-      const bool fits = rest == name || rest.starts_with(name + ".");
-      if (fits && name.size() >= length) next = part, length = name.size();
-    }
-    TORCH_CHECK(next != nullptr, "has nothing at key = ", key, did_you_mean(rest, names));
-    value = next;
-    rest.remove_prefix(std::min(length + 1, rest.size()));
-  }
-  const auto* dict = as_state_dict(*value);
-  TORCH_CHECK(dict != nullptr, "has no state_dict of an optimizer at key = ", key,
-              ", must be a dict with state and param_groups");
-  return *dict;
-}
+constexpr StateDictKind kOptimizers{"an optimizer", "optimizers",
+                                    "a dict with state and param_groups", is_state_dict};
 
 /// Reads one optimizer's state_dict into another.
 class Loader {
@@ -364,7 +262,7 @@ class Loader {
 
   LoadedPython load(const pickle::Dict& state_dict) {
     std::vector<std::string> extra;
-    for (const auto& [name, part] : parts_of_dict(state_dict))
+    for (const auto& [name, part] : parts_of(state_dict))
       if (name != "state" && name != "param_groups") extra.push_back(name);
     refuse("the state_dict", {}, extra);
     const auto& groups = std::get<pickle::List*>(*state_dict.find("param_groups"))->items;
@@ -377,16 +275,6 @@ class Loader {
   }
 
  private:
-  static std::vector<std::pair<std::string, const pickle::Value*>> parts_of_dict(
-      const pickle::Dict& dict) {
-    std::vector<std::pair<std::string, const pickle::Value*>> parts;
-    for (const auto& [key, value] : dict.items) {
-      const auto* const* text = std::get_if<const std::string*>(&key);
-      parts.emplace_back(text != nullptr ? **text : pickle::to_text(key), &value);
-    }
-    return parts;
-  }
-
   void refuse(const std::string& what, const std::vector<std::string>& missing,
               const std::vector<std::string>& extra) const {
     TORCH_CHECK(missing.empty() && extra.empty(), rule_.about.name, ": ", what, " of the archive ",
@@ -441,7 +329,7 @@ class Loader {
         values.emplace_back(ours[0], read);
       }
     }
-    for (const auto& [name, value] : parts_of_dict(group)) {
+    for (const auto& [name, value] : parts_of(group)) {
       if (name == "params" || name == "initial_lr" || holds(python_.options, name) ||
           holds(python_.choices, name))
         continue;
@@ -497,7 +385,7 @@ class Loader {
     TORCH_CHECK(entries != nullptr, rule_.about.name, ": the archive's state of params[", i,
                 "] is ", pickle::to_text(value), ", must be a dict");
     std::vector<std::string> missing, extra;
-    for (const auto& [name, part] : parts_of_dict(**entries)) {
+    for (const auto& [name, part] : parts_of(**entries)) {
       const auto scalar_at = std::find(rule_.scalars.begin(), rule_.scalars.end(), name);
       if (std::holds_alternative<std::monostate>(*part) && holds(rule_.buffers, name)) continue;
       if (name == "step" && python_.steps)
@@ -576,7 +464,7 @@ LoadedPython load_python(OptimizerBase& optimizer, const std::filesystem::path& 
                          std::string_view key) {
   try {
     pickle::File file(path);
-    return Loader(optimizer, file).load(find_state_dict(file.top(), key));
+    return Loader(optimizer, file).load(find_state_dict(file.top(), key, kOptimizers));
   } catch (const c10::Error& error) {
     TORCH_CHECK(false, path.string(), ": ", error.what_without_backtrace());
   }

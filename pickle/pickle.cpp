@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <ostream>
 #include <sstream>
 #include <unordered_map>
@@ -554,6 +555,21 @@ void Writer::tensor(const at::Tensor& x) {
   end_tuple();
   bytes_ += 'R';
   tensors_.push_back(dense);
+}
+
+void Writer::counter(const std::vector<int64_t>& counted) {
+  std::map<int64_t, int64_t> times;
+  for (const int64_t x : counted) ++times[x];
+  global("collections.Counter");
+  begin_tuple();
+  begin_dict();
+  for (const auto& [x, n] : times) {
+    integer(x);
+    integer(n);
+  }
+  end_dict();
+  end_tuple();
+  bytes_ += 'R';
 }
 
 void Writer::write(std::ostream& out) const {

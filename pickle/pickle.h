@@ -88,6 +88,8 @@ class Writer {
   void real(double x);
   void text(std::string_view x);
   void tensor(const at::Tensor& x);
+  /// A collections.Counter of these.
+  void counter(const std::vector<int64_t>& counted);
   void begin_tuple() { bytes_ += '('; }
   void end_tuple() { bytes_ += 't'; }
   void begin_list() { bytes_ += "]("; }

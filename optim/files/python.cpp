@@ -360,18 +360,11 @@ class Loader {
     return number(name, value);
   }
 
-  /// A number, or a tensor of one.
   double number(std::string_view name, const pickle::Value& value) {
-    if (const auto* x = std::get_if<double>(&value)) return *x;
-    if (const auto* x = std::get_if<int64_t>(&value)) return static_cast<double>(*x);
-    const auto* const* place = std::get_if<const pickle::Stored*>(&value);
-    const bool one = place != nullptr &&
-                     std::all_of((*place)->sizes.begin(), (*place)->sizes.end(),
-                                 [](int64_t size) { return size == 1; }) &&
-                     !c10::isComplexType((*place)->type);
-    TORCH_CHECK(one, rule_.about.name, ": the archive's ", name, " is ", pickle::to_text(value),
+    const std::optional<double> x = number_in(value, file_);
+    TORCH_CHECK(x, rule_.about.name, ": the archive's ", name, " is ", pickle::to_text(value),
                 ", must be a number");
-    return file_.tensor(**place).item<double>();
+    return *x;
   }
 
   void read_state(const pickle::Value& key, const pickle::Value& value) {

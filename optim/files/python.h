@@ -8,6 +8,8 @@
 
 namespace descent {
 
+class Scheduler;
+
 /// Writes the state_dict of Python's class of the same rule. In Python:
 ///
 ///   optimizer = torch.optim.AdamW(net.parameters())            # the same groups, in this order
@@ -37,6 +39,27 @@ struct LoadedPython {
 /// another number of groups or parameters, other shapes and values out of range.
 LoadedPython load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
                          std::string_view key = "");
+
+/// Writes the state_dict of Python's scheduler of the same name. In Python:
+///
+///   scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 30)
+///   optimizer.load_state_dict(torch.load(path_of_optimizer, weights_only=True))
+///   scheduler.load_state_dict(torch.load(path, weights_only=True))
+///
+/// Functions are not written: Python keeps its own. The file is complete or absent. Throws
+/// c10::Error for a schedule or a setting that Python has not, for those made of other schedules,
+/// and for OneCycleLR and SWALR, of which Python keeps a part in the optimizer's groups;
+/// std::runtime_error if the file cannot be written.
+void save_python(const Scheduler& scheduler, const std::filesystem::path& path);
+
+/// Reads what Python's torch.save(scheduler.state_dict(), path) wrote, goes on from there and sets
+/// the rates and momenta of that moment; `key` as above. Settings are not read but compared, apart
+/// from functions and from what Python keeps in the optimizer's groups. Throws c10::Error naming
+/// the path and what is wrong with it, with nothing changed, for damaged files, missing or unknown
+/// keys, other settings, another number of groups, and schedules that Python has not or that are
+/// made of others.
+void load_python(Scheduler& scheduler, const std::filesystem::path& path,
+                 std::string_view key = "");
 
 /// Python's class of the same rule in torch.optim, "AdamW"; null: there is none.
 const char* python_class(const engine::RuleTable& rule);

@@ -1,4 +1,5 @@
 #include <unordered_set>
+#include <utility>
 
 #include <c10/util/Exception.h>
 
@@ -23,6 +24,16 @@ PythonParts parts_of(const pickle::Value& value) {
     for (size_t i = 0; i < (*list)->items.size(); ++i)
       parts.emplace_back(std::to_string(i), &(*list)->items[i]);
   return parts;
+}
+
+std::optional<double> number_in(const pickle::Value& value, pickle::File& file) {
+  if (const auto* x = std::get_if<double>(&value)) return *x;
+  if (const auto* x = std::get_if<int64_t>(&value)) return static_cast<double>(*x);
+  const auto* const* place = std::get_if<const pickle::Stored*>(&value);
+  if (place == nullptr || c10::isComplexType((*place)->type)) return {};
+  for (const int64_t size : (*place)->sizes)
+    if (size != 1) return {};
+  return file.tensor(**place).item<double>();
 }
 
 namespace {

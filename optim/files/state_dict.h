@@ -1,5 +1,6 @@
 #pragma once
 // Finds a state_dict in a file of Python. Private to the loaders.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,9 @@ namespace descent {
 using PythonParts = std::vector<std::pair<std::string, const pickle::Value*>>;
 PythonParts parts_of(const pickle::Dict& dict);
 PythonParts parts_of(const pickle::Value& value);
+
+/// A number, or that of a tensor of one; none if the value is neither.
+std::optional<double> number_in(const pickle::Value& value, pickle::File& file);
 
 /// A kind of state_dict.
 struct StateDictKind {

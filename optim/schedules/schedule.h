@@ -96,6 +96,8 @@ class Schedule {
   /// wrong.
   std::string problem(size_t groups) const { return self_->problem(groups); }
   const char* name() const { return self_->name(); }
+  /// The settings, without functions and the schedules that this one is made of.
+  std::vector<OptionInfo> options() const { return self_->options(); }
   /// "StepLR step_size=2 gamma=0.1"
   std::string text() const { return self_->text(); }
 
@@ -119,6 +121,7 @@ class Schedule {
     virtual ~Interface() = default;
     virtual const char* name() const = 0;
     virtual std::string problem(size_t groups) const = 0;
+    virtual std::vector<OptionInfo> options() const = 0;
     virtual std::string text() const = 0;
     virtual double at(const BaseRate& base, int64_t n) const = 0;
     virtual double step(const BaseRate& base, double previous, int64_t n) const = 0;
@@ -142,6 +145,7 @@ class Schedule {
         return found.empty() ? "" : std::string(S::name) + ": " + found;
       }
     }
+    std::vector<OptionInfo> options() const override { return fields::describe(s); }
     std::string text() const override {
       if constexpr (requires { s.text(); }) {
         return s.text();

@@ -47,6 +47,7 @@ class Scheduler final : public torch::optim::LRScheduler {
   /// nothing changed, for n < 0 and where the number of base rates is not that of groups.
   void start(const ScheduleStart& from);
 
+  const Schedule& schedule() const { return schedule_; }
   /// Calls of step() so far.
   int64_t n() const { return step_count_; }
   const std::vector<double>& base_lrs() const { return base_lrs_; }

@@ -1,4 +1,4 @@
-// An optimizer of your own is a struct like SignumRule below. It gets what every optimizer of
+// An optimizer of your own is a struct like SignMomentumRule below. It gets what every optimizer of
 // descent has: parameter groups, checked options, checkpoints, schedules, the registry, and one
 // vectorised pass over memory.
 //
@@ -21,8 +21,8 @@
 using descent::math::sign;
 
 /// Signum: steps by the sign of the gradient's average. Bernstein et al. 2018, arXiv:1802.04434.
-struct SignumRule {
-  static constexpr descent::About about{"Signum", "signum",
+struct SignMomentumRule {
+  static constexpr descent::About about{"SignMomentum", "sign_momentum",
                                         "Bernstein et al. 2018, arXiv:1802.04434"};
   struct Options {
     double lr = 1e-3, momentum = 0.9;
@@ -46,21 +46,21 @@ struct SignumRule {
     p = p - k.lr * sign(s.momentum_buffer);
   }
 };
-using Signum = descent::Optimizer<SignumRule>;
-DESCENT_COMPILE(SignumRule)
+using SignMomentum = descent::Optimizer<SignMomentumRule>;
+DESCENT_COMPILE(SignMomentumRule)
 
 namespace {
 
 using Params = std::vector<at::Tensor>;
 
 /// Two groups, the second with an edited copy of the options.
-Signum made(const Params& params) {
-  Signum opt({params[0]}, {.lr = 0.1});
+SignMomentum made(const Params& params) {
+  SignMomentum opt({params[0]}, {.lr = 0.1});
   opt.add_group({params[1]}, [](auto& options) { options.lr *= 2; });
   return opt;
 }
 
-void run(Signum& opt, Params& params) {
+void run(SignMomentum& opt, Params& params) {
   descent::Scheduler schedule(opt, descent::CosineAnnealingLR{.T_max = 50});
   for (int step = 0; step < 50; ++step) {
     for (auto& p : params) p.mutable_grad() = at::sin(p * 7) + p;
@@ -74,11 +74,11 @@ void run(Signum& opt, Params& params) {
 Params train(const std::string& pass) {
   descent::set_pass(pass);
   Params params{at::ones({100, 10}), at::ones({10})};
-  Signum opt = made(params);
+  SignMomentum opt = made(params);
   run(opt, params);
   std::stringstream checkpoint;
   torch::save(opt, checkpoint);
-  Signum loaded = made(params);
+  SignMomentum loaded = made(params);
   torch::load(loaded, checkpoint);
   run(loaded, params);
   return params;
@@ -87,7 +87,7 @@ Params train(const std::string& pass) {
 }  // namespace
 
 int main() {
-  const auto& rule = descent::find_rule("signum");
+  const auto& rule = descent::find_rule("sign_momentum");
   std::cout << rule.about.name << " (" << rule.about.paper << ")\n";
   for (const auto& option : rule.defaults)
     std::cout << "  " << option.name << " = " << to_text(option.value) << ", " << option.allowed

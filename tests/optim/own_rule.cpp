@@ -2,4 +2,4 @@
 // In this order on purpose: a rule's header needs nothing ahead of it.
 #include <descent/optim/engine/compile.h>
 
-DESCENT_COMPILE(SignumRule)
+DESCENT_COMPILE(SignMomentumRule)

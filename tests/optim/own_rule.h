@@ -3,8 +3,8 @@
 
 /// A rule as a user of the library writes it: the sign of a momentum.
 /// Bernstein et al. 2018, arXiv:1802.04434:   m <- mu m + (1 - mu) g;   p <- p - lr sign(m)
-struct SignumRule {
-  static constexpr descent::About about{"Signum", "signum", "Bernstein et al. 2018"};
+struct SignMomentumRule {
+  static constexpr descent::About about{"SignMomentum", "sign_momentum", "Bernstein et al. 2018"};
 
   struct Options {
     double lr = 1e-3;
@@ -38,4 +38,4 @@ struct SignumRule {
   }
 };
 
-using Signum = descent::Optimizer<SignumRule>;
+using SignMomentum = descent::Optimizer<SignMomentumRule>;

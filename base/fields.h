@@ -344,9 +344,18 @@ std::string set(Options& options, std::string_view wanted, const OptionValue& va
     DESCENT_EACH(DESCENT_BUFFER, __VA_ARGS__)                                       \
   }
 
+// A value may be called as a class is: in an enum class it hides nothing, whatever -Wshadow says.
+#if defined(__GNUC__)
+#define DESCENT_SHADOWS_NOTHING(...)                                            \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"") \
+      __VA_ARGS__ _Pragma("GCC diagnostic pop")
+#else
+#define DESCENT_SHADOWS_NOTHING(...) __VA_ARGS__
+#endif
+
 /// An enum whose values options and files write in snake_case.
 #define DESCENT_ENUM(Name, ...)                                                        \
-  enum class Name { __VA_ARGS__ };                                                     \
+  DESCENT_SHADOWS_NOTHING(enum class Name{__VA_ARGS__};)                               \
   inline auto names_of(Name) {                                                         \
     return std::to_array<std::string_view>({DESCENT_EACH(DESCENT_NAME, __VA_ARGS__)}); \
   }

@@ -5,6 +5,8 @@
 // bits. Rules in descent::rules write sqrt(x); a rule of your own elsewhere writes
 // descent::math::sqrt(x), because ::sqrt of a float may be a double.
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 #include <descent/base/fields.h>
 
@@ -63,6 +65,33 @@ inline double sin(double x) { return std::sin(x); }
 inline double cos(double x) { return std::cos(x); }
 inline double exp(double x) { return std::exp(x); }
 inline double log(double x) { return std::log(x); }
+
+/// The cube root of x >= 0, from a third of the exponent by Newton's steps: + - * / and integers
+/// only, so that every pass gives the same bits. Off the true one by less than a unit in the last
+/// place.
+DESCENT_FN float cbrt(float x) {
+  const bool tiny = x < 0x1p-100f;  // its exponent may say nothing
+  const float a = tiny ? x * 0x1p96f : x;
+  uint32_t bits = 0;
+  std::memcpy(&bits, &a, sizeof bits);
+  bits = bits / 3 + 0x2a5119f2u;
+  float y = 0;
+  std::memcpy(&y, &bits, sizeof y);
+  for (int i = 0; i < 3; ++i) y = y - (y - a / (y * y)) * (1.0f / 3);
+  return 0 < x && x < HUGE_VALF ? (tiny ? y * 0x1p-32f : y) : x;
+}
+DESCENT_FN double cbrt(double x) {
+  const bool tiny = x < 0x1p-1000;
+  const double a = tiny ? x * 0x1p192 : x;
+  uint64_t bits = 0;
+  std::memcpy(&bits, &a, sizeof bits);
+  // The upper half divided by 3: 64 bits would take a product of 128.
+  bits = (((bits >> 32) * 0xaaaaaaabu >> 33) + 0x2a9f7893u) << 32;
+  double y = 0;
+  std::memcpy(&y, &bits, sizeof y);
+  for (int i = 0; i < 4; ++i) y = y - (y - a / (y * y)) * (1.0 / 3);
+  return 0 < x && x < HUGE_VAL ? (tiny ? y * 0x1p-64 : y) : x;
+}
 
 /// As many of the number `value` as `like` has elements.
 DESCENT_FN float filled(float, double value) { return static_cast<float>(value); }

@@ -69,6 +69,13 @@ Array sqrt(const Array& x) {
   if (on_cpu(t, at::kDouble)) return Array(mapped<double>(t, root));
   return Array(at::sqrt(t));
 }
+Array cbrt(const Array& x) {
+  const at::Tensor& t = x.tensor();
+  const auto root = [](auto value) { return math::cbrt(value); };
+  if (on_cpu(t, at::kFloat)) return Array(mapped<float>(t, root));
+  if (on_cpu(t, at::kDouble)) return Array(mapped<double>(t, root));
+  return Array(at::pow(t, 1.0 / 3));
+}
 Array abs(const Array& x) { return Array(at::abs(x.tensor())); }
 Array sign(const Array& x) {
   const at::Tensor& t = x.tensor();

@@ -26,6 +26,7 @@ Array operator<(const Array& a, double b);
 Array operator<(double a, const Array& b);
 Array select(const Array& which, const Array& a, const Array& b);
 Array sqrt(const Array& x);
+Array cbrt(const Array& x);
 Array abs(const Array& x);
 Array sign(const Array& x);
 Array is_positive(const Array& x);
@@ -39,6 +40,7 @@ Array filled(const Array& like, double value);
 namespace descent::math {
 using engine::abs;
 using engine::by_sign;
+using engine::cbrt;
 using engine::clamp;
 using engine::filled;
 using engine::is_positive;

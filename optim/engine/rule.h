@@ -41,6 +41,8 @@
 //   double look_ahead(options)           wants the gradient at p + look_ahead * first buffer
 //   SlowPull pull(options)               every k steps of the optimizer, p and the last buffer
 //                                        (which update does not see) are drawn together
+//   using Loops = Text                   a base class with all of the rule's text, whose loops are
+//                                        compiled once for several rules
 //   const char* average = "ax"           the buffer that swap_average() exchanges p with
 //
 // This header knows nothing of LibTorch and compiles under nvcc.

@@ -22,11 +22,12 @@ RuleForm form() {
     form.traffic = 8 + 12 + 8 * used;
   else
     form.traffic = 8 + 8 * used + 8 + 4 * used;
-  form.kernels[0] = {kernels<R, F, false, float>(), kernels<R, F, false, double>()};
-  form.arrays[0] = OnArrays<R, F, false>::kernels();
+  using L = typename decltype(loops_of<R>())::type;
+  form.kernels[0] = {kernels<L, F, false, float>(), kernels<L, F, false, double>()};
+  form.arrays[0] = OnArrays<L, F, false>::kernels();
   if constexpr (requires(typename R::Options o) { o.decay_mode; }) {
-    form.kernels[1] = {kernels<R, F, true, float>(), kernels<R, F, true, double>()};
-    form.arrays[1] = OnArrays<R, F, true>::kernels();
+    form.kernels[1] = {kernels<L, F, true, float>(), kernels<L, F, true, double>()};
+    form.arrays[1] = OnArrays<L, F, true>::kernels();
   }
   return form;
 }

@@ -8,6 +8,16 @@
 
 namespace descent::engine {
 
+/// The struct whose text the loops of R are compiled from: its member Loops, which several rules may
+/// share, or R itself.
+template <class R>
+constexpr auto loops_of() {
+  if constexpr (requires { typename R::Loops; })
+    return std::type_identity<typename R::Loops>{};
+  else
+    return std::type_identity<R>{};
+}
+
 /// Stands for the Form of a rule that has only one.
 struct OneForm {};
 

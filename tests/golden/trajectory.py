@@ -206,6 +206,22 @@ def narrow(optimizer, options, seed, tolerances=(2e-6, 5e-2, 5e-3), **more):
                     tolerance=tolerance, **more)
 
 
+def common(optimizer, at, second, seed, tolerances=(2e-6, 5e-2, 5e-3)):
+    """What every rule is recorded on, with options `at` and, in a second group, `second`: missing
+    gradients, rates that change and are zero, gradients of zero, the other sign, narrow types."""
+    yield mixed(f"{optimizer}: defaults, missing gradients", optimizer, {}, seed, missing=HOLES)
+    yield mixed(f"{optimizer}: two groups", optimizer, at, seed + 2, missing=HOLES, second=second)
+    yield mixed(f"{optimizer}: rate changes", optimizer, at, seed + 4, missing=HOLES,
+                lr_scale=RATES)
+    yield mixed(f"{optimizer}: maximize, rate changes", optimizer, {**second, "maximize": True},
+                seed + 6, missing=HOLES, lr_scale=RATES)
+    yield mixed(f"{optimizer}: zero gradients before the first and between others", optimizer, at,
+                seed + 8, zero={(t, p) for t in (1, 2, 5, 6) for p in range(5)})
+    yield mixed(f"{optimizer}: rate zero moves nothing", optimizer, {**at, "lr": 0.0}, seed + 10,
+                tolerance=0.0)
+    yield from narrow(optimizer, at, seed + 12, tolerances)
+
+
 def keras_single_step(rule, options):
     """v - step on [1 2 3 4] with gradient [1 6 7 2] at lr 0.5, as in the tests of Keras."""
     start, grad = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 6.0, 7.0, 2.0])

@@ -27,9 +27,13 @@ std::vector<OptionValues> changes(const descent::OptionInfo& option) {
   std::vector<OptionValues> list;
   for (const auto& word : choices(option))
     if (word != to_text(option.value)) list.push_back({{option.name, word}});
+  if (may_be_none(option))
+    list.push_back({{option.name, option.value == descent::OptionValue("none")
+                                      ? descent::OptionValue(4)
+                                      : descent::OptionValue("none")}});
   if (const auto* x = std::get_if<double>(&option.value)) {
     const bool below_one = option.allowed.ends_with("1)") || option.allowed.ends_with("1]");
-    const bool whole = option.allowed.starts_with("a whole number");
+    const bool whole = option.allowed.find("a whole number") != std::string::npos;
     list.push_back({{option.name, whole            ? *x + 1
                                   : std::isinf(*x) ? 2.0
                                   : *x == 0        ? 0.5
@@ -151,8 +155,12 @@ std::vector<std::string> passes() {
   return names;
 }
 
+bool may_be_none(const descent::OptionInfo& option) {
+  return option.allowed.starts_with("none or ");
+}
+
 std::vector<std::string> choices(const descent::OptionInfo& option) {
-  if (!std::holds_alternative<std::string>(option.value)) return {};
+  if (!std::holds_alternative<std::string>(option.value) || may_be_none(option)) return {};
   std::vector<std::string> words{""};
   for (size_t i = 0; i < option.allowed.size(); ++i) {
     const std::string_view rest = std::string_view(option.allowed).substr(i);
@@ -199,6 +207,12 @@ std::shared_ptr<void> options_of(const RuleTable& rule, const OptionValues& opti
 bool has_option(const RuleTable& rule, const std::string& name) {
   return std::any_of(rule.defaults.begin(), rule.defaults.end(),
                      [&](const auto& option) { return option.name == name; });
+}
+
+bool is_set(const RuleTable& rule, const OptionValues& options, const std::string& name) {
+  for (const auto& option : rule.describe(options_of(rule, options).get()))
+    if (option.name == name) return option.value == descent::OptionValue(true);
+  return false;
 }
 
 bool joins_group(const RuleTable& rule, const OptionValues& options) {
@@ -540,8 +554,8 @@ Failures keeps_no_gradients_memory(const RuleTable& rule, const OptionValues& op
 }
 
 Failures stays_at_rate_zero(const RuleTable& rule, const OptionValues& options) {
-  // Rprop's rate is a step length, which has a lower bound of its own.
-  if (has_option(rule, "step_min")) return {};
+  // Rprop's rate is a step length, which has a lower bound of its own; fixed_decay asks for no rate.
+  if (has_option(rule, "step_min") || is_set(rule, options, "fixed_decay")) return {};
   Failures failures;
   for (const auto type : {at::kFloat, at::kDouble, at::kBFloat16}) {
     Training run(rule, options, parameters(kSmallShapes, type));
@@ -559,12 +573,14 @@ Failures decays_as_its_mode_says(const RuleTable& rule, const OptionValues& opti
   const auto made = options_of(rule, options);
   // Where the gradient is taken elsewhere than at p, the coupled decay is too.
   if (rule.look_ahead != nullptr && rule.look_ahead(made.get()) != 0) return {};
-  const double rate = *rule.lr(made.get());
-  bool maximize = false;
-  for (const auto& option : rule.describe(made.get()))
-    if (option.name == "maximize") maximize = std::get<bool>(option.value);
+  const bool fixed = is_set(rule, options, "fixed_decay");
+  const double rate = fixed ? 1 : *rule.lr(made.get());
+  const bool maximize = is_set(rule, options, "maximize");
   for (const std::string mode : {"coupled", "decoupled"}) {
     const OptionValues without = joined(options, {{"decay_mode", mode}, {"weight_decay", 0.0}});
+    if (!accepted(rule, without)) continue;
+    // MADGRAD decays by a rate of its own, and after its step.
+    if (mode == "decoupled" && rule.about.key == std::string_view("madgrad")) continue;
     Training found(rule, without, parameters(kSmallShapes, at::kDouble));
     Training wanted(rule, without, parameters(kSmallShapes, at::kDouble));
     // The first step is without decay: FTRL's starts from what the parameter was before it.
@@ -581,7 +597,7 @@ Failures decays_as_its_mode_says(const RuleTable& rule, const OptionValues& opti
         const descent::ParamState* const state = wanted.optimizer->state_of(p);
         const int64_t step = state == nullptr ? 1 : state->step + 1;
         const bool decays =
-            rule.decays == nullptr || rule.decays(made.get(), {step, false, p.dim()});
+            fixed || rule.decays == nullptr || rule.decays(made.get(), {step, false, p.dim()});
         if (mode == "decoupled")
           p.mul_(decays ? 1 - rate * kDecay : 1);
         else

@@ -50,6 +50,9 @@ class ThreadScope {
   int before_;
 };
 
+/// Whether an option may be without a value, which is written "none".
+bool may_be_none(const descent::OptionInfo& option);
+
 /// The values of an enum as its option's `allowed` text lists them; empty for other options.
 std::vector<std::string> choices(const descent::OptionInfo& option);
 
@@ -63,6 +66,8 @@ std::vector<Setting> paired_settings(const RuleTable& rule);
 /// The options of a setting inside the rule's own struct, to ask the table about them.
 std::shared_ptr<void> options_of(const RuleTable& rule, const OptionValues& options);
 bool has_option(const RuleTable& rule, const std::string& name);
+/// Whether the rule has a flag of that name and these options set it.
+bool is_set(const RuleTable& rule, const OptionValues& options, const std::string& name);
 /// The rule's block is a whole group under these options.
 bool joins_group(const RuleTable& rule, const OptionValues& options);
 bool needs_gradient_norm(const RuleTable& rule, const OptionValues& options);

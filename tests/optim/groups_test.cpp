@@ -1,4 +1,6 @@
 // Groups keep their options, whichever door they came through.
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 #include <torch/version.h>
@@ -68,11 +70,14 @@ TEST_P(EveryRulesGroups, GoByTheirOwnRate) {
   opt->add_group({slow}, {{"lr", 0.01}});
   opt->add_group({fast}, {{"lr", 0.03}});
   give({still, slow, fast}, 0.5);
-  opt->step();
   const auto moved = [](const at::Tensor& p) { return (1 - p.detach()[0].item<double>()); };
+  for (int step = 0; step < 2 && moved(slow) == 0; ++step) opt->step();  // some rest at first
   EXPECT_LE(moved(still), has_option(rule, "step_min") ? 1.1e-6 : 0);
   EXPECT_NE(moved(slow), 0);
-  EXPECT_NEAR(moved(fast), 3 * moved(slow), 1e-12) << rule.about.name;
+  // MADGRAD divides by a cube root of what the rate is a part of.
+  const double times = rule.about.key == std::string_view("madgrad") ? std::cbrt(9.0) : 3;
+  const double tolerance = rule.about.key == std::string_view("madgrad") ? 1e-6 : 1e-12;
+  EXPECT_NEAR(moved(fast), times * moved(slow), tolerance) << rule.about.name;
 }
 
 TEST_P(EveryRulesGroups, CloneAsTheClassTheyAre) {

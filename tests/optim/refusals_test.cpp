@@ -48,8 +48,9 @@ INSTANTIATE_TEST_SUITE_P(Registered, EveryRuleRefuses, testing::ValuesIn(keys())
 
 /// Whether a number is in the range that an option's text promises.
 bool in_range(std::string allowed, double x) {
-  if (const auto each = allowed.find("each "); each != std::string::npos)
-    allowed = allowed.substr(each + 5);
+  for (const std::string_view before : {"none or ", "each "})
+    if (const auto found = allowed.find(before); found != std::string::npos)
+      allowed = allowed.substr(found + before.size());
   const std::string whole = "a whole number, ";
   if (allowed.starts_with(whole)) {
     if (x != std::floor(x) || std::isinf(x)) return false;
@@ -78,7 +79,8 @@ constexpr double kCandidates[] = {-kInf, -1, -1e-300, 0, 0.5, 1, 1.5, kInf, kNan
 std::vector<std::pair<descent::OptionValue, double>> candidates(const descent::OptionInfo& option) {
   std::vector<std::pair<descent::OptionValue, double>> list;
   for (const double x : kCandidates) {
-    if (std::holds_alternative<double>(option.value)) list.emplace_back(x, x);
+    if (std::holds_alternative<double>(option.value) || may_be_none(option))
+      list.emplace_back(x, x);
     if (const auto* numbers = std::get_if<std::vector<double>>(&option.value))
       for (size_t i = 0; i < numbers->size(); ++i) {
         auto changed = *numbers;

@@ -105,4 +105,9 @@ void Checksums::compare(const Known& known, uint32_t sum) {
               "' is damaged (its checksum does not match)");
 }
 
+void check_records(const std::filesystem::path& path) {
+  caffe2::serialize::PyTorchStreamReader archive(path.string());
+  Checksums(path).check_all(archive);
+}
+
 }  // namespace descent::pickle

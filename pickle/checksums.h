@@ -33,4 +33,7 @@ class Checksums {
   std::unordered_map<std::string, uint32_t> of_records_;  // without those that have none
 };
 
+/// Throws c10::Error unless the file is a zip archive whose records have their checksums.
+void check_records(const std::filesystem::path& path);
+
 }  // namespace descent::pickle

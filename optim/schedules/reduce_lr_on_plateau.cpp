@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include <torch/serialize/archive.h>
-
 #include <descent/optim/schedules/reduce_lr_on_plateau.h>
+#include <descent/tensors/record.h>
 
 namespace descent {
 namespace {
@@ -68,29 +67,24 @@ std::vector<double> ReduceLROnPlateau::last_lr() const {
 }
 
 void ReduceLROnPlateau::save(torch::serialize::OutputArchive& archive) const {
-  archive.write("plateau", c10::IValue(fields::text_of(kName, options_)));
-  archive.write("n", c10::IValue(n_));
-  archive.write("best", c10::IValue(best_));
-  archive.write("num_bad_epochs", c10::IValue(num_bad_epochs_));
-  archive.write("cooldown_counter", c10::IValue(cooldown_counter_));
+  tensors::RecordWriter record(archive);
+  record.write("plateau", fields::text_of(kName, options_));
+  record.write("n", n_);
+  record.write("best", best_);
+  record.write("num_bad_epochs", num_bad_epochs_);
+  record.write("cooldown_counter", cooldown_counter_);
+  record.close();
 }
 
 void ReduceLROnPlateau::load(torch::serialize::InputArchive& archive) {
-  c10::IValue settings, n, best, bad, cooldown;
-  const auto count = [&archive](const char* name, c10::IValue& value) {
-    return archive.try_read(name, value) && value.isInt() && value.toInt() >= 0;
-  };
-  TORCH_CHECK(archive.try_read("plateau", settings) && settings.isString() && count("n", n) &&
-                  archive.try_read("best", best) && best.isDouble() &&
-                  count("num_bad_epochs", bad) && count("cooldown_counter", cooldown),
-              kName, ": the archive is not of a ReduceLROnPlateau");
-  const std::string mine = fields::text_of(kName, options_);
-  TORCH_CHECK(settings.toStringRef() == mine, kName, ": the archive is of ", settings.toStringRef(),
-              ", must be of ", mine);
-  n_ = n.toInt();
-  best_ = best.toDouble();
-  num_bad_epochs_ = bad.toInt();
-  cooldown_counter_ = cooldown.toInt();
+  const tensors::RecordReader record(archive, kName);
+  record.expect("plateau", fields::text_of(kName, options_));
+  const int64_t n = record.count("n"), bad = record.count("num_bad_epochs"),
+                cooldown = record.count("cooldown_counter");
+  best_ = record.read<double>("best");
+  n_ = n;
+  num_bad_epochs_ = bad;
+  cooldown_counter_ = cooldown;
 }
 
 }  // namespace descent

@@ -1,9 +1,8 @@
 #include <limits>
 
-#include <torch/serialize/archive.h>
-
 #include <descent/optim/schedules/momentum.h>
 #include <descent/optim/schedules/schedules.h>
+#include <descent/tensors/record.h>
 
 namespace descent {
 
@@ -79,23 +78,21 @@ void Scheduler::start(const ScheduleStart& from) {
 }
 
 void Scheduler::save(torch::serialize::OutputArchive& archive) const {
-  archive.write("schedule", c10::IValue(schedule_.text()));
-  archive.write("n", c10::IValue(n()));
-  archive.write("base_lrs", c10::IValue(c10::List<double>(base_lrs_)));
+  tensors::RecordWriter record(archive);
+  record.write("schedule", schedule_.text());
+  record.write("n", n());
+  record.write("base_lrs", base_lrs_);
+  record.close();
 }
 
 void Scheduler::load(torch::serialize::InputArchive& archive) {
-  c10::IValue settings, n, base_lrs;
-  TORCH_CHECK(archive.try_read("schedule", settings) && settings.isString() &&
-                  archive.try_read("n", n) && n.isInt() && archive.try_read("base_lrs", base_lrs) &&
-                  base_lrs.isDoubleList(),
-              "Scheduler: the archive is not of a Scheduler");
-  TORCH_CHECK(settings.toStringRef() == schedule_.text(), "Scheduler: the archive's schedule is ",
-              settings.toStringRef(), ", must be ", schedule_.text());
-  TORCH_CHECK(base_lrs.toDoubleVector().size() == optimizer_.param_groups().size(),
-              "Scheduler: the archive has ", base_lrs.toDoubleVector().size(),
-              " groups, must have ", optimizer_.param_groups().size());
-  start({n.toInt(), base_lrs.toDoubleVector()});
+  const tensors::RecordReader record(archive, "Scheduler");
+  record.expect("schedule", schedule_.text());
+  const ScheduleStart from{record.count("n"), record.read<std::vector<double>>("base_lrs")};
+  TORCH_CHECK(from.base_lrs.size() == optimizer_.param_groups().size(),
+              "Scheduler: the archive has ", from.base_lrs.size(), " groups, must have ",
+              optimizer_.param_groups().size());
+  start(from);
 }
 
 }  // namespace descent

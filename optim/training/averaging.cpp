@@ -4,10 +4,10 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/nn/module.h>
 #include <torch/nn/modules/batchnorm.h>
-#include <torch/serialize/archive.h>
 
 #include <descent/optim/training/averaging.h>
 #include <descent/tensors/fit.h>
+#include <descent/tensors/record.h>
 
 namespace descent {
 namespace {
@@ -132,21 +132,19 @@ void WeightAverage::replace_param(const at::Tensor& from, const at::Tensor& to,
 
 void WeightAverage::save(torch::serialize::OutputArchive& archive) const {
   check();
-  archive.write("average", c10::IValue(std::string(name_)));
-  archive.write("updates", c10::IValue(updates_));
-  archive.write("averages", c10::IValue(c10::List<at::Tensor>(averages_)));
+  tensors::RecordWriter record(archive);
+  record.write("average", std::string(name_));
+  record.write("updates", updates_);
+  record.write("averages", averages_);
+  record.close();
 }
 
 void WeightAverage::load(torch::serialize::InputArchive& archive) {
   const at::NoGradGuard no_grad;
-  c10::IValue kind, updates, averages;
-  TORCH_CHECK(archive.try_read("average", kind) && kind.isString() &&
-                  archive.try_read("updates", updates) && updates.isInt() && updates.toInt() >= 0 &&
-                  archive.try_read("averages", averages) && averages.isTensorList(),
-              name_, ": the archive is not of an average of weights");
-  TORCH_CHECK(kind.toStringRef() == name_, name_, ": the archive is of a ", kind.toStringRef(),
-              ", must be of a ", name_);
-  const std::vector<at::Tensor> saved = averages.toTensorVector();
+  const tensors::RecordReader record(archive, name_);
+  record.expect("average", name_);
+  const int64_t updates = record.count("updates");
+  const auto saved = record.read<std::vector<at::Tensor>>("averages");
   TORCH_CHECK(saved.size() == averages_.size(), name_, ": the archive has ", saved.size(),
               " averages, must have ", averages_.size());
   std::vector<at::Tensor> loaded;
@@ -156,7 +154,7 @@ void WeightAverage::load(torch::serialize::InputArchive& archive) {
     loaded.push_back(saved[i].to(averages_[i].options()).clone());
   }
   averages_ = std::move(loaded);
-  updates_ = updates.toInt();
+  updates_ = updates;
 }
 
 ExponentialMovingAverage::ExponentialMovingAverage(torch::nn::Module& module,

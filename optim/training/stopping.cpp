@@ -3,10 +3,10 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <torch/serialize/archive.h>
 
 #include <descent/optim/training/stopping.h>
 #include <descent/tensors/fit.h>
+#include <descent/tensors/record.h>
 
 namespace descent {
 namespace {
@@ -137,29 +137,24 @@ void EarlyStopping::restore() {
 }
 
 void EarlyStopping::save(torch::serialize::OutputArchive& archive) const {
-  archive.write("early_stopping", c10::IValue(fields::text_of(kName, options_)));
-  archive.write("n", c10::IValue(n_));
-  archive.write("wait", c10::IValue(wait_));
-  archive.write("best_check", c10::IValue(best_check_));
-  if (best_) archive.write("best", c10::IValue(*best_));
-  archive.write("best_weights", c10::IValue(c10::List<at::Tensor>(best_weights_)));
+  tensors::RecordWriter record(archive);
+  record.write("early_stopping", fields::text_of(kName, options_));
+  record.write("n", n_);
+  record.write("wait", wait_);
+  record.write("best_check", best_check_);
+  if (best_) record.write("best", *best_);
+  record.write("best_weights", best_weights_);
+  record.close();
 }
 
 void EarlyStopping::load(torch::serialize::InputArchive& archive) {
-  c10::IValue settings, n, wait, best_check, best, best_weights;
-  const auto count = [&archive](const char* name, c10::IValue& value) {
-    return archive.try_read(name, value) && value.isInt() && value.toInt() >= 0;
-  };
-  TORCH_CHECK(archive.try_read("early_stopping", settings) && settings.isString() &&
-                  count("n", n) && count("wait", wait) && count("best_check", best_check) &&
-                  archive.try_read("best_weights", best_weights) && best_weights.isTensorList(),
-              kName, ": the archive is not of an EarlyStopping");
-  const std::string mine = fields::text_of(kName, options_);
-  TORCH_CHECK(settings.toStringRef() == mine, kName, ": the archive is of ", settings.toStringRef(),
-              ", must be of ", mine);
-  const bool has_best = archive.try_read("best", best);
-  TORCH_CHECK(!has_best || best.isDouble(), kName, ": the archive's best must be a number");
-  std::vector<at::Tensor> loaded = best_weights.toTensorVector();
+  const tensors::RecordReader record(archive, kName);
+  record.expect("early_stopping", fields::text_of(kName, options_));
+  const int64_t n = record.count("n"), wait = record.count("wait"),
+                best_check = record.count("best_check");
+  std::optional<double> best;
+  if (record.has("best")) best = record.read<double>("best");
+  auto loaded = record.read<std::vector<at::Tensor>>("best_weights");
   TORCH_CHECK(loaded.empty() || (options_.restore_best && loaded.size() == weights_.size()), kName,
               ": the archive has ", loaded.size(), " weights, must have ", weights_.size());
   for (size_t i = 0; i < loaded.size(); ++i) {
@@ -167,10 +162,10 @@ void EarlyStopping::load(torch::serialize::InputArchive& archive) {
                 " have sizes ", loaded[i].sizes(), ", must have ", weights_[i].sizes());
     loaded[i] = loaded[i].to(weights_[i].options().requires_grad(false), false, true);
   }
-  n_ = n.toInt();
-  wait_ = wait.toInt();
-  best_check_ = best_check.toInt();
-  best_ = has_best ? std::optional<double>(best.toDouble()) : std::nullopt;
+  n_ = n;
+  wait_ = wait;
+  best_check_ = best_check;
+  best_ = best;
   best_weights_ = std::move(loaded);
 }
 

@@ -2,15 +2,16 @@
 #include <cmath>
 
 #include <ATen/Context.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
-#include <torch/serialize/archive.h>
 
 #include <descent/optim/wrappers/gradient_transforms.h>
 #include <descent/tensors/norm.h>
+#include <descent/tensors/record.h>
 
 namespace descent {
 namespace {
@@ -89,35 +90,28 @@ void GradientNoise::transform(std::vector<Gradient>& gradients) {
   }
 }
 
-void GradientNoise::save_own(torch::serialize::OutputArchive& archive) const {
-  c10::Dict<std::string, at::Tensor> generators;
+void GradientNoise::save_own(tensors::RecordWriter& record) const {
+  tensors::NamedTensors generators;
   for (const auto& [device, generator] : generators_)
-    generators.insert(device, generator.get_state());
-  archive.write("count", c10::IValue(count_));
-  archive.write("generators", c10::IValue(generators));
+    generators.emplace_back(device, generator.get_state());
+  record.write("count", count_);
+  record.write("generators", generators);
 }
 
-Wrapper::Change GradientNoise::read_own(torch::serialize::InputArchive& archive) {
-  c10::IValue count, generators;
-  TORCH_CHECK(archive.try_read("count", count) && count.isInt() && count.toInt() >= 0 &&
-                  archive.try_read("generators", generators) && generators.isGenericDict(),
-              "GradientNoise: the archive has no valid count and generators");
+Wrapper::Change GradientNoise::read_own(const tensors::RecordReader& record) {
+  const int64_t count = record.count("count");
   std::map<std::string, at::Generator> loaded;
-  const auto saved = generators.toGenericDict();
-  for (const auto& group : param_groups_)
-    for (const auto& p : group.params()) {
-      const std::string device = p.device().str();
-      const auto entry = saved.find(device);
-      if (entry == saved.end() || loaded.contains(device)) continue;
-      TORCH_CHECK(entry->value().isTensor(), "GradientNoise: the archive's generator of ", device,
-                  " is no tensor");
-      at::Generator generator = at::globalContext().defaultGenerator(p.device()).clone();
-      generator.set_state(entry->value().toTensor());
-      loaded.emplace(device, std::move(generator));
-    }
-  return [this, loaded = std::move(loaded), n = count.toInt()] {
+  for (const auto& [device, state] : record.read<tensors::NamedTensors>("generators"))
+    for (const auto& group : param_groups_)
+      for (const auto& p : group.params()) {
+        if (p.device().str() != device || loaded.contains(device)) continue;
+        at::Generator generator = at::globalContext().defaultGenerator(p.device()).clone();
+        generator.set_state(state);
+        loaded.emplace(device, std::move(generator));
+      }
+  return [this, loaded = std::move(loaded), count] {
     generators_ = loaded;
-    count_ = n;
+    count_ = count;
   };
 }
 

@@ -43,10 +43,10 @@ class GradientNoise final : public GradientTransform {
   void transform(std::vector<Gradient>& gradients) override;
   void stepped() override { ++count_; }
   at::Generator& generator(c10::Device device);
-  void save_own(torch::serialize::OutputArchive& archive) const override;
+  void save_own(tensors::RecordWriter& record) const override;
   /// Generators of devices that hold no parameter are left out; a device without a saved generator
   /// starts from the seed.
-  Change read_own(torch::serialize::InputArchive& archive) override;
+  Change read_own(const tensors::RecordReader& record) override;
 
   Options options_;
   int64_t count_ = 0;

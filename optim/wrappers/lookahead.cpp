@@ -1,9 +1,12 @@
+#include <string>
+#include <unordered_map>
+
 #include <ATen/core/grad_mode.h>
-#include <torch/serialize/archive.h>
 
 #include <descent/optim/pieces/slow_weights.h>
 #include <descent/optim/wrappers/lookahead.h>
 #include <descent/tensors/fit.h>
+#include <descent/tensors/record.h>
 
 namespace descent {
 namespace {
@@ -79,48 +82,47 @@ void Lookahead::sync() {
   count_ = 0;
 }
 
-void Lookahead::save_own(torch::serialize::OutputArchive& archive) const {
+void Lookahead::save_own(tensors::RecordWriter& record) const {
   check();
-  c10::Dict<std::string, at::Tensor> slow;
+  tensors::NamedTensors slow;
   int64_t position = 0;
   for (const auto& group : inner().param_groups())
     for (const auto& p : group.params()) {
       const auto found = state_.find(p.unsafeGetTensorImpl());
       if (found != state_.end())
-        slow.insert(std::to_string(position), static_cast<const SlowWeights&>(*found->second).slow);
+        slow.emplace_back(std::to_string(position),
+                          static_cast<const SlowWeights&>(*found->second).slow);
       ++position;
     }
-  archive.write("count", c10::IValue(count_));
-  archive.write("slow", c10::IValue(slow));
+  record.write("count", count_);
+  record.write("slow", slow);
 }
 
-Wrapper::Change Lookahead::read_own(torch::serialize::InputArchive& archive) {
+Wrapper::Change Lookahead::read_own(const tensors::RecordReader& record) {
   const at::NoGradGuard no_grad;
-  c10::IValue count, slow;
-  TORCH_CHECK(archive.try_read("count", count) && count.isInt() && count.toInt() >= 0 &&
-                  archive.try_read("slow", slow) && slow.isGenericDict(),
-              "Lookahead: the archive has no valid count and slow weights");
-  auto tensors = slow.toGenericDict();
+  const int64_t count = record.count("count");
+  const auto slow = record.read<tensors::NamedTensors>("slow");
+  const std::unordered_map<std::string, at::Tensor> saved(slow.begin(), slow.end());
   auto loaded = std::make_shared<decltype(state_)>();
   int64_t position = 0;
   for (const auto& group : param_groups_)
     for (const auto& p : group.params()) {
-      const auto entry = tensors.find(std::to_string(position));
-      if (entry != tensors.end()) {
-        TORCH_CHECK(entry->value().isTensor() && entry->value().toTensor().sizes() == p.sizes(),
+      const auto entry = saved.find(std::to_string(position));
+      if (entry != saved.end()) {
+        TORCH_CHECK(entry->second.sizes() == p.sizes(),
                     "Lookahead: the archive's slow weights of parameter ", position,
                     " must be a tensor of sizes ", p.sizes());
         auto weights = std::make_unique<SlowWeights>(p.detach().clone(), p);
-        weights->slow.copy_(entry->value().toTensor());
+        weights->slow.copy_(entry->second);
         (*loaded)[p.unsafeGetTensorImpl()] = std::move(weights);
       }
       ++position;
     }
-  TORCH_CHECK(loaded->size() == tensors.size(), "Lookahead: the archive has slow weights of ",
-              tensors.size(), " parameters, of which this optimizer has ", loaded->size());
-  return [this, loaded, n = count.toInt()] {
+  TORCH_CHECK(loaded->size() == saved.size(), "Lookahead: the archive has slow weights of ",
+              saved.size(), " parameters, of which this optimizer has ", loaded->size());
+  return [this, loaded, count] {
     state_ = std::move(*loaded);
-    count_ = n;
+    count_ = count;
   };
 }
 

@@ -39,8 +39,8 @@ class Lookahead final : public Wrapper {
  private:
   void remember();
   void check() const;
-  void save_own(torch::serialize::OutputArchive& archive) const override;
-  Change read_own(torch::serialize::InputArchive& archive) override;
+  void save_own(tensors::RecordWriter& record) const override;
+  Change read_own(const tensors::RecordReader& record) override;
   Change replace_own(const at::Tensor& from, const at::Tensor& to,
                      const std::function<at::Tensor(const at::Tensor&)>& map) override;
 

@@ -1,8 +1,7 @@
 #include <algorithm>
 
-#include <torch/serialize/archive.h>
-
 #include <descent/optim/wrappers/wrapper.h>
+#include <descent/tensors/record.h>
 
 // The layout of a wrapper's archive:
 //   <class, "lookahead">  1, the format
@@ -115,25 +114,21 @@ void Wrapper::replace_param(const at::Tensor& from, const at::Tensor& to,
 }
 
 void Wrapper::save(torch::serialize::OutputArchive& archive) const {
-  archive.write(snake_case(name_), c10::IValue(kFormat));
-  save_own(archive);
-  torch::serialize::OutputArchive nested(archive.compilation_unit());
-  inner().save(nested);
-  archive.write("inner", nested);
+  tensors::RecordWriter record(archive);
+  record.write(snake_case(name_).c_str(), kFormat);
+  save_own(record);
+  record.close();
+  record.nest("inner", [this](auto& nested) { inner().save(nested); });
 }
 
 void Wrapper::load(torch::serialize::InputArchive& archive) {
   mirror_groups();
-  c10::IValue format;
-  TORCH_CHECK(archive.try_read(snake_case(name_), format) && format.isInt(), name_,
-              ": the archive is not of a ", name_);
-  TORCH_CHECK(format.toInt() >= 1 && format.toInt() <= kFormat, name_, ": the archive has format ",
-              format.toInt(), ", must be at most ", kFormat,
-              "; a newer version of this library wrote it");
-  const Change change = read_own(archive);
-  torch::serialize::InputArchive nested;
-  TORCH_CHECK(archive.try_read("inner", nested), name_, ": the archive has no inner optimizer");
-  inner().load(nested);
+  const tensors::RecordReader record(archive, name_);
+  const auto format = record.read<int64_t>(snake_case(name_).c_str());
+  TORCH_CHECK(format >= 1 && format <= kFormat, name_, ": the archive has format ", format,
+              ", must be at most ", kFormat, "; a newer version of this library wrote it");
+  const Change change = read_own(record);
+  record.nested("inner", [this](auto& nested) { inner().load(nested); });
   change();
 }
 

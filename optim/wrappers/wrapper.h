@@ -8,6 +8,11 @@
 
 #include <descent/optim/optimizer/optimizer.h>
 
+namespace descent::tensors {
+class RecordReader;
+class RecordWriter;
+}  // namespace descent::tensors
+
 namespace descent {
 
 /// An optimizer given by value, to be owned.
@@ -81,8 +86,8 @@ class Wrapper : public torch::optim::Optimizer {
   using Change = std::function<void()>;
   /// What a wrapper remembers besides the inner optimizer, if anything: writes it, reads it (and
   /// throws, or returns what puts it in place), and exchanges a parameter in it.
-  virtual void save_own(torch::serialize::OutputArchive& /*archive*/) const {}
-  virtual Change read_own(torch::serialize::InputArchive& /*archive*/) {
+  virtual void save_own(tensors::RecordWriter& /*record*/) const {}
+  virtual Change read_own(const tensors::RecordReader& /*record*/) {
     return [] {};
   }
   virtual Change replace_own(const at::Tensor& /*from*/, const at::Tensor& /*to*/,

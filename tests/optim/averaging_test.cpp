@@ -240,7 +240,8 @@ TEST(TheAverages, RefuseArchivesOfOthersAndStayAsTheyWere) {
   const auto before = copies(ema.averages());
   ExponentialMovingAverage wider({at::zeros({4}), at::zeros({2}), at::zeros({1})});
   EXPECT_THAT(refusal([&] { read(ema, written(swa)); }),
-              HasSubstr("is of a StochasticWeightAverage, must be of a ExponentialMovingAverage"));
+              HasSubstr("the archive's average is StochasticWeightAverage, must be "
+                        "ExponentialMovingAverage"));
   EXPECT_THAT(refusal([&] { read(ema, written(list)); }), HasSubstr("has 1 averages, must have 3"));
   EXPECT_THAT(refusal([&] { read(ema, written(wider)); }),
               HasSubstr("has sizes [4], must have [3]"));
@@ -248,7 +249,9 @@ TEST(TheAverages, RefuseArchivesOfOthersAndStayAsTheyWere) {
   other.write("x", c10::IValue(1));
   std::ostringstream out;
   other.save_to(out);
-  EXPECT_THAT(refusal([&] { read(ema, out.str()); }), HasSubstr("not of an average of weights"));
+  EXPECT_THAT(
+      refusal([&] { read(ema, out.str()); }),
+      HasSubstr("the archive has no average, must have been written by ExponentialMovingAverage"));
   EXPECT_EQ(difference(copies(ema.averages()), before), "");
   EXPECT_EQ(ema.updates(), 5);
 }

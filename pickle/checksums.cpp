@@ -105,7 +105,18 @@ void Checksums::compare(const Known& known, uint32_t sum) {
               "' is damaged (its checksum does not match)");
 }
 
+void refuse_old_format(const std::filesystem::path& path) {
+  // The pickle of the number 0x1950a86a20f9469cfc6c, with which all of these files begin.
+  constexpr std::string_view kStart = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+  std::string start(kStart.size(), '\0');
+  std::ifstream(path, std::ios::binary).read(start.data(), kStart.size());
+  TORCH_CHECK(start != kStart,
+              "it has the format of torch.save before 1.6, which is no zip archive; save it anew "
+              "in Python: torch.save(torch.load(path), path)");
+}
+
 void check_records(const std::filesystem::path& path) {
+  refuse_old_format(path);
   caffe2::serialize::PyTorchStreamReader archive(path.string());
   Checksums(path).check_all(archive);
 }

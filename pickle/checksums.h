@@ -33,6 +33,9 @@ class Checksums {
   std::unordered_map<std::string, uint32_t> of_records_;  // without those that have none
 };
 
+/// Refuses what torch.save wrote before PyTorch 1.6, and still writes if it is asked for.
+void refuse_old_format(const std::filesystem::path& path);
+
 /// Throws c10::Error unless the file is a zip archive whose records have their checksums.
 void check_records(const std::filesystem::path& path);
 

@@ -461,6 +461,7 @@ struct File::Contents {
 };
 
 File::File(const std::filesystem::path& path) {
+  refuse_old_format(path);
   std::string program;
   try {
     contents_ = std::make_unique<Contents>(path);

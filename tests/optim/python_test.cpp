@@ -243,6 +243,24 @@ TEST(StateDicts, ReturnTheFirstRatesIfAllGroupsHaveThem) {
   EXPECT_THAT(loaded().passed_over, ElementsAre("lr_scale"));
 }
 
+TEST(StateDicts, OfTorchsOldFormatSayHowTheyAreSavedAnew) {
+  // What torch.save(..., _use_new_zipfile_serialization=False) writes first.
+  using namespace std::string_literals;
+  const TemporaryFile file;
+  std::ofstream(file.path, std::ios::binary)
+      << "\x80\x02\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}q\0("s;
+  const auto says = AllOf(HasSubstr("it has the format of torch.save before 1.6"),
+                          HasSubstr("torch.save(torch.load(path), path)"));
+  EXPECT_THAT(refusal(trained("adam"), file.path), says);
+  const Training run = trained("adam");
+  try {
+    descent::load(*run.optimizer, file.path);
+    ADD_FAILURE() << "read a file of Python as a checkpoint";
+  } catch (const c10::Error& error) {
+    EXPECT_THAT(error.what_without_backtrace(), AllOf(HasSubstr(file.path.string()), says));
+  }
+}
+
 TEST(StateDicts, SetOptionsThatPythonHasNotToWhatPythonDoes) {
   Training run = trained("adam");
   run.optimizer->group_options().set({{"eps_mode", "hat"}, {"decay_mode", "decoupled"}});

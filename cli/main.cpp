@@ -1,5 +1,6 @@
 // The program `descent`.
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -7,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <torch/version.h>
 
 #include <descent/base/nearest.h>
@@ -73,6 +76,15 @@ std::string about(const CLI::ParseError& error) {
   return text + " (see --help)";
 }
 
+/// A pipe that nobody reads any more becomes an error of the write, not the end of the program. A
+/// standard stream that is closed is opened for the wrong direction: else the next file would get
+/// its number, and what is printed would be written into that file.
+void guard_standard_streams() {
+  ::signal(SIGPIPE, SIG_IGN);
+  for (int stream = 0; stream <= 2; ++stream)
+    if (::fcntl(stream, F_GETFD) == -1) ::open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY);
+}
+
 /// What went wrong, as one line.
 int failed(const std::string& what, int status = 2) {
   std::cerr << "descent: " << what << '\n';
@@ -82,6 +94,7 @@ int failed(const std::string& what, int status = 2) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  guard_standard_streams();
   CLI::App app("Optimizers, races and loss landscapes for LibTorch.");
   app.set_version_flag("--version", "descent " DESCENT_VERSION ", LibTorch " TORCH_VERSION);
   app.require_subcommand(1);

@@ -1,8 +1,11 @@
 #include "output.h"
 
+#include <cerrno>
 #include <stdexcept>
 #include <system_error>
 
+#include <fcntl.h>
+#include <sys/file.h>  // flock
 #include <unistd.h>
 
 namespace descent::cli {
@@ -13,6 +16,39 @@ namespace {
 
 [[noreturn]] void cannot_write(const fs::path& path, const std::string& why) {
   throw std::runtime_error(path.string() + " cannot be written: " + why);
+}
+
+constexpr const char* kReplaced = ".replaced";
+
+/// A descriptor that holds a lock on a folder. The system takes it back when the process ends,
+/// however it ends. -1 and errno: there is no lock to be had.
+int lock_of(const fs::path& folder) {
+  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0 || ::flock(file, LOCK_EX | LOCK_NB) == 0) return file;
+  const int why = errno;
+  ::close(file);
+  errno = why;
+  return -1;
+}
+
+/// Removes from `in` the hidden folders that killed runs have left there, whose names begin with
+/// `start`. One that holds files of the user, which were being replaced, stays.
+void remove_left_behind(const fs::path& in, const std::string& start) {
+  std::error_code error;
+  std::vector<fs::path> hidden;
+  for (fs::directory_iterator entry(in, error), end; !error && entry != end; entry.increment(error))
+    if (const std::string rest = entry->path().filename().string();
+        rest.starts_with(start) &&
+        rest.find_first_not_of("0123456789-", start.size()) == std::string::npos)
+      hidden.push_back(entry->path());
+  for (const fs::path& folder : hidden) {
+    const int lock = lock_of(folder);
+    if (lock < 0) continue;  // a run that goes on has it
+    const fs::path replaced = folder / kReplaced;
+    const bool keeps = fs::exists(replaced, error) && !fs::is_empty(replaced, error);
+    if (!keeps) fs::remove_all(folder, error);
+    ::close(lock);
+  }
 }
 
 }  // namespace
@@ -55,16 +91,25 @@ void OutputFolder::make_hidden() {
     if (fs::create_directory(missing.back(), error)) made_parents_.push_back(missing.back());
     if (error) cannot_write(in, error.message());
   }
-  std::string hidden = ".";
-  hidden += folder_.filename().string() + "-" + std::to_string(::getpid());
+  std::string start = ".";
+  start += folder_.filename().string() + "-";
+  remove_left_behind(in, start);
   for (int k = 0; making_.empty(); ++k) {
-    const fs::path name = in / (hidden + "-" + std::to_string(k));
-    if (fs::create_directory(name, error)) making_ = name;
+    const fs::path name = in / (start + std::to_string(::getpid()) + "-" + std::to_string(k));
+    const bool made = fs::create_directory(name, error);
     if (error) cannot_write(in, error.message());
+    if (!made) continue;
+    lock_ = lock_of(name);
+    // Another run may just have seen it without a lock, and removed it.
+    const bool taken = lock_ < 0 && (errno == EWOULDBLOCK || errno == ENOENT);
+    if (!taken) making_ = name;
   }
 }
 
-OutputFolder::~OutputFolder() { clean(); }
+OutputFolder::~OutputFolder() {
+  clean();
+  if (lock_ >= 0) ::close(lock_);
+}
 
 void OutputFolder::clean() {
   std::error_code ignored;
@@ -93,7 +138,7 @@ void OutputFolder::replace_files() const {
     names.push_back(entry.path().filename().string());
   for (const std::string& name : names)
     if (fs::is_directory(folder_ / name)) cannot_write(folder_ / name, "it is a folder");
-  const fs::path replaced = making_ / ".replaced";
+  const fs::path replaced = making_ / kReplaced;
   fs::create_directory(replaced);
   size_t moved = 0;
   std::error_code error;

@@ -17,7 +17,7 @@ bool check_output(const std::filesystem::path& folder, bool replace);
 
 /// A folder of results that appears when all of them are there: files are made in a hidden folder,
 /// beside a new one or inside of one that is there already, and publish() moves them. Until then,
-/// and on any failure, everything is as it was.
+/// and on any failure, everything is as it was. What a killed run leaves hidden, the next one removes.
 class OutputFolder {
  public:
   /// Throws as check_output(), and std::runtime_error if `folder` cannot be written. With `replace`,
@@ -40,6 +40,7 @@ class OutputFolder {
   std::filesystem::path folder_, making_;
   std::vector<std::filesystem::path> made_parents_;  ///< the outermost first
   bool exists_ = false, published_ = false;
+  int lock_ = -1;  ///< on making_: other runs leave it alone
 };
 
 }  // namespace descent::cli

@@ -2,6 +2,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <istream>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -18,6 +20,7 @@ namespace descent::pickle {
 class Checksums {
  public:
   explicit Checksums(const std::filesystem::path& path);
+  explicit Checksums(std::unique_ptr<std::istream> file);
 
   /// Throws unless these are the bytes of the record, which is named as in the reader. Records that
   /// were saved without a checksum (torch.serialization.set_crc32_options(False)) pass.

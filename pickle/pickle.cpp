@@ -15,6 +15,7 @@
 
 #include <descent/pickle/checksums.h>
 #include <descent/pickle/pickle.h>
+#include <descent/pickle/reach.h>
 
 namespace descent::pickle {
 namespace {
@@ -388,29 +389,6 @@ class Machine {
   std::unordered_map<uint64_t, Value> memo_;
 };
 
-/// The bytes that a tensor reaches into its storage; -1 if its numbers are nonsense.
-int64_t reach(const Stored& place) {
-  if (place.offset < 0 || place.sizes.size() != place.strides.size()) return -1;
-  int64_t last = place.offset, numel = 1, bytes = 0;
-  bool nonsense = false;
-  for (size_t i = 0; i < place.sizes.size(); ++i) {
-    const int64_t size = place.sizes[i], stride = place.strides[i];
-    int64_t way = 0;
-    nonsense = nonsense || size < 0 || stride < 0 ||
-               __builtin_mul_overflow(std::max<int64_t>(size, 1) - 1, stride, &way) ||
-               __builtin_add_overflow(last, way, &last) ||
-               __builtin_mul_overflow(numel, std::max<int64_t>(size, 1), &numel);
-  }
-  nonsense =
-      nonsense || __builtin_add_overflow(last, 1, &last) ||
-      __builtin_mul_overflow(last, static_cast<int64_t>(c10::elementSize(place.type)), &bytes) ||
-      __builtin_mul_overflow(numel, static_cast<int64_t>(c10::elementSize(place.type)), &numel);
-  if (nonsense) return -1;
-  for (const int64_t size : place.sizes)
-    if (size == 0) return 0;
-  return bytes;
-}
-
 }  // namespace
 
 const Value* Dict::find(std::string_view key) const {
@@ -440,8 +418,21 @@ std::string to_text(const Value& value) {
   return std::visit(name, value);
 }
 
+namespace {
+const std::filesystem::path& of_today(const std::filesystem::path& path) {
+  refuse_old_format(path);
+  return path;
+}
+}  // namespace
+
 struct File::Contents {
   explicit Contents(const std::filesystem::path& path) : archive(path.string()), checksums(path) {}
+  explicit Contents(std::string whole)
+      : stream(std::move(whole)),
+        archive(&stream),
+        checksums(std::make_unique<std::istringstream>(stream.str())) {}
+
+  std::istringstream stream;  ///< the archive, if it is none of the disk
 
   caffe2::serialize::PyTorchStreamReader archive;
   Checksums checksums;
@@ -460,11 +451,17 @@ struct File::Contents {
   }
 };
 
-File::File(const std::filesystem::path& path) {
-  refuse_old_format(path);
+File::File(const std::filesystem::path& path)
+    : File([&file = of_today(path)] { return std::make_unique<Contents>(file); }) {}
+
+File File::of_bytes(std::string bytes) {
+  return File([&] { return std::make_unique<Contents>(std::move(bytes)); });
+}
+
+File::File(const std::function<std::unique_ptr<Contents>()>& open) {
   std::string program;
   try {
-    contents_ = std::make_unique<Contents>(path);
+    contents_ = open();
     TORCH_CHECK(!contents_->archive.hasRecord("constants.pkl"),
                 "it is a TorchScript archive, as torch::save and descent::save write");
     TORCH_CHECK(
@@ -483,7 +480,7 @@ File::~File() = default;
 const Value& File::top() const { return contents_->top; }
 
 at::Tensor File::tensor(const Stored& place) {
-  const int64_t bytes = reach(place);
+  const int64_t bytes = reach(place.type, place.offset, place.sizes, place.strides);
   TORCH_CHECK(bytes >= 0, "a tensor has impossible sizes, strides or offset");
   const std::string& key = place.storage->key;
   auto found = contents_->storages.find(key);

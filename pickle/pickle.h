@@ -5,6 +5,7 @@
 // a file names is refused by its name.
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <iosfwd>
 #include <memory>
 #include <string>
@@ -65,6 +66,8 @@ std::string to_text(const Value& value);
 class File {
  public:
   explicit File(const std::filesystem::path& path);
+  /// Of a file that is at hand as bytes, such as a record of another archive.
+  static File of_bytes(std::string bytes);
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -76,6 +79,7 @@ class File {
 
  private:
   struct Contents;
+  explicit File(const std::function<std::unique_ptr<Contents>()>& open);
   std::unique_ptr<Contents> contents_;
 };
 

@@ -154,7 +154,7 @@ at::TensorOptions Hessian::vectors() const {
 
 Tensor Hessian::value(const Batch& batch) const {
   const Tensor loss =
-      metric_value(metric_, prediction_of(*model_, batch.data.input, who_), batch.data.target);
+      metric_value(metric_, prediction_of(*model_, batch.data, who_), batch.data.target);
   if (!loss.defined() || loss.numel() != 1) {
     refuse(who_, ": the loss must be a tensor with one element, it is ", shape_of(loss));
   }

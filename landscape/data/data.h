@@ -1,5 +1,7 @@
 #pragma once
 #include <iterator>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -10,6 +12,9 @@ namespace descent {
 struct Data {
   at::Tensor input;
   at::Tensor target;
+  /// All inputs of a network that takes several, by name; `input` is one of them then, which has the
+  /// samples of all.
+  std::vector<std::pair<std::string, at::Tensor>> named{};
 };
 
 /// What a loss is measured on: one batch or several.

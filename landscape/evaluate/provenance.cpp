@@ -26,6 +26,7 @@ uint64_t data_hash(const Batches& data) {
   tensors::Fingerprint hash;
   for (const Data& batch : data) {
     hash.add(batch.input);
+    for (const auto& [name, tensor] : batch.named) hash.add(tensor);
     hash.add(batch.target);
   }
   return hash.value();

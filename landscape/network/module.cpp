@@ -31,6 +31,8 @@ void for_each_batch_norm(const nn::Module& root, const Visit& visit) {
 
 class ModuleModel : public Model {
  public:
+  using Model::forward;
+
   /// Of a module that somebody else owns.
   ModuleModel(const nn::Module& module, Forward forward, bool plainly)
       : module_(&module), forward_(std::move(forward)), plainly_(plainly) {}

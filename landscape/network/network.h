@@ -19,6 +19,8 @@ struct Module;
 
 namespace descent {
 
+class SavedNetwork;
+
 namespace landscape {
 
 /// Tensors by name, in the order in which the network registers them; one that is registered under
@@ -40,6 +42,8 @@ class Model {
   virtual std::unique_ptr<Model> clone(const char* who) const = 0;
 
   virtual at::Tensor forward(const at::Tensor& input) = 0;
+  /// For networks that take several inputs by name; others refuse it.
+  virtual at::Tensor forward(const Named& inputs);
 
   /// Eval mode; with `batch_statistics`, layers of batch normalisation alone are in training mode.
   virtual void eval(bool batch_statistics) = 0;
@@ -62,6 +66,9 @@ using Forward = std::function<at::Tensor(torch::nn::Module&, const at::Tensor&)>
 std::shared_ptr<const Model> model_of(const torch::nn::Module& module, Forward forward,
                                       bool plainly);
 
+/// A network out of a file.
+std::shared_ptr<const Model> model_of(std::shared_ptr<const SavedNetwork> network);
+
 }  // namespace landscape
 
 /// Any network: a handle that refers to a module, which must outlive it and is never changed. What
@@ -76,7 +83,9 @@ std::shared_ptr<const Model> model_of(const torch::nn::Module& module, Forward f
 ///     Network(*lstm, [](torch::nn::LSTMImpl& m, const at::Tensor& x) {
 ///       return std::get<0>(m.forward(x));
 ///     })
-/// - TorchScript: network_of(script_module) and load_network("net.pt"), in script.h.
+/// - What load_network("net.pt2") gives (networks/saved_network.h): an export of Python or
+///   TorchScript. The handle owns it if it is made of the pointer.
+/// - A module of TorchScript: network_of(script_module), in script.h.
 class Network {
  public:
   template <std::derived_from<torch::nn::Module> M>
@@ -93,6 +102,11 @@ class Network {
               return forward(dynamic_cast<M&>(clone), input);
             },
             /*plainly=*/false)) {}
+
+  Network(std::shared_ptr<SavedNetwork> network)  // NOLINT(google-explicit-constructor)
+      : model_(landscape::model_of(std::shared_ptr<const SavedNetwork>(std::move(network)))) {}
+  Network(const SavedNetwork& network)  // NOLINT(google-explicit-constructor)
+      : model_(landscape::model_of({std::shared_ptr<const SavedNetwork>(), &network})) {}
 
   explicit Network(std::shared_ptr<const landscape::Model> model) : model_(std::move(model)) {}
 

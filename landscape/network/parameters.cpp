@@ -88,22 +88,34 @@ std::string about_type(const Model& model, const Tensor& input, const std::strin
     const at::ScalarType wanted = parameter.scalar_type();
     if (!parameter.is_floating_point()) continue;
     if (given == wanted || (indices && libtorch.find("dtype") == std::string::npos)) return "";
+    const char* const bytes =
+        given == at::kByte ? " / 255 if these are images (--scale 1/255)" : "";
     return c10::str("; data.input is ", given, ", and the network's parameters are ", wanted,
-                    ": hand over data.input.to(torch::k", wanted, ")");
+                    ": hand over data.input.to(torch::k", wanted, ")", bytes);
   }
   return "";
 }
 
 }  // namespace
 
-Tensor prediction_of(Model& model, const Tensor& input, const char* who, const char* aside) {
+Tensor Model::forward(const Named&) {
+  throw std::invalid_argument("the network of type " + type() +
+                              " takes one tensor, and the data has inputs by name");
+}
+
+Tensor run(Model& model, const Data& batch) {
+  return batch.named.empty() ? model.forward(batch.input) : model.forward(batch.named);
+}
+
+Tensor prediction_of(Model& model, const Data& batch, const char* who, const char* aside) {
+  const Tensor& input = batch.input;
   const auto sentence = [&](const std::string& libtorch) {
     return c10::str(who, ": the network of type ", model.type(),
                     " does not take data.input of shape ", input.sizes(), " and type ",
                     input.scalar_type(), aside, about_type(model, input, libtorch));
   };
   try {
-    return model.forward(input);
+    return run(model, batch);
   } catch (const c10::Error& error) {
     const std::string said = error.what_without_backtrace();
     throw std::invalid_argument(sentence(said) + ". LibTorch says: " + said);

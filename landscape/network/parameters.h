@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <descent/landscape/data/data.h>
 #include <descent/landscape/network/network.h>
 
 namespace descent::landscape {
@@ -29,10 +30,12 @@ std::string described(const std::vector<bool>& frozen);
 Parameters floating_buffers_of(const Model& model);
 inline constexpr size_t kNoSlot = static_cast<size_t>(-1);
 
+/// forward() of a batch, of its inputs by name if it has such.
+at::Tensor run(Model& model, const Data& batch);
+
 /// What forward() gives. Throws std::invalid_argument that begins with `who` if LibTorch throws, and
 /// says it in words where the input's type is not that of the parameters; `aside` is added.
-at::Tensor prediction_of(Model& model, const at::Tensor& input, const char* who,
-                         const char* aside = "");
+at::Tensor prediction_of(Model& model, const Data& batch, const char* who, const char* aside = "");
 
 /// A deep copy of a module, in its mode. `who` opens the message of std::invalid_argument, which is
 /// thrown if the module cannot be cloned or its clone shares parameters with it. In the latter case

@@ -1,17 +1,13 @@
-#include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <stdexcept>
 
-#include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/csrc/jit/serialization/import.h>
 
 #include <descent/landscape/network/script.h>
-#include <descent/pickle/checksums.h>
+#include <descent/landscape/network/script_model.h>
 
 namespace descent {
 namespace landscape {
@@ -81,6 +77,8 @@ struct Layer {
 
 class ScriptModel : public Model {
  public:
+  using Model::forward;
+
   explicit ScriptModel(jit::Module module) : module_(std::move(module)) {}
 
   std::string type() const override { return module_.type()->name()->name() + " (TorchScript)"; }
@@ -198,65 +196,16 @@ class ScriptModel : public Model {
   bool recomputing_ = false;
 };
 
-/// Refuses what is no TorchScript, with what it seems to be.
-void check_archive(const std::filesystem::path& file) {
-  const std::string subject = "load_network: " + file.string();
-  std::ifstream stream(file, std::ios::binary);
-  char first[2] = {};
-  if (std::filesystem::is_directory(file) || !stream) {
-    throw std::runtime_error(subject +
-                             " cannot be read: " + std::strerror(stream ? EISDIR : errno));
-  }
-  stream.read(first, 2);
-  const std::string advice =
-      "; a TorchScript file is what torch.jit.script(net).save(file) or "
-      "torch.jit.trace(net.eval(), input).save(file) writes";
-  if (first[0] == '\x80') {
-    throw std::invalid_argument(subject + " is a pickle, of an old torch.save() perhaps" + advice);
-  }
-  if (first[0] != 'P' || first[1] != 'K') {
-    throw std::invalid_argument(subject + " is no TorchScript file" + advice);
-  }
-  bool script = false, exported = false;
-  try {
-    caffe2::serialize::PyTorchStreamReader reader(file.string());
-    script = reader.hasRecord("constants.pkl");
-    exported = reader.hasRecord("archive_format");
-    if (script) pickle::Checksums(file).check_all(reader);
-  } catch (const std::exception& error) {
-    throw std::invalid_argument(subject + " is damaged: " + gist(error));
-  }
-  if (exported) {
-    throw std::invalid_argument(subject + " is an archive of torch.export" + advice);
-  }
-  if (!script) {
-    throw std::invalid_argument(
-        subject + " holds Python objects of torch.save(), a state_dict or a whole module" + advice);
-  }
+}  // namespace
+
+std::shared_ptr<const Model> script_model(const jit::Module& module) {
+  return std::make_shared<const ScriptModel>(module);
 }
 
-}  // namespace
 }  // namespace landscape
 
 Network network_of(const torch::jit::Module& module) {
-  return Network(std::make_shared<const landscape::ScriptModel>(module));
-}
-
-Network load_network(const std::filesystem::path& file) {
-  landscape::check_archive(file);
-  torch::jit::Module module;
-  try {
-    module = torch::jit::load(file.string(), at::kCPU);
-  } catch (const std::exception& error) {
-    throw std::invalid_argument("load_network: " + file.string() +
-                                " cannot be loaded as TorchScript: " + landscape::gist(error));
-  }
-  if (module.named_parameters().size() == 0) {
-    throw std::invalid_argument("load_network: " + file.string() +
-                                " holds a module without parameters; torch.jit.freeze() makes them "
-                                "constants: save the module before it is frozen");
-  }
-  return network_of(module);
+  return Network(landscape::script_model(module));
 }
 
 }  // namespace descent

@@ -1,7 +1,6 @@
 #pragma once
-#include <filesystem>
-
 #include <descent/landscape/network/network.h>
+#include <descent/networks/saved_network.h>
 
 namespace descent {
 
@@ -12,11 +11,5 @@ namespace descent {
 /// BatchNorm::Batch and BatchNorm::Recompute need layers of batch normalisation that were scripted,
 /// with a momentum, and std::invalid_argument says so otherwise.
 Network network_of(const torch::jit::Module& module);
-
-/// The network in a file of torch.jit.save() or torch::jit::Module::save(), on the CPU. Throws
-/// std::runtime_error if the file cannot be read and std::invalid_argument if it is damaged or holds
-/// something else, with what it seems to be (a state_dict, an archive of torch.export), or a frozen
-/// module, which has no parameters.
-Network load_network(const std::filesystem::path& file);
 
 }  // namespace descent

@@ -438,9 +438,9 @@ TEST_F(ScriptFile, IsRefusedIfItIsNoneOrDamaged) {
   EXPECT_THAT([&] { load_network(folder_); },
               ThrowsMessage<std::runtime_error>(HasSubstr("Is a directory")));
   std::ofstream(file) << "alpha,beta\n";
-  refused(file, "is no TorchScript file; a TorchScript file is what torch.jit.script");
+  refused(file, "is neither of torch.export nor TorchScript; a network is what torch.export.save(");
   std::ofstream(file, std::ios::trunc);
-  refused(file, "is no TorchScript file");
+  refused(file, "is neither of torch.export nor TorchScript");
   linear().save(file.string());
   fs::resize_file(file, fs::file_size(file) - 100);
   refused(file, "is damaged");
@@ -507,7 +507,20 @@ TEST_F(ScriptFile, OfPythonIsReadAndItsNeighboursAreNamed) {
   refused(folder_ / "frozen.pt", "save the module before it is frozen");
   refused(folder_ / "state_dict.pt", "a state_dict or a whole module");
   refused(folder_ / "old.pt", "is a pickle");
-  refused(folder_ / "exported.pt2", "is an archive of torch.export");
+
+  // The same network of torch.export.
+  const Network exported = load_network(folder_ / "exported.pt2");
+  const Plane its_plane = gaussian_plane(exported);
+  EXPECT_NEAR(both_paths(exported, cross_entropy, data, its_plane).at(2, 3),
+              losses[0].item<double>(), 1e-6);
+  const Grid its_batch = both_paths(exported, cross_entropy, data, its_plane, BatchNorm::Batch);
+  EXPECT_NEAR(its_batch.at(2, 3), losses[1].item<double>(), 1e-6);
+  const Grid its_averages =
+      both_paths(exported, cross_entropy, data, its_plane, BatchNorm::Recompute);
+  const Grid averages = both_paths(scripted, cross_entropy, data, plane, BatchNorm::Recompute);
+  for (size_t k = 0; k < averages.values.size(); ++k) {
+    EXPECT_NEAR(its_averages.values[k], averages.values[k], 1e-5 * averages.values[k]);
+  }
 }
 
 #endif

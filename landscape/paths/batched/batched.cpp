@@ -195,14 +195,14 @@ class VmapBatched : public Batched {
 
     if (problem_.batch_norm == BatchNorm::Recompute) {
       worker.model->eval(true);
-      for (const Data& batch : problem_.data) worker.model->forward(batch.input);
+      for (const Data& batch : problem_.data) run(*worker.model, batch);
       worker.model->eval(false);
     }
     const size_t metrics = problem_.metrics.size();
     std::fill_n(values, points.size() * metrics, 0.0);
     for (size_t b = 0; b < problem_.data.size(); ++b) {
       const Data& batch = problem_.data[b];
-      const Tensor prediction = worker.model->forward(batch.input);
+      const Tensor prediction = run(*worker.model, batch);
       for (size_t m = 0; m < metrics; ++m) {
         const double weight = problem_.batch_weights.of(b, m);
         if (weight == 0) continue;  // its mean is not a number

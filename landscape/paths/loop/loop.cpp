@@ -48,6 +48,12 @@ uint64_t state_of(const Tensor& tensor) {
   return tensor.is_inference() ? hash_of(tensor) : tensor._version();
 }
 
+Data copy_of(const Data& batch) {
+  Data copy{batch.input.clone(), batch.target.clone()};
+  for (const auto& [name, tensor] : batch.named) copy.named.emplace_back(name, tensor.clone());
+  return copy;
+}
+
 /// A tensor of the same type, device and sizes that takes next to no memory.
 Tensor outline(const Tensor& tensor) {
   return tensor.layout() == at::kStrided ? at::empty({}, tensor.options()).expand(tensor.sizes())
@@ -146,7 +152,7 @@ void Loop::metrics(Worker& worker, double* values) const {
     worker.model->reset_statistics("evaluate");
     worker.model->eval(true);
     for (const Data& batch : problem_.data) {
-      translated([&] { return worker.model->forward(batch.input); },
+      translated([&] { return run(*worker.model, batch); },
                  "options.batch_norm is Recompute, but the network of type ", problem_.model.type(),
                  " does not take data.input of shape ", batch.input.sizes(),
                  " with batch normalisation in training mode; a batch of one sample, for one, has "
@@ -159,7 +165,7 @@ void Loop::metrics(Worker& worker, double* values) const {
   std::fill_n(values, count, 0.0);
   for (size_t b = 0; b < problem_.data.size(); ++b) {
     const Data& batch = problem_.data[b];
-    const Tensor prediction = worker.model->forward(batch.input);
+    const Tensor prediction = run(*worker.model, batch);
     for (size_t m = 0; m < count; ++m) {
       if (weights.of(b, m) == 0) continue;  // its mean is not a number
       values[m] += weights.of(b, m) * value(problem_.metrics[m], prediction, batch.target);
@@ -183,10 +189,11 @@ Center Loop::seen_at_center() {
   tensors::Fingerprint values;
   for (const Data& batch : problem_.data) {
     // Copies, so that the user's own stay as they are whatever is done to them.
-    const Tensor input = batch.input.clone(), target = batch.target.clone();
+    const Data own = copy_of(batch);
+    const Tensor &input = own.input, &target = own.target;
     const uint64_t input_before = state_of(input), target_before = state_of(target);
     const Tensor prediction = prediction_of(
-        *worker.model, input, "evaluate",
+        *worker.model, own, "evaluate",
         problem_.batch_norm == BatchNorm::Batch
             ? " with batch normalisation in training mode (options.batch_norm is Batch)"
             : "");
@@ -235,7 +242,7 @@ bool Loop::follows_parameters(const std::vector<uint64_t>& hashes) {
   }
   for (size_t k = 0; k < hashes.size(); ++k) {
     try {
-      const Tensor prediction = model.forward(problem_.data[k].input.clone());
+      const Tensor prediction = run(model, copy_of(problem_.data[k]));
       if (!prediction.is_floating_point() || hash_of(prediction) != hashes[k] ||
           !at::isfinite(prediction).all().item<bool>()) {
         return true;

@@ -1,0 +1,3 @@
+#pragma once
+// Networks out of files: of torch.export and of TorchScript.
+#include <descent/networks/saved_network.h>         // IWYU pragma: export

@@ -1,0 +1,48 @@
+#pragma once
+// An export has the mode of its network: training or eval. Most operations that differ have a flag
+// for it, which a run may set; some have none.
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <descent/networks/exported/graph.h>
+
+namespace descent::networks {
+
+/// What of a call follows the mode. `state_at` names the state that is the argument at a position,
+/// or is "".
+Switch switch_of(const Call& call, const std::function<std::string(size_t position)>& state_at);
+
+/// What a program's modes are made of.
+class Modes {
+ public:
+  Modes() = default;
+  explicit Modes(const Graph& graph);
+
+  /// The mode of the export, as far as it can be seen: a program without any difference counts as
+  /// one in training mode, as a new module of torch::nn does.
+  bool training() const { return training_; }
+
+  /// Why the program cannot be in a mode, or "".
+  std::string why_not(bool training) const { return training ? not_training_ : not_eval_; }
+
+  /// What differs, in words: "in eval mode; train() switches on 2 x aten::dropout".
+  const std::string& about() const { return about_; }
+
+  /// Whether batch normalisation has one mode for good.
+  bool has_fixed_batch_norm() const { return has_fixed_batch_norm_; }
+
+  /// The states of running means of batch normalisation, one for each call that has one.
+  const std::vector<std::string>& statistics() const { return statistics_; }
+
+  /// The states that count batches in training mode where the program does not.
+  const std::vector<std::string>& counters() const { return counters_; }
+
+ private:
+  bool training_ = true, has_fixed_batch_norm_ = false;
+  std::string not_training_, not_eval_, about_;
+  std::vector<std::string> statistics_, counters_;
+};
+
+}  // namespace descent::networks

@@ -1,0 +1,322 @@
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+
+#include <ATen/core/grad_mode.h>
+
+#include <descent/networks/exported/document.h>
+#include <descent/networks/exported/output_names.h>
+#include <descent/networks/exported/program.h>
+#include <descent/networks/exported/read_graph.h>
+
+namespace descent::networks {
+namespace {
+
+using at::Tensor;
+using c10::IValue;
+
+constexpr int64_t kSchemaMajor = 8;
+
+/// "s0" of Symbol('s0', positive=True, integer=True), or of itself; "": it is an expression.
+std::string symbol_of(const std::string& text) {
+  constexpr std::string_view kBegin = "Symbol('";
+  std::string name = text;
+  if (name.starts_with(kBegin)) {
+    name = name.substr(kBegin.size(), name.find('\'', kBegin.size()) - kBegin.size());
+  }
+  return name.find_first_of("(*+-/ ") == std::string::npos ? name : "";
+}
+
+IValue constant_of(const std::string& kind, const Json& value) {
+  if (kind == "as_none") return {};
+  if (kind == "as_int") return whole(value, "an input");
+  if (kind == "as_float") return real(value, "an input");
+  if (kind == "as_bool") return truth(value, "an input");
+  if (kind == "as_string") return text(value, "an input");
+  refuse("its program takes an input of the kind ", kind, ", which is not supported");
+}
+
+bool is_number(const std::string& kind) {
+  return kind == "as_sym_int" || kind == "as_sym_float" || kind == "as_sym_bool";
+}
+
+/// The class of the network, which the first call inside of it tells.
+std::string class_of(const Json& graph) {
+  for (const Json& node : items(graph, "nodes")) {
+    const Json* const metadata = optional_field(node, "metadata");
+    const Json* const modules = metadata ? optional_field(*metadata, "nn_module_stack") : nullptr;
+    if (!modules || !modules->is_string()) continue;
+    const std::string& path = modules->get_ref<const std::string&>();  // "L__self__,,module.Class;"
+    constexpr std::string_view kTop = "L__self__,,";
+    if (!path.starts_with(kTop)) continue;
+    const std::string name = path.substr(kTop.size(), path.find(';') - kTop.size());
+    return name.substr(name.rfind('.') + 1);
+  }
+  return "exported program";
+}
+
+}  // namespace
+
+/// Fills a program from its JSON.
+class Program::Reader {
+ public:
+  Reader(Program& program, const Json& source)
+      : program_(program),
+        source_(source),
+        module_(field(source, "graph_module")),
+        graph_(field(module_, "graph")),
+        signature_(field(module_, "signature")) {}
+
+  void read() {
+    check_version();
+    read_inputs();
+    program_.graph_ = read_graph(graph_, state_names_);
+    read_outputs();
+    read_ranges();
+    program_.type_ = class_of(graph_);
+    program_.modes_ = Modes(*program_.graph_);
+    for (const std::string& counter : program_.modes_.counters()) {
+      if (const auto state = program_.find_state(counter)) program_.counters_.push_back(*state);
+    }
+  }
+
+ private:
+  void check_version() {
+    if (const Json* const version = optional_field(source_, "torch_version")) {
+      program_.torch_version_ = text(*version, "torch_version");
+    }
+    const Json& schema = field(source_, "schema_version");
+    const int64_t major = whole(field(schema, "major"), "schema_version"),
+                  minor = whole(field(schema, "minor"), "schema_version");
+    if (major == kSchemaMajor) return;
+    refuse("its program has the schema ", major, ".", minor,
+           program_.torch_version_.empty() ? "" : " of PyTorch " + program_.torch_version_,
+           ", must be ", kSchemaMajor, ".x: export the network again with PyTorch 2.5 or later");
+  }
+
+  void read_inputs() {
+    const Json& specs = items(signature_, "input_specs");
+    if (specs.size() != items(graph_, "inputs").size()) {
+      refuse("its signature has ", specs.size(), " inputs and its graph ",
+             items(graph_, "inputs").size());
+    }
+    for (size_t place = 0; place < specs.size(); ++place) {
+      const auto& [kind, spec] = choice(specs[place]);
+      using Role = State::Role;
+      if (kind == "parameter") {
+        add_state(place, spec, "parameter_name", Role::Parameter);
+      } else if (kind == "buffer") {
+        const bool is_kept = truth(field(spec, "persistent"), "persistent");
+        add_state(place, spec, "buffer_name", is_kept ? Role::Buffer : Role::TemporaryBuffer);
+      } else if (kind == "tensor_constant") {
+        add_state(place, spec, "tensor_constant_name", Role::Constant);
+      } else if (kind == "user_input" || kind == "constant_input") {
+        Input input = kind == "user_input" ? user_input(field(spec, "arg")) : constant_input(spec);
+        program_.input_places_.push_back(place);
+        if (!inputs_.emplace(input.name, program_.inputs_.size()).second &&
+            input.kind != Input::Kind::Constant) {
+          refuse("its program takes the input '", input.name, "' twice");
+        }
+        program_.inputs_.push_back(std::move(input));
+      } else {
+        refuse("its program takes an input of the kind ", kind, ", which is not supported");
+      }
+    }
+  }
+
+  void add_state(size_t place, const Json& spec, const char* key, State::Role role) {
+    const std::string& name = text_field(spec, key);
+    const std::string& in_graph = text_field(field(spec, "arg"), "name");
+    if (!states_.emplace(name, program_.states_.size()).second) {
+      refuse("its program takes the tensor '", name, "' twice");
+    }
+    const Json* const values = optional_field(graph_, "tensor_values");
+    const Json* const meta = values ? optional_field(*values, in_graph.c_str()) : nullptr;
+    const bool wants_gradient = role == State::Role::Parameter &&
+                                (!meta || truth(field(*meta, "requires_grad"), "requires_grad"));
+    state_names_.emplace(in_graph, name);
+    program_.states_.push_back({name, role, wants_gradient});
+    program_.state_places_.push_back(place);
+  }
+
+  Input user_input(const Json& argument) const {
+    const auto& [kind, value] = choice(argument);
+    if (is_number(kind)) return {text_field(value, "as_name"), Input::Kind::Number};
+    if (kind != "as_tensor") return {"", Input::Kind::Constant, constant_of(kind, value)};
+    Input input{text_field(value, "name")};
+    const Json& meta = field(field(graph_, "tensor_values"), input.name.c_str());
+    input.type = number_type(field(meta, "dtype"));
+    for (const Json& size : items(meta, "sizes")) {
+      const auto& [form, content] = choice(size);
+      if (form == "as_int") {
+        input.sizes.push_back({whole(content, "a size")});
+      } else {
+        input.sizes.push_back({std::nullopt, symbol_of(text_field(content, "expr_str"))});
+      }
+    }
+    return input;
+  }
+
+  static Input constant_input(const Json& spec) {
+    const auto& [kind, value] = choice(field(spec, "value"));
+    return {text_field(spec, "name"), Input::Kind::Constant, constant_of(kind, value)};
+  }
+
+  void read_outputs() {
+    const Json& specs = items(signature_, "output_specs");
+    if (specs.size() != program_.graph_->outputs.size()) {
+      refuse("its signature has ", specs.size(), " outputs and its graph ",
+             program_.graph_->outputs.size());
+    }
+    size_t users = 0;
+    for (size_t place = 0; place < specs.size(); ++place) {
+      const auto& [kind, spec] = choice(specs[place]);
+      const auto change = [&](Output::Kind what, const auto& known, const std::string& name) {
+        const auto found = known.find(name);
+        if (found == known.end())
+          refuse("its program changes '", name, "', which it does not take");
+        program_.outputs_.push_back({what, place, found->second});
+      };
+      if (kind == "user_output" || kind == "loss_output") {
+        program_.outputs_.push_back({Output::Kind::User, place, users++});
+      } else if (kind == "buffer_mutation") {
+        change(Output::Kind::State, states_, text_field(spec, "buffer_name"));
+      } else if (kind == "parameter_mutation") {
+        change(Output::Kind::State, states_, text_field(spec, "parameter_name"));
+      } else if (kind == "user_input_mutation") {
+        change(Output::Kind::Input, inputs_, text_field(spec, "user_input_name"));
+      } else if (kind != "gradient_to_parameter" && kind != "gradient_to_user_input" &&
+                 kind != "token") {
+        refuse("its program has an output of the kind ", kind, ", which is not supported");
+      }
+    }
+    program_.output_names_ = networks::output_names(module_, users);
+  }
+
+  void read_ranges() {
+    const Json* const ranges = optional_field(source_, "range_constraints");
+    if (!ranges || !ranges->is_object()) return;
+    using Limits = std::numeric_limits<int64_t>;
+    for (const auto& [symbol, range] : ranges->items()) {
+      const Json* const least = optional_field(range, "min_val");
+      const Json* const most = optional_field(range, "max_val");
+      program_.ranges_[symbol] = {least ? whole(*least, "min_val") : Limits::min(),
+                                  most ? whole(*most, "max_val") : Limits::max()};
+    }
+  }
+
+  Program& program_;
+  const Json &source_, &module_, &graph_, &signature_;
+  StateNames state_names_;
+  std::unordered_map<std::string, size_t> states_, inputs_;  ///< positions in those of the program
+};
+
+Program::Program(const std::string& json) {
+  const Json source = parse(json, "models/*.json");
+  Reader(*this, source).read();
+}
+
+std::optional<size_t> Program::find_state(const std::string& name) const {
+  for (size_t k = 0; k < states_.size(); ++k) {
+    if (states_[k].name == name) return k;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> Program::input_names() const {
+  std::vector<std::string> names;
+  for (const Input& input : inputs_) {
+    if (input.kind != Input::Kind::Constant) names.push_back(input.name);
+  }
+  return names;
+}
+
+void Program::check_size(const Input& input, int64_t dimension, int64_t size,
+                         std::map<std::string, int64_t>& symbols) const {
+  const Size& wanted = input.sizes[static_cast<size_t>(dimension)];
+  if (wanted.exact && *wanted.exact != size) {
+    refuse("the input '", input.name, "' has the size ", size, " in dimension ", dimension,
+           ", must be ", *wanted.exact,
+           ", for which it was exported; any size takes an export with dynamic_shapes={", dimension,
+           ": torch.export.Dim(\"", dimension == 0 ? "batch" : "size", "\")}");
+  }
+  if (wanted.exact || wanted.symbol.empty()) return;
+  const auto [known, is_first] = symbols.emplace(wanted.symbol, size);
+  if (!is_first && known->second != size) {
+    refuse("the input '", input.name, "' has the size ", size, " in dimension ", dimension,
+           ", must be ", known->second, " as in another dimension or input");
+  }
+  const auto range = ranges_.find(wanted.symbol);
+  if (range == ranges_.end()) return;
+  const auto [least, most] = range->second;
+  if (size >= least && size <= most) return;
+  refuse("the input '", input.name, "' has the size ", size, " in dimension ", dimension,
+         ", must be ", least,
+         most == std::numeric_limits<int64_t>::max() ? " or more" : " to " + std::to_string(most),
+         ", for which it was exported");
+}
+
+void Program::check(const Input& input, const IValue& value,
+                    std::map<std::string, int64_t>& symbols) const {
+  const bool is_tensor = input.kind == Input::Kind::Tensor;
+  if (is_tensor ? !value.isTensor() || !value.toTensor().defined() : !value.isScalar()) {
+    refuse("the input '", input.name, "' must be a ", is_tensor ? "tensor" : "number");
+  }
+  if (!is_tensor) return;
+  const Tensor& tensor = value.toTensor();
+  if (tensor.scalar_type() != input.type) {
+    refuse("the input '", input.name, "' is ", tensor.scalar_type(), ", must be ", input.type,
+           ", for which it was exported");
+  }
+  if (static_cast<size_t>(tensor.dim()) != input.sizes.size()) {
+    refuse("the input '", input.name, "' has ", tensor.dim(), " dimensions, must have ",
+           input.sizes.size());
+  }
+  for (int64_t d = 0; d < tensor.dim(); ++d) check_size(input, d, tensor.size(d), symbols);
+}
+
+Values Program::run(Values inputs, const Tensors& states, const Setting& setting) const {
+  const std::vector<std::string> names = input_names();
+  if (inputs.size() != names.size()) {
+    std::string list;
+    for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+    refuse("it takes ", names.size(), " inputs (", list, ") and got ", inputs.size());
+  }
+  Values arguments(graph_->inputs.size());
+  for (size_t k = 0; k < states.size(); ++k) arguments[state_places_[k]] = states[k];
+  std::map<std::string, int64_t> symbols;
+  std::vector<IValue> given(inputs_.size());
+  size_t next = 0;
+  for (size_t k = 0; k < inputs_.size(); ++k) {
+    const bool is_constant = inputs_[k].kind == Input::Kind::Constant;
+    if (!is_constant) check(inputs_[k], inputs[next], symbols);
+    given[k] = is_constant ? inputs_[k].constant : std::move(inputs[next++]);
+    arguments[input_places_[k]] = given[k];
+  }
+  if (at::GradMode::is_enabled()) {  // autograd keeps the old values, which must stay
+    const at::NoGradGuard no_grad;
+    for (const Output& output : outputs_) {
+      if (output.kind == Output::Kind::State) {
+        arguments[state_places_[output.target]] = states[output.target].clone();
+      }
+    }
+  }
+  Values results = graph_->run(std::move(arguments), setting), users;
+  const at::NoGradGuard no_grad;
+  for (const Output& output : outputs_) {
+    if (output.kind == Output::Kind::User) {
+      users.push_back(std::move(results[output.place]));
+    } else if (results[output.place].isTensor()) {
+      const Tensor& to = output.kind == Output::Kind::State ? states[output.target]
+                                                            : given[output.target].toTensor();
+      to.copy_(results[output.place].toTensor());
+    }
+  }
+  const bool counts = setting.batch_norm.value_or(setting.training.value_or(modes_.training()));
+  if (counts) {
+    for (const size_t counter : counters_) states[counter].add_(1);
+  }
+  return users;
+}
+
+}  // namespace descent::networks

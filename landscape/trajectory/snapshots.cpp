@@ -3,27 +3,9 @@
 
 #include <descent/base/nearest.h>
 #include <descent/landscape/trajectory/snapshots.h>
+#include <descent/networks/weights/weights_file.h>
 
 namespace descent::landscape {
-namespace {
-
-/// What the trajectory's names have in front of the network's, if all of its dotted names have it:
-/// "module." of a DataParallel, "model." of a LightningModule.
-std::string prefix_of(const std::vector<std::string>& names, const std::string& own) {
-  if (std::find(names.begin(), names.end(), own) != names.end()) return "";
-  for (const std::string& name : names) {
-    if (!name.ends_with("." + own)) continue;
-    const std::string prefix = name.substr(0, name.size() - own.size());
-    const bool shared = std::all_of(names.begin(), names.end(), [&](const std::string& other) {
-      return other.starts_with(prefix) || other.find('.') == std::string::npos;
-    });
-    if (shared) return prefix;
-  }
-  return "";
-}
-
-}  // namespace
-
 SnapshotsAsWeights::SnapshotsAsWeights(const char* who, const Network& network,
                                        const Trajectory& trajectory)
     : who_(who),
@@ -36,7 +18,7 @@ SnapshotsAsWeights::SnapshotsAsWeights(const char* who, const Network& network,
     throw std::invalid_argument(std::string(who) + ": the trajectory has no snapshots");
   }
   check_center(who, own_.names, own_.tensors);
-  prefix_ = prefix_of(trajectory.names(), own_.names.front());
+  prefix_ = networks::prefix_of(trajectory.names(), own_.names.front());
   const auto find = [&](const Named& named, const Parameters& own, std::vector<size_t>& places) {
     for (size_t k = 0; k < named.size(); ++k) {
       if (own.slot[k] == kNoSlot) continue;

@@ -10,6 +10,7 @@
 #include <descent/landscape/network/parameters.h>
 #include <descent/landscape/trajectory/snapshots.h>
 #include <descent/landscape/trajectory/trajectory.h>
+#include <descent/networks/weights/weights_file.h>
 #include <descent/pickle/pickle.h>
 #include <descent/tensors/memory.h>
 
@@ -19,105 +20,22 @@ namespace {
 namespace fs = std::filesystem;
 using at::Tensor;
 
-/// work(), an error of LibTorch becoming one of the file.
-template <class Work>
-auto reading(const fs::path& path, const Work& work) {
-  try {
-    return work();
-  } catch (const c10::Error& error) {
-    throw std::runtime_error(path.string() + ": " + error.what_without_backtrace());
-  }
-}
-
-/// The tensors of a dict by name, without what torch.compile puts into the names.
-std::vector<std::pair<std::string, const pickle::Stored*>> tensors_of(const pickle::Dict& dict) {
-  std::vector<std::pair<std::string, const pickle::Stored*>> tensors;
-  for (const auto& [key, value] : dict.items) {
-    const auto* const* text = std::get_if<const std::string*>(&key);
-    const auto* const* tensor = std::get_if<const pickle::Stored*>(&value);
-    if (text == nullptr || tensor == nullptr) continue;
-    std::string name = **text;
-    constexpr std::string_view kCompiled = "_orig_mod.";
-    for (size_t at = name.find(kCompiled); at != name.npos; at = name.find(kCompiled, at)) {
-      if (at == 0 || name[at - 1] == '.') {
-        name.erase(at, kCompiled.size());
-      } else {
-        at += kCompiled.size();
-      }
-    }
-    tensors.emplace_back(std::move(name), *tensor);
-  }
-  return tensors;
-}
-
-/// The state_dict of a network in a file: the file's one dict, or a part of a training's checkpoint
-/// that is called as trainers call it, or its only dict of tensors by name.
-class StateDict {
- public:
-  explicit StateDict(const fs::path& path) : file_(path) {
-    const auto* const* top = std::get_if<pickle::Dict*>(&file_.top());
-    if (top != nullptr) tensors_ = tensors_of(chosen(**top));
-    TORCH_CHECK(!tensors_.empty(), "holds ", pickle::to_text(file_.top()),
-                " without tensors by name, must be what Python's torch.save(net.state_dict(), "
-                "file) writes, or hold it in a dict as \"state_dict\"");
-  }
-
-  /// Of the tensors.
-  std::vector<std::string> names() const {
-    std::vector<std::string> result;
-    for (const auto& [name, tensor] : tensors_) result.push_back(name);
-    return result;
-  }
-
-  const pickle::Stored& find(const std::string& name) const {
-    const auto found = std::find_if(tensors_.begin(), tensors_.end(),
-                                    [&](const auto& tensor) { return tensor.first == name; });
-    TORCH_CHECK(found != tensors_.end(), "has no tensor '", name,
-                "', which the first snapshot has");
-    return *found->second;
-  }
-
-  Tensor tensor(const std::string& name) { return file_.tensor(find(name)); }
-
- private:
-  static const pickle::Dict& chosen(const pickle::Dict& top) {
-    std::vector<std::pair<std::string, const pickle::Dict*>> parts;
-    for (const auto& [key, value] : top.items) {
-      const auto* const* name = std::get_if<const std::string*>(&key);
-      const auto* const* dict = std::get_if<pickle::Dict*>(&value);
-      if (name == nullptr || dict == nullptr || tensors_of(**dict).empty()) continue;
-      parts.emplace_back(**name, *dict);
-    }
-    for (const char* usual : {"state_dict", "model_state_dict", "model"}) {
-      for (const auto& [name, dict] : parts) {
-        if (name == usual) return *dict;
-      }
-    }
-    if (parts.empty() || !tensors_of(top).empty()) return top;
-    std::string names;
-    for (const auto& [name, dict] : parts) names += (names.empty() ? "" : ", ") + name;
-    TORCH_CHECK(parts.size() == 1, "holds several dicts of tensors, ", names,
-                "; that of the network must be called state_dict, model_state_dict or model");
-    return *parts.front().second;
-  }
-
-  pickle::File file_;
-  std::vector<std::pair<std::string, const pickle::Stored*>> tensors_;
-};
-
 struct Numbered {
   int64_t number;
   fs::path path;
 };
 
-/// The files of a folder whose names end in digits and ".pt", ".pth" or ".ckpt", in the order of
-/// their numbers.
+/// The snapshots of a folder, whose names end in digits, in the order of their numbers: files, and
+/// folders with a file of weights.
 std::vector<Numbered> numbered_files(const fs::path& folder) {
   std::vector<Numbered> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string extension = entry.path().extension().string();
-    const bool known = extension == ".pt" || extension == ".pth" || extension == ".ckpt";
-    if (!known || !entry.is_regular_file()) continue;
+    const bool known = extension == ".pt" || extension == ".pth" || extension == ".ckpt" ||
+                       extension == ".safetensors";
+    const bool is_folder =
+        entry.is_directory() && !networks::WeightsFile::in_folder(entry.path()).empty();
+    if (!is_folder && (!known || !entry.is_regular_file())) continue;
     const std::string stem = entry.path().stem().string();
     const size_t digits = stem.find_last_not_of("0123456789") + 1;  // npos + 1 is 0
     if (digits == stem.size()) continue;
@@ -173,17 +91,20 @@ Trajectory Trajectory::load(const fs::path& folder) {
   if (!fs::is_directory(folder)) throw std::runtime_error(folder.string() + ": is no folder");
   Trajectory result;
   for (const auto& [number, path] : numbered_files(folder)) {
-    reading(path, [&, &path = path] {
-      const StateDict file(path);
-      if (result.names_.empty()) result.names_ = file.names();
-      for (const std::string& name : result.names_) file.find(name);
-    });
+    const networks::WeightsFile file(path);
+    if (result.names_.empty()) result.names_ = file.names();
+    for (const std::string& name : result.names_) {
+      if (file.holds(name)) continue;
+      throw std::runtime_error(path.string() + ": has no tensor '" + name +
+                               "', which the first snapshot has");
+    }
     result.snapshots_.push_back({number, path, {}});
   }
   if (result.size() == 0) {
     throw std::runtime_error(folder.string() +
                              ": has no snapshots, which are files with names that end in digits "
-                             "and \".pt\", \".pth\" or \".ckpt\", as 00000100.pt");
+                             "and \".pt\", \".pth\", \".ckpt\" or \".safetensors\", as "
+                             "00000100.pt, or folders as checkpoint-100 with a model.safetensors");
   }
   return result;
 }
@@ -191,12 +112,10 @@ Trajectory Trajectory::load(const fs::path& folder) {
 std::vector<Tensor> Trajectory::weights(size_t k) const {
   const Snapshot& snapshot = snapshots_.at(k);
   if (snapshot.file.empty()) return snapshot.weights;
-  return reading(snapshot.file, [&] {
-    StateDict file(snapshot.file);
-    std::vector<Tensor> result;
-    for (const std::string& name : names_) result.push_back(file.tensor(name));
-    return result;
-  });
+  networks::WeightsFile file(snapshot.file);
+  std::vector<Tensor> result;
+  for (const std::string& name : names_) result.push_back(file.tensor(name));
+  return result;
 }
 
 Recorder::Recorder(const Network& network, RecorderOptions options)

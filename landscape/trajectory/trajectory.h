@@ -18,7 +18,8 @@ namespace descent {
 /// memory or in files that are read one at a time.
 class Trajectory {
  public:
-  /// The snapshots in a folder: every file whose name ends in digits and ".pt", ".pth" or ".ckpt",
+  /// The snapshots in a folder: every file whose name ends in digits and ".pt", ".pth", ".ckpt" or
+  /// ".safetensors", and every folder whose name does, as checkpoint-500, with a model.safetensors,
   /// in the order of these numbers. A Recorder writes them, or Python:
   ///   torch.save(net.state_dict(), f"{folder}/{step:08}.pt")
   /// The state_dict may also be a part of a training's checkpoint, as "state_dict",

@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <ATen/ops/empty.h>
+
+#include <descent/networks/exported/document.h>
+#include <descent/networks/weights/safetensors.h>
+#include <descent/pickle/reach.h>
+
+namespace descent::networks {
+namespace {
+
+struct NumberType {
+  std::string_view name;
+  at::ScalarType type;
+};
+constexpr std::array kNumberTypes{NumberType{"F64", at::kDouble},
+                                  NumberType{"F32", at::kFloat},
+                                  NumberType{"F16", at::kHalf},
+                                  NumberType{"BF16", at::kBFloat16},
+                                  NumberType{"I64", at::kLong},
+                                  NumberType{"I32", at::kInt},
+                                  NumberType{"I16", at::kShort},
+                                  NumberType{"I8", at::kChar},
+                                  NumberType{"U64", at::kUInt64},
+                                  NumberType{"U32", at::kUInt32},
+                                  NumberType{"U16", at::kUInt16},
+                                  NumberType{"U8", at::kByte},
+                                  NumberType{"BOOL", at::kBool},
+                                  NumberType{"C64", at::kComplexFloat},
+                                  NumberType{"F8_E4M3", at::kFloat8_e4m3fn},
+                                  NumberType{"F8_E5M2", at::kFloat8_e5m2}};
+
+constexpr uint64_t kLength = 8;
+
+at::ScalarType type_of(const std::string& tensor, const std::string& name) {
+  for (const NumberType& row : kNumberTypes) {
+    if (row.name == name) return row.type;
+  }
+  refuse("its tensor '", tensor, "' has the dtype ", name, ", which is unknown here");
+}
+
+std::vector<int64_t> numbers(const std::string& tensor, const Json& entry, const char* key) {
+  const auto list = entry.find(key);
+  if (list == entry.end() || !list->is_array()) refuse("its tensor '", tensor, "' has no ", key);
+  std::vector<int64_t> all;
+  for (const Json& one : *list) {
+    if (!one.is_number_unsigned() || one.get<uint64_t>() > uint64_t{INT64_MAX}) {
+      refuse("its tensor '", tensor, "' has impossible ", key);
+    }
+    all.push_back(one.get<int64_t>());
+  }
+  return all;
+}
+
+std::vector<int64_t> strides_of(const std::vector<int64_t>& sizes) {
+  std::vector<int64_t> strides(sizes.size(), 1);
+  for (size_t k = sizes.size(); k-- > 1;) {
+    if (__builtin_mul_overflow(strides[k], std::max<int64_t>(sizes[k], 1), &strides[k - 1])) {
+      strides[k - 1] = -1;  // which reach() takes for nonsense
+    }
+  }
+  return strides;
+}
+
+}  // namespace
+
+Safetensors::Safetensors(const std::filesystem::path& file)
+    : file_(file, std::ios::binary | std::ios::ate) {
+  if (!file_) refuse("it cannot be opened");
+  const auto size = static_cast<uint64_t>(file_.tellg());
+  std::array<unsigned char, kLength> digits{};
+  file_.seekg(0);
+  file_.read(reinterpret_cast<char*>(digits.data()), kLength);
+  uint64_t length = 0;
+  for (size_t k = kLength; k-- > 0;) length = length << 8 | digits[k];
+  if (!file_ || length > size - kLength)
+    refuse("it is no file of safetensors: its header is cut off");
+  std::string text(length, '\0');
+  file_.read(text.data(), static_cast<std::streamsize>(length));
+  if (!file_) refuse("it cannot be read");
+  const Json header = parse(text, "header");
+  if (!header.is_object()) refuse("its header holds no tensors by name");
+  const uint64_t first = kLength + length, room = size - first;
+  for (const auto& [name, value] : header.items()) {
+    if (name == "__metadata__") continue;
+    if (!value.is_object()) refuse("its tensor '", name, "' is not described");
+    const auto dtype = value.find("dtype");
+    if (dtype == value.end() || !dtype->is_string()) refuse("its tensor '", name, "' has no dtype");
+    Entry entry{type_of(name, dtype->get<std::string>()), numbers(name, value, "shape"), 0, 0};
+    const auto offsets = numbers(name, value, "data_offsets");
+    const int64_t bytes = pickle::reach(entry.type, 0, entry.sizes, strides_of(entry.sizes));
+    if (offsets.size() != 2 || bytes < 0 || offsets[0] > offsets[1] ||
+        static_cast<uint64_t>(offsets[1]) > room) {
+      refuse("its tensor '", name, "' has an impossible shape or reaches beyond the file");
+    }
+    if (offsets[1] - offsets[0] != bytes) {
+      refuse("its tensor '", name, "' has ", offsets[1] - offsets[0], " bytes, must have ", bytes,
+             " for its shape and dtype");
+    }
+    entry.begin = first + static_cast<uint64_t>(offsets[0]);
+    entry.bytes = static_cast<uint64_t>(bytes);
+    entries_.emplace(name, std::move(entry));
+  }
+}
+
+std::vector<std::string> Safetensors::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : entries_) names.push_back(name);
+  return names;
+}
+
+at::Tensor Safetensors::tensor(const std::string& name) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) refuse("it has no tensor '", name, "'");
+  const Entry& entry = found->second;
+  at::Tensor tensor = at::empty(entry.sizes, entry.type);
+  if (entry.bytes == 0) return tensor;
+  file_.seekg(static_cast<std::streamoff>(entry.begin));
+  file_.read(static_cast<char*>(tensor.mutable_data_ptr()),
+             static_cast<std::streamsize>(entry.bytes));
+  if (!file_) refuse("it cannot be read");
+  return tensor;
+}
+
+}  // namespace descent::networks

@@ -6,6 +6,7 @@
 
 #include <descent/base/crc32.h>
 #include <descent/grid/files/formats.h>
+#include <descent/grid/files/npy.h>
 
 // NumPy's own file format (numpy.lib.format): the magic bytes, two bytes of version, the length of
 // the header (2 bytes, from version 2.0 on 4), the header as the text of a Python dict padded with
@@ -21,27 +22,21 @@ namespace {
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::string_view kBlanks = " \t\n";
 
-struct Header {
-  std::string descr;
-  bool fortran_order = false;
-  std::vector<int64_t> shape;
-};
-
 /// Reads the Python dict of a header: string keys; strings, True, False and tuples of integers as
 /// values.
 class HeaderText {
  public:
   explicit HeaderText(std::string_view text) : text_(text) {}
 
-  Header parse() {
-    Header header;
+  NpyArray parse() {
+    NpyArray header;
     bool descr = false, order = false, shape = false;
     expect('{');
     while (!accept('}')) {
       const std::string key = string();
       expect(':');
       if (key == "descr" && !descr) {
-        header.descr = string();
+        header.type = string();
         descr = true;
       } else if (key == "fortran_order" && !order) {
         header.fortran_order = boolean();
@@ -167,7 +162,7 @@ std::string to_npy(const Grid& grid) {
   return bytes + header + data;
 }
 
-Grid from_npy(std::string_view bytes) {
+NpyArray open_npy(std::string_view bytes) {
   if (!bytes.starts_with(kMagic)) throw std::runtime_error("not a .npy file: wrong magic bytes");
   if (bytes.size() < 10) throw std::runtime_error("truncated inside the npy header");
   const int version = static_cast<unsigned char>(bytes[6]);
@@ -183,14 +178,20 @@ Grid from_npy(std::string_view bytes) {
     throw std::runtime_error("npy header of " + std::to_string(length) +
                              " bytes is longer than the file");
   const std::string_view text = bytes.substr(start, length), data = bytes.substr(start + length);
-  const Header header = HeaderText(text).parse();
+  NpyArray array = HeaderText(text).parse();
   const size_t dict = text.find_last_not_of(kBlanks) + 1;
   const std::string_view padding = text.substr(dict);
   if (padding.find('\t') != std::string_view::npos &&
       !padding.starts_with(blanks_of(text.substr(0, dict), data)))
     throw std::runtime_error("it is damaged, its checksum does not match");
+  array.data = data;
+  return array;
+}
 
-  const std::string& type = header.descr;
+Grid from_npy(std::string_view bytes) {
+  const NpyArray header = open_npy(bytes);
+  const std::string_view data = header.data;
+  const std::string& type = header.type;
   if (type != "<f8" && type != ">f8" && type != "<f4" && type != ">f4")
     throw std::runtime_error("npy type \"" + type + "\", must be float64 or float32");
   if (header.shape.size() != 2)

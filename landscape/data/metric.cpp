@@ -56,6 +56,9 @@ double BinaryCrossEntropy::count(const Tensor& target) { return all_of(target); 
 double BinaryCrossEntropyWithLogits::count(const Tensor& target) { return all_of(target); }
 double CrossEntropy::count(const Tensor& target) { return choices_of(target); }
 double Nll::count(const Tensor& target) { return choices_of(target); }
+double OutputLoss::count(const Tensor& target) {
+  return target.dim() > 0 ? static_cast<double>(target.size(0)) : 1;
+}
 double Accuracy::count(const Tensor& target) { return choices_of(target); }
 
 Tensor Mse::operator()(const Tensor& prediction, const Tensor& target) const {
@@ -91,6 +94,12 @@ Tensor BinaryCrossEntropyWithLogits::operator()(const Tensor& prediction,
   return at::binary_cross_entropy_with_logits(prediction, target);
 }
 
+Tensor OutputLoss::operator()(const Tensor& prediction, const Tensor&) const {
+  if (prediction.numel() == 1) return prediction.reshape({});
+  refuse(name, ": the network's output has shape ", prediction.sizes(),
+         "; it must be one number, the loss");
+}
+
 Tensor Accuracy::operator()(const Tensor& prediction, const Tensor& target) const {
   const bool classes = are_classes(target);
   if (classes || prediction.sizes() != target.sizes()) check_classes(name, prediction, target);
@@ -102,8 +111,8 @@ Tensor Accuracy::operator()(const Tensor& prediction, const Tensor& target) cons
 
 const std::vector<Metric>& known_metrics() {
   static const std::vector<Metric> metrics{
-      mse,     l1, cross_entropy, nll, binary_cross_entropy, binary_cross_entropy_with_logits,
-      accuracy};
+      mse,    l1,      cross_entropy, nll, binary_cross_entropy, binary_cross_entropy_with_logits,
+      output_loss, accuracy};
   return metrics;
 }
 

@@ -89,6 +89,16 @@ struct BinaryCrossEntropyWithLogits {
 };
 inline constexpr BinaryCrossEntropyWithLogits binary_cross_entropy_with_logits{};
 
+/// The output of a network that computes its own loss, as those of transformers do that are given
+/// labels: one number. Batches weigh as much as they have samples.
+struct OutputLoss {
+  static constexpr const char* name = "output";
+  static constexpr MetricTraits traits{.is_loss = true};
+  static double count(const at::Tensor& target);
+  at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& target) const;
+};
+inline constexpr OutputLoss output_loss{};
+
 /// Share of the samples (n, classes, ...) whose largest prediction is that of the target's class.
 struct Accuracy {
   static constexpr const char* name = "accuracy";

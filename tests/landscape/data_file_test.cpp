@@ -10,6 +10,8 @@
 #include <descent/landscape/data/data_file.h>
 #include <descent/pickle/pickle.h>
 
+#include "../zip.h"
+
 namespace descent {
 namespace {
 
@@ -136,6 +138,91 @@ TEST_F(DataFile, IsRefusedWithItsNameAndTheReason) {
                 w.end_tuple();
               }),
               HasSubstr(": target is 7, must be a tensor"));
+}
+
+TEST_F(DataFile, HoldsTheInputsOfANetworkByName) {
+  write([](pickle::Writer& w) {
+    w.begin_dict();
+    for (const char* name : {"input_ids", "labels"}) {
+      w.text(name);
+      w.tensor(kX);
+    }
+    w.text("target");
+    w.tensor(kY);
+    w.end_dict();
+  });
+  const Batches data = load_data(path_);
+  ASSERT_EQ(data[0].named.size(), 2u);
+  EXPECT_EQ(data[0].named[1].first, "labels");
+  EXPECT_TRUE(at::equal(data[0].input, kX));
+  EXPECT_TRUE(at::equal(data[0].target, kY));
+  write([](pickle::Writer& w) {
+    w.begin_dict();
+    for (const char* name : {"input_ids", "labels"}) {
+      w.text(name);
+      w.tensor(name[0] == 'l' ? kY : kX);
+    }
+    w.end_dict();
+  });
+  EXPECT_TRUE(at::equal(load_data(path_)[0].target, kY));
+  EXPECT_THAT(refusal([](auto& w) {
+                w.begin_dict();
+                for (const char* name : {"a", "b"}) {
+                  w.text(name);
+                  w.tensor(kX);
+                }
+                w.end_dict();
+              }),
+              HasSubstr("has no \"target\", must have \"input\" and \"target\", or a network's"));
+}
+
+/// An array as numpy.save() writes it.
+std::string npy(const std::string& type, const std::string& order, const std::string& shape,
+                const at::Tensor& numbers) {
+  std::string header =
+      "{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': (" + shape + "), }";
+  header.resize(117, ' ');
+  header += '\n';
+  return std::string("\x93NUMPY\1\0", 8) + static_cast<char>(header.size()) + '\0' + header +
+         std::string(static_cast<const char*>(numbers.const_data_ptr()), numbers.nbytes());
+}
+
+TEST_F(DataFile, IsOneOfNumPy) {
+  const std::string input = npy("<f4", "False", "3, 2", kX), target = npy("<i8", "False", "3,", kY);
+  path_ += ".npz";
+  const auto write_zip = [&](const std::vector<std::pair<std::string, std::string>>& records) {
+    std::ofstream(path_, std::ios::binary) << tests::zip_of(records);
+  };
+  write_zip({{"input.npy", input}, {"target.npy", target}});
+  expect_batches(load_data(path_), 1);
+  const std::string columns = npy("<f4", "True", "3, 2", kX.t().contiguous());
+  write_zip({{"target.npy", target}, {"input.npy", columns}});
+  expect_batches(load_data(path_), 1);
+  write_zip({{"x.npy", input}, {"y.npy", target}});
+  EXPECT_THAT(refusal(), HasSubstr("has no array \"input\" but x, y; write it with numpy.savez("));
+  for (const auto& [bytes, reason] :
+       {std::pair{npy(">f4", "False", "3, 2", kX), "npy type \">f4\", must be one of <f8, <f4"},
+        std::pair{npy("<f4", "False", "3, 3", kX), "24 bytes of numbers, which is not what"},
+        std::pair{npy("<f4", "False", "4611686018427387904, 4", kX), "24 bytes of numbers"},
+        std::pair{npy("<f4", "False", "4, 4611686018427387904, 4", kX), "more numbers than"},
+        std::pair{std::string("x"), "not a .npy file"}}) {
+    write_zip({{"input.npy", bytes}, {"target.npy", target}});
+    EXPECT_THAT(refusal(), HasSubstr(reason));
+    EXPECT_THAT(refusal(), HasSubstr(path_.string() + ": "));
+  }
+}
+
+TEST_F(DataFile, IsAPairOfArrays) {
+  const std::filesystem::path x = path_.string() + ".x.npy", y = path_.string() + ".y.npy";
+  std::ofstream(x, std::ios::binary) << npy("<f4", "False", "3, 2", kX);
+  std::ofstream(y, std::ios::binary) << npy("<i8", "False", "3,", kY);
+  expect_batches(load_data(x.string() + "," + y.string()), 1);
+  EXPECT_THAT([&] { load_data(x); }, testing::ThrowsMessage<std::runtime_error>(HasSubstr(
+                                         "is one array, must be two: --data x.npy,y.npy")));
+  std::filesystem::remove(y);
+  EXPECT_THAT([&] { load_data(x.string() + "," + y.string()); },
+              testing::ThrowsMessage<std::runtime_error>(HasSubstr(y.string())));
+  std::filesystem::remove(x);
 }
 
 TEST_F(DataFile, WithOneChangedBitInItsNumbersIsRefused) {

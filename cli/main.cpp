@@ -51,7 +51,7 @@ constexpr Command kCommands[] = {
     {"optimizers", "lists the optimizers and their options", add_optimizers},
     {"surfaces", "lists the surfaces of races", add_surfaces},
     {"race", "races optimizers on a surface: pictures, page and numbers", add_race},
-    {"landscape", "draws the loss of a TorchScript network over a plane through its weights",
+    {"landscape", "draws the loss of a network of Python over a plane through its weights",
      add_landscape},
 };
 

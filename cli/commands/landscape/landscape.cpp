@@ -15,6 +15,7 @@
 #include <ostream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -26,9 +27,11 @@
 #include <descent/landscape/evaluate/evaluate.h>
 #include <descent/landscape/network/script.h>
 #include <descent/landscape/trajectory/trajectory.h>
+#include <descent/networks.h>
 #include <descent/pictures.h>
 
 #include "arguments.h"
+#include "library.h"
 #include "output.h"
 #include "progress.h"
 
@@ -40,6 +43,10 @@ namespace fs = std::filesystem;
 /// The options as they are spelled.
 struct LandscapeSettings {
   fs::path model, data;
+  fs::path weights, library;  // empty: none
+  std::string output;         // of the network; empty: the only one
+  std::string parameters;     // those that move; empty: all
+  std::string scale;          // of inputs; empty: 1
   std::string loss;
   std::vector<std::string> metrics;  // beside the loss
   std::string plane = "filter";
@@ -115,6 +122,7 @@ struct Job {
   uint64_t seed;
   std::optional<Axes> axes{};
   EvaluateOptions options{};
+  std::shared_ptr<SavedNetwork> model;
   Network network;
   Batches data;
 };
@@ -148,6 +156,85 @@ std::string number(double x) {
   char text[32];
   std::snprintf(text, sizeof text, "%.5g", std::isnan(x) ? std::abs(x) : x);
   return text;
+}
+
+/// A network of --plane: a file of its own, or other weights of that of --model.
+std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model, const fs::path& file) {
+  if (file.extension() != ".safetensors" && file.extension() != ".json" && !fs::is_directory(file))
+    return load_network(file);
+  std::shared_ptr<SavedNetwork> network = model.clone();
+  load_weights(*network, file);
+  return network;
+}
+
+/// Whether a pattern fits a name; "*" stands for any text.
+bool fits(std::string_view pattern, std::string_view name) {
+  const size_t star = pattern.find('*');
+  if (star == pattern.npos) return pattern == name;
+  if (!name.starts_with(pattern.substr(0, star))) return false;
+  const std::string_view rest = pattern.substr(star + 1);
+  for (size_t at = star; at <= name.size(); ++at)
+    if (fits(rest, name.substr(at))) return true;
+  return false;
+}
+
+/// Planes and Hessians leave parameters that are frozen where they are.
+void freeze_all_but(const SavedNetwork& network, const std::string& pattern) {
+  std::string names;
+  bool any = false;
+  for (const auto& [name, parameter] : network.named_parameters()) {
+    const bool moves = fits(pattern, name);
+    any |= moves;
+    names += (names.empty() ? "" : ", ") + name;
+    parameter.set_requires_grad(moves);
+  }
+  if (!any)
+    throw std::invalid_argument("--parameters = " + pattern + " fits no parameter; there are " +
+                                names);
+}
+
+/// "1/255" or "0.5".
+double scale_of(const std::string& text) {
+  const size_t slash = text.find('/');
+  const auto number_of = [&](const std::string& digits) {
+    size_t used = 0;
+    double value = 0;
+    try {
+      value = std::stod(digits, &used);
+    } catch (const std::exception&) {
+    }
+    if (used == 0 || used != digits.size() || !std::isfinite(value) || value == 0)
+      throw std::invalid_argument("--scale = " + text +
+                                  ", must be a number other than 0, as 1/255 or 0.5");
+    return value;
+  };
+  if (slash == text.npos) return number_of(text);
+  return number_of(text.substr(0, slash)) / number_of(text.substr(slash + 1));
+}
+
+Batches data_of(const LandscapeSettings& settings) {
+  Batches data = load_data(settings.data);
+  if (settings.scale.empty()) return data;
+  const double scale = scale_of(settings.scale);
+  std::vector<Data> scaled;
+  for (const Data& batch : data) {
+    if (!batch.named.empty())
+      throw std::invalid_argument("--scale = " + settings.scale +
+                                  " with inputs by name, allowed with one input only");
+    const bool is_real = batch.input.is_floating_point();
+    const at::Tensor input = is_real ? batch.input : batch.input.to(at::kFloat);
+    scaled.push_back({input * scale, batch.target});
+  }
+  return scaled;
+}
+
+std::shared_ptr<SavedNetwork> network_of(const LandscapeSettings& settings) {
+  if (!settings.library.empty()) load_library(settings.library);
+  std::shared_ptr<SavedNetwork> network = load_network(settings.model);
+  if (!settings.weights.empty()) load_weights(*network, settings.weights);
+  if (!settings.output.empty()) network->choose_output(settings.output);
+  if (!settings.parameters.empty()) freeze_all_but(*network, settings.parameters);
+  return network;
 }
 
 PlaneName plane_name(const std::string& text) {
@@ -237,6 +324,7 @@ Job read(const LandscapeSettings& settings) {
         "--batch-norm = interpolate with --plane pca, which has no directions for statistics");
   std::optional<Axes> axes;
   if (!settings.axes.empty()) axes = axes_of(settings.axes);
+  const std::shared_ptr<SavedNetwork> model = network_of(settings);
   return {.title = settings.model.stem().string(),
           .metrics = std::move(metrics),
           .plane = std::move(plane),
@@ -244,8 +332,9 @@ Job read(const LandscapeSettings& settings) {
           .seed = seed,
           .axes = axes,
           .options = std::move(options),
-          .network = load_network(settings.model),
-          .data = load_data(settings.data)};
+          .model = model,
+          .network = model,
+          .data = data_of(settings)};
 }
 
 /// The point of the axis at a coordinate, up to rounding; none if there is no such point.
@@ -299,7 +388,7 @@ std::vector<Track> marks_of(const Job& job, const Plane& plane, const std::vecto
 }
 
 Laid along_line(const Job& job, const std::string& file) {
-  Laid laid{.plane = line_between(job.network, load_network(file)),
+  Laid laid{.plane = line_between(job.network, other_network(*job.model, file)),
             .x = {-0.5, 1.5, 201},
             .y = {0, 0, 1}};
   laid.about = about_marks(laid.plane);
@@ -326,8 +415,8 @@ Laid between(const Job& job, const std::string& files) {
   const size_t comma = files.find(',');
   if (comma == files.npos)
     throw std::invalid_argument("--plane = between:" + files + ", must be between:B.pt,C.pt");
-  Laid laid{.plane = plane_between(job.network, load_network(files.substr(0, comma)),
-                                   load_network(files.substr(comma + 1))),
+  Laid laid{.plane = plane_between(job.network, other_network(*job.model, files.substr(0, comma)),
+                                   other_network(*job.model, files.substr(comma + 1))),
             .x = {},
             .y = {}};
   std::tie(laid.x, laid.y) = axes_around_marks(laid.plane);
@@ -675,15 +764,32 @@ void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
 
 void add_landscape(CLI::App& command) {
   const auto settings = std::make_shared<LandscapeSettings>();
-  command.add_option("--model", settings->model, "TorchScript file")->required();
+  command
+      .add_option("--model", settings->model,
+                  "file of torch.export.save (.pt2) or of TorchScript (.pt)")
+      ->required();
+  command.add_option("--weights", settings->weights,
+                     "for the network: a state_dict, a checkpoint, FILE.safetensors or a folder "
+                     "with a model.safetensors");
+  command.add_option("--parameters", settings->parameters,
+                     "only these move in planes and count in Hessians: a name with * for any "
+                     "text, as head.* or *lora*");
+  command.add_option("--output", settings->output,
+                     "the network's prediction, if it has several outputs and none called logits");
+  command.add_option("--library", settings->library,
+                     "shared library that registers operations of the network");
   command
       .add_option("--data", settings->data,
-                  "file of torch.save: {\"input\": x, \"target\": y}, (x, y) or a list of these")
+                  "file of torch.save: {\"input\": x, \"target\": y}, (x, y), inputs by name with "
+                  "\"target\" or \"labels\", or a list of these; FILE.npz with input and target; "
+                  "x.npy,y.npy")
       ->required();
+  command.add_option("--scale", settings->scale, "factor of the inputs, 1/255 for images of bytes");
   command
       .add_option(
           "--loss", settings->loss,
-          "mse, l1, cross_entropy, nll, binary_cross_entropy or binary_cross_entropy_with_logits")
+          "mse, l1, cross_entropy, nll, binary_cross_entropy, binary_cross_entropy_with_logits or "
+          "output (of a network that computes its loss)")
       ->required();
   command
       .add_option("--metrics", settings->metrics, "what is measured beside the loss: accuracy, ...")
@@ -691,7 +797,8 @@ void add_landscape(CLI::App& command) {
   command
       .add_option("--plane", settings->plane,
                   "random, filter (random, filter-normalised), hessian, pca:FOLDER (of weights "
-                  "saved in training), line:OTHER.pt, between:B.pt,C.pt")
+                  "saved in training), line:OTHER.pt, between:B.pt,C.pt (networks, or "
+                  "FILE.safetensors)")
       ->capture_default_str();
   command.add_option("--norm", settings->norm,
                      "of a random plane: none, filter, layer, weight, dfilter, dlayer");

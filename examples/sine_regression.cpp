@@ -60,7 +60,13 @@ void save(const Settings& settings, const torch::nn::Sequential& net,
   net->save(model);
   model.write("step", c10::IValue(step));
   descent::save(opt, settings.out / "optimizer.pt");
-  descent::write_atomically(settings.out / "model.pt", [&](std::ostream& s) { model.save_to(s); });
+  // By a function that takes whatever comes: LibTorch's writer ends the program where a stream stops.
+  descent::write_atomically(settings.out / "model.pt", [&](std::ostream& out) {
+    model.save_to([&](const void* data, size_t n) {
+      out.write(static_cast<const char*>(data), static_cast<std::streamsize>(n));
+      return n;
+    });
+  });
   descent::write_atomically(settings.out / "summary.json", summary.dump(2) + "\n");
 }
 

@@ -167,7 +167,14 @@ void save_archive(const std::function<void(torch::serialize::OutputArchive&)>& s
                   const std::filesystem::path& path) {
   torch::serialize::OutputArchive archive;
   save(archive);
-  write_atomically(path, [&](std::ostream& out) { archive.save_to(out); });
+  // By a function that takes whatever comes: where a stream stops, LibTorch's writer ends the program,
+  // and write_atomically() sees by itself that the stream has stopped.
+  write_atomically(path, [&](std::ostream& out) {
+    archive.save_to([&](const void* data, size_t n) {
+      out.write(static_cast<const char*>(data), static_cast<std::streamsize>(n));
+      return n;
+    });
+  });
 }
 
 namespace {

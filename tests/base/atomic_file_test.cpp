@@ -1,4 +1,3 @@
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <ostream>
@@ -6,12 +5,13 @@
 #include <string>
 
 #include <gmock/gmock.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>
+
+#include "../full_disk.h"
 
 namespace descent {
 namespace {
@@ -141,15 +141,11 @@ TEST_F(AtomicFile, KeepsTheOldFileWhenTheStreamFails) {
 
 TEST_F(AtomicFile, KeepsTheOldFileWhenThereIsNoMoreRoom) {
   write_atomically(folder / "file", "old");
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{4096, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  EXPECT_THAT(([&] { write_atomically(folder / "file", std::string(100000, 'x')); }),
-              ThrowsMessage<std::runtime_error>(HasSubstr((folder / "file").string())));
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, handler);
+  {
+    const FullDisk full(4096);
+    EXPECT_THAT(([&] { write_atomically(folder / "file", std::string(100000, 'x')); }),
+                ThrowsMessage<std::runtime_error>(HasSubstr((folder / "file").string())));
+  }
   EXPECT_EQ(read_file(folder / "file"), "old");
   EXPECT_EQ(files(), 1);
 }

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -10,7 +9,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 #include <torch/torch.h>
 
 #include <descent/base/atomic_file.h>
@@ -18,6 +16,7 @@
 #include <descent/pickle/pickle.h>
 #include <descent/tensors/memory.h>
 
+#include "../full_disk.h"
 #include "models.h"
 
 namespace descent::tests {
@@ -626,26 +625,6 @@ TEST_F(TrajectoryFolder, StaysWithinItsBoundsBecauseEverySecondSnapshotIsDropped
                    static_cast<size_t>(most), 70);
   }
 }
-
-/// While it lives, files cannot grow beyond so many bytes, as on a full disk.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) : before_(std::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &limit_);
-    const rlimit full{bytes, limit_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &full);
-  }
-  ~FullDisk() {
-    ::setrlimit(RLIMIT_FSIZE, &limit_);
-    std::signal(SIGXFSZ, before_);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-
- private:
-  void (*before_)(int);
-  rlimit limit_{};
-};
 
 TEST_F(TrajectoryFolder, LosesNothingToAFullDisk) {
   nn::Linear net = affine();

@@ -173,7 +173,7 @@ std::string allowed(const Domain& domain) {
   else if constexpr (IsOptional<T>::value)
     return "none or " + allowed<typename T::value_type>(domain);
   else if constexpr (std::is_same_v<T, int64_t>)
-    return std::string("a whole number, ") + domain.text;
+    return "a whole number, " + std::string(domain.text);
   else
     return domain.text;
 }

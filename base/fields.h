@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -287,6 +288,28 @@ std::vector<OptionInfo> describe(const Options& options) {
 
 std::string unknown_option(std::string_view name, const std::vector<OptionInfo>& known);
 
+/// Two numbers that lie somewhere else, read and written as std::array<double, 2> is.
+struct PairView {
+  double &first, &second;
+
+  double& operator[](std::size_t i) const { return i == 0 ? first : second; }
+  operator std::array<double, 2>() const { return {first, second}; }
+  const PairView& operator=(const std::array<double, 2>& pair) const {
+    first = pair[0];
+    second = pair[1];
+    return *this;
+  }
+};
+
+/// A member of another class's options as a member of ours is used.
+template <class T>
+T& shown(T& member) {
+  return member;
+}
+inline PairView shown(std::tuple<double, double>& pair) {
+  return {std::get<0>(pair), std::get<1>(pair)};
+}
+
 /// Sets one option by name; what is wrong, or "". A number out of range is problem()'s to find.
 template <class Options>
 std::string set(Options& options, std::string_view wanted, const OptionValue& value) {
@@ -320,21 +343,58 @@ std::string set(Options& options, std::string_view wanted, const OptionValue& va
 #define DESCENT_OPTION_(name, ...) \
   ::descent::fields::visit(f, #name, self.name __VA_OPT__(, ) __VA_ARGS__);
 #define DESCENT_ONE(item) +1
+#define DESCENT_PLACE(item) DESCENT_PLACE_ item
+#define DESCENT_PLACE_(name, ...)                                   \
+  template <class Own, class Theirs>                                \
+  static decltype(auto) place_of_##name(Own& own, Theirs& theirs) { \
+    if constexpr (requires { theirs.name(); })                      \
+      return ::descent::fields::shown(theirs.name());               \
+    else                                                            \
+      return (own.name);                                            \
+  }
+#define DESCENT_SEEN(item) DESCENT_SEEN_ item
+#define DESCENT_SEEN_(name, ...)                                                       \
+  decltype(Own::place_of_##name(std::declval<Own&>(), std::declval<Theirs&>())) name = \
+      Own::place_of_##name(own_, theirs_);
+#define DESCENT_TAKE(item) DESCENT_TAKE_ item
+#define DESCENT_TAKE_(name, ...) name = from_.name;
+#define DESCENT_GIVE(item) DESCENT_GIVE_ item
+#define DESCENT_GIVE_(name, ...) to_.name = name;
 #define DESCENT_BUFFER(name) f(#name, self.name);
 #define DESCENT_NAME(name) #name,
 
 /// Lists a struct's options: (name) or (name, domain). Every member has to be listed, because a
 /// forgotten one would be neither checked nor saved nor printed; one that text cannot hold, a
 /// function for example, is listed as (name, not_text).
-#define DESCENT_OPTIONS(...)                                                        \
-  template <class Self, class F>                                                    \
-  static constexpr void each([[maybe_unused]] Self& self, [[maybe_unused]] F&& f) { \
-    static_assert(::descent::fields::count_members<std::remove_const_t<Self>>() ==  \
-                      0 DESCENT_EACH(DESCENT_ONE, __VA_ARGS__),                     \
-                  "DESCENT_OPTIONS must list every member of the aggregate");       \
-    using namespace ::descent::domains;                                             \
-    DESCENT_EACH(DESCENT_OPTION, __VA_ARGS__)                                       \
-  }
+#define DESCENT_OPTIONS(...)                                                              \
+  template <class Self, class F>                                                          \
+  static constexpr void each([[maybe_unused]] Self& self, [[maybe_unused]] F&& f) {       \
+    static_assert(::descent::fields::count_members<std::remove_const_t<Self>>() ==        \
+                      0 DESCENT_EACH(DESCENT_ONE, __VA_ARGS__),                           \
+                  "DESCENT_OPTIONS must list every member of the aggregate");             \
+    using namespace ::descent::domains;                                                   \
+    DESCENT_EACH(DESCENT_OPTION, __VA_ARGS__)                                             \
+  }                                                                                       \
+  DESCENT_EACH(DESCENT_PLACE, __VA_ARGS__)                                                \
+  /** The options where they lie: in an object of Theirs what it has, the rest in Own. */ \
+  template <class Own, class Theirs>                                                      \
+  class View {                                                                            \
+    Own& own_;                                                                            \
+    Theirs& theirs_;                                                                      \
+                                                                                          \
+   public:                                                                                \
+    DESCENT_EACH(DESCENT_SEEN, __VA_ARGS__)                                               \
+    View(Own& own, Theirs& theirs) : own_(own), theirs_(theirs) {}                        \
+    operator Own() const {                                                                \
+      Own to_ = own_;                                                                     \
+      DESCENT_EACH(DESCENT_GIVE, __VA_ARGS__)                                             \
+      return to_;                                                                         \
+    }                                                                                     \
+    View& operator=(const Own& from_) {                                                   \
+      DESCENT_EACH(DESCENT_TAKE, __VA_ARGS__)                                             \
+      return *this;                                                                       \
+    }                                                                                     \
+  };
 
 /// Lists a state's buffers, by Python torch.optim's names.
 #define DESCENT_BUFFERS(...)                                                        \

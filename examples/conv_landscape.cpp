@@ -21,7 +21,7 @@
 
 #include <descent/landscape.h>
 #include <descent/optim/adam.h>
-#include <descent/optim/optimizer/optimizer.h>
+#include <descent/optim/optimizer/drop_in.h>
 #include <descent/pictures.h>
 
 namespace {

@@ -20,7 +20,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/landscape.h>
 #include <descent/optim/adam.h>
-#include <descent/optim/optimizer/optimizer.h>
+#include <descent/optim/optimizer/drop_in.h>
 #ifdef HAS_PICTURES
 #include <descent/pictures.h>
 #endif

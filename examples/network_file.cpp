@@ -25,7 +25,7 @@
 #include <descent/landscape/network/script.h>
 #include <descent/landscape/trajectory/trajectory.h>
 #include <descent/optim/adam.h>
-#include <descent/optim/optimizer/optimizer.h>
+#include <descent/optim/optimizer/drop_in.h>
 
 namespace {
 

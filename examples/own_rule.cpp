@@ -46,7 +46,7 @@ struct SignMomentumRule {
     p = p - k.lr * sign(s.momentum_buffer);
   }
 };
-using SignMomentum = descent::Optimizer<SignMomentumRule>;
+using SignMomentum = descent::OptimizerOf<SignMomentumRule>;
 DESCENT_COMPILE(SignMomentumRule)
 
 namespace {

@@ -87,7 +87,7 @@ int64_t load(const fs::path& folder, torch::nn::Sequential& net, descent::Optimi
   }
   descent::load(opt, folder / "optimizer.pt");
   const auto* state = opt.state_of(net->parameters().front());
-  TORCH_CHECK((state == nullptr ? 0 : state->step) == step, folder.string(),
+  TORCH_CHECK((state == nullptr ? 0 : state->step()) == step, folder.string(),
               ": model.pt and optimizer.pt are of different steps");
   return step;
 }

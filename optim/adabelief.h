@@ -93,6 +93,6 @@ struct AdaBelief {
 
 }  // namespace rules
 
-using AdaBelief = Optimizer<rules::AdaBelief>;
+using AdaBelief = OptimizerOf<rules::AdaBelief>;
 
 }  // namespace descent

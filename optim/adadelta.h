@@ -55,6 +55,6 @@ struct Adadelta {
 
 }  // namespace rules
 
-using Adadelta = Optimizer<rules::Adadelta>;
+using Adadelta = OptimizerOf<rules::Adadelta>;
 
 }  // namespace descent

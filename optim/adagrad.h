@@ -68,6 +68,6 @@ struct Adagrad {
 
 }  // namespace rules
 
-using Adagrad = Optimizer<rules::Adagrad>;
+using Adagrad = OptimizerOf<rules::Adagrad>;
 
 }  // namespace descent

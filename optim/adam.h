@@ -170,8 +170,8 @@ using NAdamW = AdamFamily<DecayMode::Decoupled, Nesterov::Plain>;
 
 }  // namespace rules
 
-using Adam = Optimizer<rules::Adam>;
-using AdamW = Optimizer<rules::AdamW>;
-using NAdamW = Optimizer<rules::NAdamW>;
+using Adam = OptimizerOf<rules::Adam>;
+using AdamW = OptimizerOf<rules::AdamW>;
+using NAdamW = OptimizerOf<rules::NAdamW>;
 
 }  // namespace descent

@@ -64,6 +64,6 @@ struct Adamax {
 
 }  // namespace rules
 
-using Adamax = Optimizer<rules::Adamax>;
+using Adamax = OptimizerOf<rules::Adamax>;
 
 }  // namespace descent

@@ -80,6 +80,6 @@ struct Adan {
 
 }  // namespace rules
 
-using Adan = Optimizer<rules::Adan>;
+using Adan = OptimizerOf<rules::Adan>;
 
 }  // namespace descent

@@ -90,6 +90,6 @@ struct AdEMAMix {
 
 }  // namespace rules
 
-using AdEMAMix = Optimizer<rules::AdEMAMix>;
+using AdEMAMix = OptimizerOf<rules::AdEMAMix>;
 
 }  // namespace descent

@@ -67,6 +67,6 @@ struct ADOPT {
 
 }  // namespace rules
 
-using ADOPT = Optimizer<rules::ADOPT>;
+using ADOPT = OptimizerOf<rules::ADOPT>;
 
 }  // namespace descent

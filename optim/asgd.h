@@ -60,6 +60,6 @@ struct ASGD {
 
 }  // namespace rules
 
-using ASGD = Optimizer<rules::ASGD>;
+using ASGD = OptimizerOf<rules::ASGD>;
 
 }  // namespace descent

@@ -89,6 +89,6 @@ struct FTRL {
 
 }  // namespace rules
 
-using FTRL = Optimizer<rules::FTRL>;
+using FTRL = OptimizerOf<rules::FTRL>;
 
 }  // namespace descent

@@ -59,6 +59,6 @@ struct FullAdagrad {
 
 }  // namespace rules
 
-using FullAdagrad = Optimizer<rules::FullAdagrad>;
+using FullAdagrad = OptimizerOf<rules::FullAdagrad>;
 
 }  // namespace descent

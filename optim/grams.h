@@ -56,6 +56,6 @@ struct Grams {
 
 }  // namespace rules
 
-using Grams = Optimizer<rules::Grams>;
+using Grams = OptimizerOf<rules::Grams>;
 
 }  // namespace descent

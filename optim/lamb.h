@@ -121,6 +121,6 @@ struct LAMB {
 
 }  // namespace rules
 
-using LAMB = Optimizer<rules::LAMB>;
+using LAMB = OptimizerOf<rules::LAMB>;
 
 }  // namespace descent

@@ -100,6 +100,6 @@ struct LaProp {
 
 }  // namespace rules
 
-using LaProp = Optimizer<rules::LaProp>;
+using LaProp = OptimizerOf<rules::LaProp>;
 
 }  // namespace descent

@@ -124,6 +124,6 @@ struct LARS {
 
 }  // namespace rules
 
-using LARS = Optimizer<rules::LARS>;
+using LARS = OptimizerOf<rules::LARS>;
 
 }  // namespace descent

@@ -82,6 +82,6 @@ struct Lion {
 
 }  // namespace rules
 
-using Lion = Optimizer<rules::Lion>;
+using Lion = OptimizerOf<rules::Lion>;
 
 }  // namespace descent

@@ -81,6 +81,6 @@ struct MADGRAD {
 
 }  // namespace rules
 
-using MADGRAD = Optimizer<rules::MADGRAD>;
+using MADGRAD = OptimizerOf<rules::MADGRAD>;
 
 }  // namespace descent

@@ -121,6 +121,6 @@ struct MARS {
 
 }  // namespace rules
 
-using MARS = Optimizer<rules::MARS>;
+using MARS = OptimizerOf<rules::MARS>;
 
 }  // namespace descent

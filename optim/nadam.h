@@ -75,6 +75,6 @@ struct NAdam {
 
 }  // namespace rules
 
-using NAdam = Optimizer<rules::NAdam>;
+using NAdam = OptimizerOf<rules::NAdam>;
 
 }  // namespace descent

@@ -77,7 +77,7 @@ using RAdamW = RAdamFamily<DecayMode::Decoupled>;
 
 }  // namespace rules
 
-using RAdam = Optimizer<rules::RAdam>;
-using RAdamW = Optimizer<rules::RAdamW>;
+using RAdam = OptimizerOf<rules::RAdam>;
+using RAdamW = OptimizerOf<rules::RAdamW>;
 
 }  // namespace descent

@@ -75,6 +75,6 @@ struct Ranger {
 
 }  // namespace rules
 
-using Ranger = Optimizer<rules::Ranger>;
+using Ranger = OptimizerOf<rules::Ranger>;
 
 }  // namespace descent

@@ -125,6 +125,6 @@ struct RangerLARS {
 
 }  // namespace rules
 
-using RangerLARS = Optimizer<rules::RangerLARS>;
+using RangerLARS = OptimizerOf<rules::RangerLARS>;
 
 }  // namespace descent

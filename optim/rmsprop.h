@@ -134,6 +134,6 @@ struct RMSprop {
 
 }  // namespace rules
 
-using RMSprop = Optimizer<rules::RMSprop>;
+using RMSprop = OptimizerOf<rules::RMSprop>;
 
 }  // namespace descent

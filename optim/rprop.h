@@ -60,6 +60,6 @@ struct Rprop {
 
 }  // namespace rules
 
-using Rprop = Optimizer<rules::Rprop>;
+using Rprop = OptimizerOf<rules::Rprop>;
 
 }  // namespace descent

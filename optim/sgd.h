@@ -116,6 +116,6 @@ struct SGD {
 
 }  // namespace rules
 
-using SGD = Optimizer<rules::SGD>;
+using SGD = OptimizerOf<rules::SGD>;
 
 }  // namespace descent

@@ -54,6 +54,6 @@ struct Signum {
 
 }  // namespace rules
 
-using Signum = Optimizer<rules::Signum>;
+using Signum = OptimizerOf<rules::Signum>;
 
 }  // namespace descent

@@ -59,6 +59,6 @@ struct SimplifiedAdEMAMix {
 
 }  // namespace rules
 
-using SimplifiedAdEMAMix = Optimizer<rules::SimplifiedAdEMAMix>;
+using SimplifiedAdEMAMix = OptimizerOf<rules::SimplifiedAdEMAMix>;
 
 }  // namespace descent

@@ -63,6 +63,6 @@ struct Yogi {
 
 }  // namespace rules
 
-using Yogi = Optimizer<rules::Yogi>;
+using Yogi = OptimizerOf<rules::Yogi>;
 
 }  // namespace descent

@@ -40,9 +40,9 @@ void share_state(const Cost& cost, torch::optim::Optimizer& optimizer, const Ten
     auto* const state = optimizer.state().at(tensors.parameters[i].unsafeGetTensorImpl()).get();
     if (auto* const ours = dynamic_cast<descent::ParamState*>(state)) {
       size_t shared = 0;
-      for (auto& buffer : ours->buffers)
-        if (buffer.defined() && shared < static_cast<size_t>(cost.buffers))
-          buffer = tensors.buffers[shared++][i];
+      for (size_t b = 0; b < ours->rule().buffers.size(); ++b)
+        if (ours->buffer(b).defined() && shared < static_cast<size_t>(cost.buffers))
+          ours->buffer(b) = tensors.buffers[shared++][i];
     } else if (auto* const sgd = dynamic_cast<torch::optim::SGDParamState*>(state)) {
       sgd->momentum_buffer(tensors.buffers[0][i]);
     } else if (auto* const adamw = dynamic_cast<torch::optim::AdamWParamState*>(state)) {

@@ -1,6 +1,6 @@
 #pragma once
 // Every optimizer, wrapper and schedule. A header of this list that lies in optim/ itself holds
-// rules, as its line `using Lion = Optimizer<rules::Lion>;` says. The build compiles them, and the
+// rules, as its line `using Lion = OptimizerOf<rules::Lion>;` says. The build compiles them, and the
 // registry, the tests and the tables follow: a new rule is one header and one line here.
 #include <descent/base/pass.h>
 #include <descent/optim/adabelief.h>
@@ -25,6 +25,7 @@
 #include <descent/optim/madgrad.h>
 #include <descent/optim/mars.h>
 #include <descent/optim/nadam.h>
+#include <descent/optim/optimizer/drop_in.h>
 #include <descent/optim/optimizer/optimizer.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/radam.h>

@@ -24,13 +24,28 @@ namespace descent {
 void append_sizes(std::vector<int64_t>& block, const at::Tensor& p);
 
 struct OptimizerBase::Engine {
-  explicit Engine(const engine::RuleTable& table) : rule(table) {}
+  explicit Engine(const engine::RuleTable& table)
+      : rule(table), holders(engine::holders_of(table)) {}
   void step(OptimizerBase& optimizer);
   /// Calls the closure with the parameters where the rule wants the gradient, and puts them back.
-  at::Tensor loss_ahead(OptimizerBase& optimizer, const LossClosure& closure);
+  at::Tensor loss_ahead(OptimizerBase& optimizer,
+                        const torch::optim::Optimizer::LossClosure& closure);
   bool looks_ahead(OptimizerBase& optimizer) const;
 
+  /// A copy of options that are this rule's; LibTorch's own become ours, with the rest from `rest`.
+  std::unique_ptr<torch::optim::OptimizerOptions> adopted(
+      const torch::optim::OptimizerOptions& options, const void* rest) const;
+  /// The state of `p` in its slot; LibTorch's own object becomes ours there.
+  ParamState& adopt(std::unique_ptr<torch::optim::OptimizerParamState>& slot,
+                    const at::Tensor& p) const;
+  /// The same object as this library sees it; null if it is of another class.
+  GroupOptions* own_part(torch::optim::OptimizerOptions& options);
+
+  const engine::RuleTable& rule;
+  const engine::Holders& holders;
   int64_t steps = 0;  ///< of the optimizer, for rules with slow weights
+  /// Of each group, the rule's Options that it held when it was last used.
+  std::vector<std::shared_ptr<void>> options_known;
 
  private:
   /// A parameter that has a gradient. Small, because there is one for each.
@@ -50,7 +65,7 @@ struct OptimizerBase::Engine {
 
   /// A group's options and what they select.
   struct Group {
-    GroupOptions* options;
+    const void* options;  ///< the rule's Options
     const engine::RuleForm* form;
     bool coupled;
     engine::Prologue<double> prologue;
@@ -66,7 +81,9 @@ struct OptimizerBase::Engine {
     std::array<float, engine::kMaxConstants> floats;
   };
 
-  const engine::RuleTable& rule;
+  /// The class of group options that own_part() saw last, and where ours lie in it, in bytes.
+  const std::type_info* options_class_ = nullptr;
+  std::ptrdiff_t own_options_ = 0;
   static constexpr uint32_t kNone = UINT32_MAX;
   // Kept from step to step, so that no step but the first allocates.
   std::vector<Item> items_;

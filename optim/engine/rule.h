@@ -118,6 +118,6 @@ const RuleTable& rule_table();
 
 /// The optimizer that a user holds; <descent/optim/optimizer/optimizer.h> defines it.
 template <class Rule>
-class Optimizer;
+class OptimizerOf;
 
 }  // namespace descent

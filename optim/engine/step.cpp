@@ -83,7 +83,7 @@ at::ScalarType computed_in(const at::Tensor& parameter) {
 
 }  // namespace
 
-at::Tensor OptimizerBase::step(LossClosure closure) {
+at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
   at::Tensor loss;
   if (engine_->looks_ahead(*this)) {
     loss = engine_->loss_ahead(*this, closure);
@@ -94,6 +94,78 @@ at::Tensor OptimizerBase::step(LossClosure closure) {
   const at::NoGradGuard no_grad;
   engine_->step(*this);
   return loss;
+}
+
+std::unique_ptr<torch::optim::OptimizerOptions> OptimizerBase::Engine::adopted(
+    const torch::optim::OptimizerOptions& options, const void* rest) const {
+  const char* const name = rule.about.name;
+  if (const auto* ours = dynamic_cast<const GroupOptions*>(&options)) {
+    TORCH_CHECK(&ours->rule() == &rule, name, ": a group's options are those of ",
+                ours->rule().about.name, ", must be ", name, "::GroupOptions");
+    return options.clone();
+  }
+  auto made = holders.adopt_options(rule, options, rest);
+  TORCH_CHECK(made != nullptr, name, ": a group's options are ",
+              c10::demangle(typeid(options).name()), ", must be ", name, "::GroupOptions",
+              holders.libtorch == nullptr
+                  ? ""
+                  : c10::str(" or torch::optim::", holders.libtorch, "Options"));
+  return made;
+}
+
+// A dynamic_cast walks over all bases, which is much for a step of a small network.
+GroupOptions* OptimizerBase::Engine::own_part(torch::optim::OptimizerOptions& options) {
+  auto* const start = reinterpret_cast<char*>(&options);
+  if (options_class_ != nullptr && typeid(options) == *options_class_)
+    return reinterpret_cast<GroupOptions*>(start + own_options_);
+  auto* const found = dynamic_cast<GroupOptions*>(&options);
+  if (found != nullptr) {
+    options_class_ = &typeid(options);
+    own_options_ = reinterpret_cast<char*>(found) - start;
+  }
+  return found;
+}
+
+ParamState& OptimizerBase::Engine::adopt(std::unique_ptr<torch::optim::OptimizerParamState>& slot,
+                                         const at::Tensor& p) const {
+  auto* held = slot.get();
+  if (held == nullptr || typeid(*held) != *holders.state_class) {
+    auto made = held == nullptr ? nullptr : holders.adopt_state(holders, *held, p);
+    TORCH_CHECK(made != nullptr, rule.about.name, ": state() holds ",
+                held == nullptr ? "nothing" : c10::demangle(typeid(*held).name()),
+                " for a parameter of sizes ", p.sizes(), ", must hold the state of this class",
+                holders.libtorch == nullptr
+                    ? ""
+                    : c10::str(" or a torch::optim::", holders.libtorch, "ParamState"),
+                "; erase it to start anew");
+    slot = std::move(made);
+    held = slot.get();
+  }
+  ParamState& state = holders.own_part(*held);
+  TORCH_CHECK(&state.rule() == &rule, rule.about.name, ": state() holds the state of ",
+              state.rule().about.name, " for a parameter of sizes ", p.sizes(),
+              ", must hold the state of this class; erase it to start anew");
+  // A program may have moved it from another parameter.
+  if (state.parameter._unsafe_get_target() != p.unsafeGetTensorImpl())
+    state.parameter = p.getIntrusivePtr();
+  return state;
+}
+
+void OptimizerBase::make_states() {
+  const at::NoGradGuard no_grad;
+  for (size_t g = 0; g < param_groups().size(); ++g) {
+    const void* const options = adopt_options(g).value();
+    const auto& used = form_of(*rule_, options).buffers;
+    for (const auto& p : param_groups()[g].params()) {
+      auto made = engine_->holders.make_state(engine_->holders, p);
+      ParamState& state = engine_->holders.own_part(*made);
+      std::array<Array, kMaxBuffers> first;
+      rule_->initial(options, Array(p.detach().to(computed_in(p))), first.data());
+      for (size_t b = 0; b < rule_->buffers.size(); ++b)
+        if (used[b]) state.buffer(b) = at::empty_like(p).copy_(first[b].tensor());
+      this->state()[p.unsafeGetTensorImpl()] = std::move(made);
+    }
+  }
 }
 
 void OptimizerBase::Engine::step(OptimizerBase& optimizer) {
@@ -111,30 +183,32 @@ void OptimizerBase::Engine::step(OptimizerBase& optimizer) {
 
 bool OptimizerBase::Engine::looks_ahead(OptimizerBase& optimizer) const {
   if (rule.look_ahead == nullptr) return false;
-  for (auto& group : optimizer.param_groups_)
-    if (rule.look_ahead(optimizer.checked_options(group).value()) != 0) return true;
+  for (size_t g = 0; g < optimizer.param_groups().size(); ++g)
+    if (rule.look_ahead(optimizer.adopt_options(g).value()) != 0) return true;
   return false;
 }
 
-at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer, const LossClosure& closure) {
+at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer,
+                                             const torch::optim::Optimizer::LossClosure& closure) {
   TORCH_CHECK(
       closure, rule.about.name,
       ": step() has no closure, must have one: the gradient is wanted elsewhere than at the "
       "parameters");
   const at::NoGradGuard no_grad;
-  for (auto& group : optimizer.param_groups_) optimizer.checked_options(group).check();
+  const auto& groups = optimizer.param_groups();
+  for (size_t g = 0; g < groups.size(); ++g) optimizer.adopt_options(g).check();
   optimizer.check_states();
   tensors::KeptValues parameters;
-  for (auto& group : optimizer.param_groups_) {
-    const double distance = rule.look_ahead(optimizer.checked_options(group).value());
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const double distance = rule.look_ahead(optimizer.adopt_options(g).value());
     if (distance == 0) continue;
-    for (const auto& p : group.params()) {
+    for (const auto& p : groups[g].params()) {
       const ParamState* const state = optimizer.state_of(p);
-      if (state == nullptr || !state->buffers[0].defined()) continue;
+      if (state == nullptr || !state->buffer(0).defined()) continue;
       const std::string problem = tensors::misfit(p, p.sizes());
       TORCH_CHECK(problem.empty(), rule.about.name, ": a parameter ", problem);
       parameters.keep(p);
-      p.add_(state->buffers[0], distance);
+      p.add_(state->buffer(0), distance);
     }
   }
   const at::AutoGradMode with_gradients(true);
@@ -142,13 +216,14 @@ at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer, const Los
 }
 
 void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
-  for (auto& group : optimizer.param_groups_) {
-    const SlowPull pull = rule.pull(optimizer.checked_options(group).value());
+  const auto& groups = optimizer.param_groups();
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const SlowPull pull = rule.pull(optimizer.adopt_options(g).value());
     if (steps % pull.k != 0) continue;
-    for (const auto& p : group.params()) {
+    for (const auto& p : groups[g].params()) {
       ParamState* const state = optimizer.state_of(p);
       if (state == nullptr) continue;
-      at::Tensor& slow = state->buffers[*rule.slow_buffer];
+      at::Tensor& slow = state->buffer(*rule.slow_buffer);
       if (slow.defined() && (slow.scalar_type() != p.scalar_type() || slow.device() != p.device()))
         slow = ParamState::fitted(rule, p, slow);
       synchronize(slow, p, pull.alpha);
@@ -181,17 +256,18 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   items_.clear();
   groups_.clear();
   ++serial_;
-  auto& groups = optimizer.param_groups_;
+  const auto& groups = optimizer.param_groups();
+  auto& states = optimizer.state();
   size_t count = 0;
   for (const auto& group : groups) count += group.params().size();
   items_.reserve(count);
   std::unordered_set<const void*> newcomers;
   for (uint32_t g = 0; g < groups.size(); ++g) {
-    GroupOptions& options = optimizer.checked_options(groups[g]);
+    GroupOptions& options = optimizer.adopt_options(g);
     options.check();
     const void* const o = options.value();
-    groups_.push_back({&options, rule.forms.empty() ? nullptr : &form_of(rule, o), rule.coupled(o),
-                       rule.prologue(o)});
+    groups_.push_back(
+        {o, rule.forms.empty() ? nullptr : &form_of(rule, o), rule.coupled(o), rule.prologue(o)});
     const bool rests = rule.divides_by_lr && options.get_lr() == 0;
     const auto& params = groups[g].params();
     for (size_t i = 0; i < params.size(); ++i) {
@@ -208,11 +284,11 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
                   "] of group ", g, " has sizes ", gradient.sizes(), ", must be ", p.sizes());
       const bool contiguous = p.is_contiguous();
       check_memory_of(p, contiguous, gradient, g, i);
-      const auto known = optimizer.state_.find(p.unsafeGetTensorImpl());
+      const auto known = states.find(p.unsafeGetTensorImpl());
       ParamState* state = nullptr;
       bool once = true;
-      if (known != optimizer.state_.end()) {
-        state = static_cast<ParamState*>(known->second.get());
+      if (known != states.end()) {
+        state = &adopt(known->second, p);
         once = std::exchange(state->collected, serial_) != serial_;
         if (!at::isFloatingType(p.scalar_type())) optimizer.check_param(name, p, i);
         state->check(p, g, i);
@@ -239,6 +315,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
     }
     if (rule.tensor_update != nullptr) optimizer.check_blocks(groups[g], options);
   }
+  options_known.resize(groups.size());
   check_apart(optimizer);
 }
 
@@ -311,7 +388,7 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
     const Item& one = items_[all[i - 1].item];
     const Item& other = items_[all[i].item];
     const auto position = [&](const Item& item) {
-      return item.parameter - optimizer.param_groups_[item.group].params().data();
+      return item.parameter - optimizer.param_groups()[item.group].params().data();
     };
     TORCH_CHECK(all[i].begin >= all[i - 1].end, rule.about.name, ": params[", position(other),
                 "] of group ", other.group, " shares memory with params[", position(one),
@@ -334,14 +411,14 @@ bool OptimizerBase::Engine::is_fitted(const Item& item, const at::Tensor& buffer
 void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) const {
   const at::Tensor& p = *item.parameter;
   if (item.state == nullptr) {
-    auto state = std::make_unique<ParamState>(rule, p);
-    item.state = state.get();
-    optimizer.state_[p.unsafeGetTensorImpl()] = std::move(state);
+    auto state = holders.make_state(holders, p);
+    item.state = &holders.own_part(*state);
+    optimizer.state()[p.unsafeGetTensorImpl()] = std::move(state);
   }
   const auto& used = groups_[item.group].form->buffers;
-  const void* const options = groups_[item.group].options->value();
+  const void* const options = groups_[item.group].options;
   std::array<Array, kMaxBuffers> first;
-  const auto is_missing = [&](size_t b) { return used[b] && !item.state->buffers[b].defined(); };
+  const auto is_missing = [&](size_t b) { return used[b] && !item.state->buffer(b).defined(); };
   for (size_t b = 0; b < rule.buffers.size() && rule.initial != nullptr; ++b)
     if (is_missing(b)) {
       rule.initial(options, Array(p.detach().to(computed_in(p))), first.data());
@@ -349,7 +426,7 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
     }
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
     if (!used[b]) continue;
-    at::Tensor& buffer = item.state->buffers[b];
+    at::Tensor& buffer = item.state->buffer(b);
     if (!buffer.defined()) {
       if (rule.initial != nullptr)
         buffer = at::empty_like(p).copy_(first[b].tensor());
@@ -361,7 +438,7 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
     }
   }
   if (rule.pull != nullptr) {
-    at::Tensor& slow = item.state->buffers[*rule.slow_buffer];
+    at::Tensor& slow = item.state->buffer(*rule.slow_buffer);
     if (slow.defined()) {
       if (!is_fitted(item, slow)) slow = ParamState::fitted(rule, p, slow);
     } else if (rule.pull(options).slow_init == SlowInit::Initial) {
@@ -380,8 +457,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
   for (auto& item : items_) {
     ensure_state(optimizer, item);
     const at::Tensor& p = *item.parameter;
-    if (rule.centralizes != nullptr &&
-        rule.centralizes(groups_[item.group].options->value(), p.dim())) {
+    if (rule.centralizes != nullptr && rule.centralizes(groups_[item.group].options, p.dim())) {
       copies_.reserve(2 * items_.size());  // items point into it
       item.gradient = &copies_.emplace_back(tensors::centralized(*item.gradient));
     }
@@ -394,7 +470,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     item.gradient = &copies_.emplace_back(at::empty_like(p).copy_(g));
   }
   for (auto& item : items_) {
-    const StepInfo at{++item.state->step, item.fresh, item.parameter->dim()};
+    const StepInfo at{++item.state->step(), item.fresh, item.parameter->dim()};
     item.numbers = numbers_for(item.group, at, *item.state);
     item.state->scalars.set(numbers_[item.numbers].after);
     uint32_t& blocks = item.reads_twice ? norm_blocks_ : blocks_;
@@ -429,7 +505,7 @@ uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
   numbers.doubles[0] = prologue.scale;
   numbers.doubles[1] = prologue.decay;
   numbers.doubles[2] = prologue.keep;
-  const void* const options = groups_[group].options->value();
+  const void* const options = groups_[group].options;
   if (rule.decays != nullptr && !rule.decays(options, at)) numbers.doubles[2] = 1;
   const int count =
       kPrologue + rule.begin(options, at, numbers.after.data(), numbers.doubles.data() + kPrologue);
@@ -476,7 +552,7 @@ Span OptimizerBase::Engine::span(const Item& item) const {
   Span span{item.parameter->mutable_data_ptr(), item.gradient->const_data_ptr(), {}, item.n};
   const auto& used = groups_[item.group].form->buffers;
   for (size_t b = 0; b < rule.buffers.size(); ++b)
-    if (used[b]) span.s[b] = item.state->buffers[b].mutable_data_ptr();
+    if (used[b]) span.s[b] = item.state->buffer(b).mutable_data_ptr();
   return span;
 }
 
@@ -508,7 +584,7 @@ void OptimizerBase::Engine::apply(const Item& item, const Span& part, double tru
 }
 
 double OptimizerBase::Engine::trust(const Item& item, double first, double second) const {
-  return rule.trust(groups_[item.group].options->value(), {first, second, item.parameter->numel()},
+  return rule.trust(groups_[item.group].options, {first, second, item.parameter->numel()},
                     numbers_[item.numbers].at);
 }
 
@@ -599,9 +675,8 @@ double OptimizerBase::Engine::gradient_squares(const Item& item) const {
 /// reading ahead of the step.
 void OptimizerBase::Engine::scale_gradients() {
   if (rule.needs_gradient_norm == nullptr ||
-      std::none_of(groups_.begin(), groups_.end(), [&](const Group& group) {
-        return rule.needs_gradient_norm(group.options->value());
-      }))
+      std::none_of(groups_.begin(), groups_.end(),
+                   [&](const Group& group) { return rule.needs_gradient_norm(group.options); }))
     return;
   const auto count = static_cast<int64_t>(items_.size());
   sums_.resize(std::max(sums_.size(), static_cast<size_t>(count)));
@@ -619,7 +694,7 @@ void OptimizerBase::Engine::scale_gradients() {
   for (int64_t i = 0; i < count; ++i)
     total += !items_[i].type ? gradient_squares(items_[i]) : sums_[i];
   for (auto& numbers : numbers_) {
-    const void* const options = groups_[numbers.group].options->value();
+    const void* const options = groups_[numbers.group].options;
     if (!rule.needs_gradient_norm(options)) continue;
     numbers.doubles[0] *= rule.gradient_scale(options, std::sqrt(total));
     numbers.floats[0] = static_cast<float>(numbers.doubles[0]);
@@ -642,11 +717,11 @@ void OptimizerBase::Engine::step_tensor(const Item& item) const {
   const auto& used = group.form->buffers;
   const auto load = [&] {
     for (size_t b = 0; b < rule.buffers.size(); ++b)
-      if (used[b]) state[b] = Array(item.state->buffers[b].to(type));
+      if (used[b]) state[b] = Array(item.state->buffer(b).to(type));
   };
   const auto store = [&] {
     for (size_t b = 0; b < rule.buffers.size(); ++b)
-      if (used[b]) item.state->buffers[b].copy_(state[b].tensor());
+      if (used[b]) item.state->buffer(b).copy_(state[b].tensor());
   };
   load();
   if (!item.reads_twice) {
@@ -667,18 +742,19 @@ void OptimizerBase::Engine::step_tensor(const Item& item) const {
 void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
   // The state of a block of parameters, which is its first one's.
   const auto state_for = [&](const at::Tensor* params, size_t count) -> ParamState& {
-    auto& slot = optimizer.state_[params->unsafeGetTensorImpl()];
-    if (!slot) {
-      auto state = std::make_unique<ParamState>(rule, *params);
-      std::vector<int64_t> block;
-      for (size_t i = 0; i < count; ++i) append_sizes(block, params[i]);
-      state->scalars.set_block(std::move(block));
-      slot = std::move(state);
+    if (ParamState* const known = optimizer.state_of(*params)) {
+      for (size_t b = 0; b < rule.buffers.size(); ++b)
+        if (at::Tensor& buffer = known->buffer(b);
+            buffer.defined() && buffer.device() != params->device())
+          buffer = buffer.to(params->device());
+      return *known;
     }
-    auto& state = static_cast<ParamState&>(*slot);
-    for (auto& buffer : state.buffers)
-      if (buffer.defined() && buffer.device() != params->device())
-        buffer = buffer.to(params->device());
+    auto made = holders.make_state(holders, *params);
+    ParamState& state = holders.own_part(*made);
+    std::vector<int64_t> block;
+    for (size_t i = 0; i < count; ++i) append_sizes(block, params[i]);
+    state.scalars.set_block(std::move(block));
+    optimizer.state()[params->unsafeGetTensorImpl()] = std::move(made);
     return state;
   };
   // A copy of the parameter in the type that it is computed in: 16 bits are rounded once, at the
@@ -698,14 +774,15 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
   };
   const auto update = [&](const Group& group, at::Tensor& wide, const at::Tensor& g,
                           ParamState& state) {
-    const StepInfo at{++state.step, state.step == 1, wide.dim()};
-    rule.tensor_update(group.options->value(), {wide, g, state.buffers.data(), at});
+    const int64_t step = ++state.step();
+    const StepInfo at{step, step == 1, wide.dim()};
+    rule.tensor_update(group.options, {wide, g, &state.buffer(0), at});
   };
 
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Group& group = groups_[g];
     const auto has_gradient = [&](const Item& item) { return item.group == g; };
-    if (!rule.joins_group || !rule.joins_group(group.options->value())) {
+    if (!rule.joins_group || !rule.joins_group(group.options)) {
       for (const auto& item : items_) {
         if (!has_gradient(item) || item.parameter->numel() == 0) continue;
         const at::Tensor& p = *item.parameter;
@@ -716,7 +793,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
       continue;
     }
     if (std::none_of(items_.begin(), items_.end(), has_gradient)) continue;
-    const auto& params = optimizer.param_groups_[g].params();
+    const auto& params = optimizer.param_groups()[g].params();
     std::vector<at::Tensor> values, gradients;
     for (const auto& p : params) {
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();

@@ -76,6 +76,8 @@ struct RuleTable {
 
   // The options, by address of the rule's Options struct.
   std::shared_ptr<void> (*make_options)(const void* from);  ///< a copy, or null: the defaults
+  void (*assign)(void* options, const void* from);
+  void* (*member)(void* options, std::string_view name);  ///< where it lies; null: there is none
   std::string (*problem)(const void* options);
   std::string (*set)(void* options, std::string_view name, const OptionValue& value);
   std::vector<OptionInfo> (*describe)(const void* options);

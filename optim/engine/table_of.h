@@ -47,6 +47,15 @@ RuleTable options_table() {
   t.make_options = [](const void* from) -> std::shared_ptr<void> {
     return std::make_shared<O>(from ? *static_cast<const O*>(from) : O{});
   };
+  t.assign = [](void* o, const void* from) { *static_cast<O*>(o) = *static_cast<const O*>(from); };
+  t.member = [](void* o, std::string_view wanted) {
+    void* found = nullptr;
+    O::each(*static_cast<O*>(o),
+            [&](const char* name, auto& member, const Domain& = fields::anything) {
+              if (wanted == name) found = &member;
+            });
+    return found;
+  };
   t.problem = [](const void* o) { return fields::problem(*static_cast<const O*>(o)); };
   t.set = [](void* o, std::string_view name, const OptionValue& value) {
     return fields::set(*static_cast<O*>(o), name, value);

@@ -43,32 +43,33 @@ std::pair<size_t, std::string> state_key(const char* rule, const std::string& ke
 
 }  // namespace
 
-void GroupOptions::serialize(torch::serialize::OutputArchive& archive) const {
+void GroupOptions::write_text(torch::serialize::OutputArchive& archive) const {
   archive.write("options", c10::IValue(text()));
 }
-void GroupOptions::serialize(torch::serialize::InputArchive& archive) {
+bool GroupOptions::read_text(torch::serialize::InputArchive& archive) {
   c10::IValue value;
-  archive.read("options", value);
+  if (!archive.try_read("options", value)) return false;
   set(value.toStringRef());
+  return true;
 }
 
-void ParamState::serialize(torch::serialize::OutputArchive& archive) const {
-  archive.write("step", c10::IValue(step));
-  for (size_t i = 0; i < rule->scalars.size(); ++i)
-    archive.write(rule->scalars[i], c10::IValue(scalars[i]));
-  for (size_t i = 0; i < rule->buffers.size(); ++i)
-    if (buffers[i].defined()) archive.write(rule->buffers[i], buffers[i], true);
+void ParamState::write(torch::serialize::OutputArchive& archive) const {
+  archive.write("step", c10::IValue(step()));
+  for (size_t i = 0; i < rule().scalars.size(); ++i)
+    archive.write(rule().scalars[i], c10::IValue(scalars[i]));
+  for (size_t i = 0; i < rule().buffers.size(); ++i)
+    if (buffer(i).defined()) archive.write(rule().buffers[i], buffer(i), true);
 }
-void ParamState::serialize(torch::serialize::InputArchive& archive) {
+void ParamState::read(torch::serialize::InputArchive& archive) {
   c10::IValue value;
   archive.read("step", value);
-  step = value.toInt();
-  for (size_t i = 0; i < rule->scalars.size(); ++i) {
-    archive.read(rule->scalars[i], value);
+  step() = value.toInt();
+  for (size_t i = 0; i < rule().scalars.size(); ++i) {
+    archive.read(rule().scalars[i], value);
     scalars[i] = value.toDouble();
   }
-  for (size_t i = 0; i < rule->buffers.size(); ++i)
-    if (!archive.try_read(rule->buffers[i], buffers[i], true)) buffers[i] = at::Tensor();
+  for (size_t i = 0; i < rule().buffers.size(); ++i)
+    if (!archive.try_read(rule().buffers[i], buffer(i), true)) buffer(i) = at::Tensor();
 }
 
 void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
@@ -78,20 +79,19 @@ void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
   std::vector<double> scalars;
   tensors::NamedTensors state;
   int64_t position = 0;
-  for (const auto& group : param_groups_) {
-    options.push_back(checked_options(group).text());
-    sizes.push_back(static_cast<int64_t>(group.params().size()));
-    for (const auto& p : group.params()) {
+  for (size_t g = 0; g < param_groups().size(); ++g) {
+    const auto& params = param_groups()[g].params();
+    options.push_back(adopt_options(g).text());
+    sizes.push_back(static_cast<int64_t>(params.size()));
+    for (const auto& p : params) {
       shapes.push_back(c10::str(p.sizes()));
-      const auto found = state_.find(p.unsafeGetTensorImpl());
-      const auto* of =
-          found == state_.end() ? nullptr : static_cast<const ParamState*>(found->second.get());
-      steps.push_back(of == nullptr ? -1 : of->step);
+      const ParamState* const of = state_of(p);
+      steps.push_back(of == nullptr ? -1 : of->step());
       for (size_t i = 0; i < rule_->scalars.size(); ++i)
         scalars.push_back(of == nullptr ? rule_->first_scalars[i] : of->scalars[i]);
       for (size_t b = 0; of != nullptr && b < rule_->buffers.size(); ++b)
-        if (of->buffers[b].defined())
-          state.emplace_back(std::to_string(position) + "." + rule_->buffers[b], of->buffers[b]);
+        if (of->buffer(b).defined())
+          state.emplace_back(std::to_string(position) + "." + rule_->buffers[b], of->buffer(b));
       ++position;
     }
   }

@@ -23,7 +23,8 @@ void load_archive(const std::function<void(torch::serialize::InputArchive&)>& lo
 
 /// Writes the state to a file, which is complete or absent. torch::save(optimizer, path) writes the
 /// same bytes without that care. What is of this library has a checksum of each value. Throws
-/// std::runtime_error naming the path and the reason.
+/// std::runtime_error naming the path and the reason. For a file that LibTorch's own class reads see
+/// save_libtorch().
 template <Saved T>
 void save(const T& saver, const std::filesystem::path& path) {
   save_archive([&](auto& archive) { saver.save(archive); }, path);

@@ -17,10 +17,13 @@ std::string key_problem(const std::vector<std::string>& missing,
   return text;
 }
 
-Incoming::Incoming(OptimizerBase& optimizer) : optimizer_(optimizer), rule_(optimizer.rule()) {
+Incoming::Incoming(OptimizerBase& optimizer)
+    : optimizer_(optimizer),
+      rule_(optimizer.rule()),
+      holders_(engine::holders_of(optimizer.rule())) {
   const auto& groups = std::as_const(optimizer).param_groups();
   for (size_t g = 0; g < groups.size(); ++g) {
-    options_.push_back(std::make_unique<GroupOptions>(rule_, nullptr));
+    options_.push_back(make_group_options(rule_));
     for (const auto& p : groups[g].params()) {
       params_.push_back(&p);
       group_of_.push_back(g);
@@ -42,8 +45,8 @@ void Incoming::expect_params(size_t group, size_t found) const {
 
 ParamState& Incoming::ensure(size_t position) {
   auto& state = states_[position];
-  if (state == nullptr) state = std::make_unique<ParamState>(rule_, *params_[position]);
-  return *state;
+  if (state == nullptr) state = holders_.make_state(holders_, *params_[position]);
+  return holders_.own_part(*state);
 }
 
 void Incoming::set_step(size_t position, double step) {
@@ -51,7 +54,7 @@ void Incoming::set_step(size_t position, double step) {
   TORCH_CHECK(step >= 0 && step <= kMost && step == std::floor(step), rule_.about.name,
               ": the archive has step = ", step, " for params[", position,
               "], must be a whole number >= 0");
-  ensure(position).step = static_cast<int64_t>(step);
+  ensure(position).step() = static_cast<int64_t>(step);
 }
 
 void Incoming::set_buffer(size_t position, std::string_view buffer, const at::Tensor& value) {
@@ -70,11 +73,11 @@ void Incoming::set_buffer(size_t position, std::string_view buffer, const at::Te
 
 std::vector<std::string> Incoming::missing_buffers(size_t position) {
   std::vector<std::string> names;
-  const ParamState* const state = states_[position].get();
+  const ParamState* const state = this->state(position);
   if (rule_.forms.empty()) return names;
-  const auto& used = form_of(rule_, options_[group_of_[position]]->value()).buffers;
+  const auto& used = form_of(rule_, options(group_of_[position]).value()).buffers;
   for (size_t b = 0; b < rule_.buffers.size(); ++b)
-    if (used[b] && (state == nullptr || !state->buffers[b].defined()))
+    if (used[b] && (state == nullptr || !state->buffer(b).defined()))
       names.push_back(rule_.buffers[b]);
   return names;
 }
@@ -82,7 +85,7 @@ std::vector<std::string> Incoming::missing_buffers(size_t position) {
 void Incoming::commit() {
   for (size_t i = 0; i < states_.size() && rule_.state_problem != nullptr; ++i) {
     if (states_[i] == nullptr) continue;
-    const void* const options = options_[group_of_[i]]->value();
+    const void* const options = this->options(group_of_[i]).value();
     const bool joined = rule_.joins_group != nullptr && rule_.joins_group(options);
     int64_t numel = 0;
     std::vector<int64_t> block;
@@ -91,15 +94,15 @@ void Incoming::commit() {
       numel += params_[j]->numel();
       append_sizes(block, *params_[j]);
     }
-    states_[i]->scalars.set_block(std::move(block));
-    const std::string problem = rule_.state_problem(options, states_[i]->buffers.data(), numel);
+    state(i)->scalars.set_block(std::move(block));
+    const std::string problem = rule_.state_problem(options, &state(i)->buffer(0), numel);
     TORCH_CHECK(problem.empty(), rule_.about.name, ": the archive's state of params[", i,
                 "]: ", problem);
   }
-  std::remove_reference_t<decltype(optimizer_.state())> state;
+  std::remove_reference_t<decltype(optimizer_.state())> loaded;
   for (size_t i = 0; i < states_.size(); ++i)
-    if (states_[i] != nullptr) state[params_[i]->unsafeGetTensorImpl()] = std::move(states_[i]);
-  optimizer_.state() = std::move(state);
+    if (states_[i] != nullptr) loaded[params_[i]->unsafeGetTensorImpl()] = std::move(states_[i]);
+  optimizer_.state() = std::move(loaded);
   for (size_t g = 0; g < options_.size(); ++g)
     optimizer_.param_groups()[g].set_options(std::move(options_[g]));
 }

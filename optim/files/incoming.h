@@ -24,13 +24,15 @@ class Incoming {
   void expect_params(size_t group, size_t found) const;
 
   /// Of a group: the rule's own defaults until they are set.
-  GroupOptions& options(size_t group) { return *options_[group]; }
+  GroupOptions& options(size_t group) { return group_options(*options_[group]); }
 
   size_t size() const { return params_.size(); }
   const at::Tensor& param(size_t position) const { return *params_[position]; }
 
   /// Null for a parameter that the file holds nothing of.
-  ParamState* state(size_t position) { return states_[position].get(); }
+  ParamState* state(size_t position) {
+    return states_[position] == nullptr ? nullptr : &holders_.own_part(*states_[position]);
+  }
   /// Gives the parameter a state if it has none.
   ParamState& ensure(size_t position);
   /// The step count.
@@ -45,10 +47,11 @@ class Incoming {
  private:
   OptimizerBase& optimizer_;
   const engine::RuleTable& rule_;
+  const engine::Holders& holders_;
   std::vector<const at::Tensor*> params_;
   std::vector<size_t> group_of_;
-  std::vector<std::unique_ptr<GroupOptions>> options_;
-  std::vector<std::unique_ptr<ParamState>> states_;
+  std::vector<std::unique_ptr<torch::optim::OptimizerOptions>> options_;
+  std::vector<std::unique_ptr<torch::optim::OptimizerParamState>> states_;
 };
 
 /// Loads an archive that LibTorch's own class of the same rule wrote: options, steps, buffers;

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <optional>
+#include <ostream>
 #include <tuple>
 #include <utility>
 
+#include <ATen/ops/scalar_tensor.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
@@ -10,6 +12,7 @@
 #include <torch/optim/sgd.h>
 #include <torch/serialize/archive.h>
 
+#include <descent/base/atomic_file.h>
 #include <descent/optim/files/incoming.h>
 #include <descent/optim/files/libtorch.h>
 
@@ -29,72 +32,30 @@ using torch::serialize::InputArchive;
 OptionValue value_of(const std::tuple<double, double>& pair) {
   return std::vector<double>{std::get<0>(pair), std::get<1>(pair)};
 }
-
-// The options of each class, which are called the same here.
-NamedOptions named(const theirs::SGDOptions& o) {
-  return {"sgd",
-          {{"lr", o.lr()},
-           {"momentum", o.momentum()},
-           {"dampening", o.dampening()},
-           {"weight_decay", o.weight_decay()},
-           {"nesterov", o.nesterov()}}};
-}
-template <class Options>
-NamedOptions named_adam(const char* optimizer, const Options& o) {
-  return {optimizer,
-          {{"lr", o.lr()},
-           {"betas", value_of(o.betas())},
-           {"eps", o.eps()},
-           {"weight_decay", o.weight_decay()},
-           {"amsgrad", o.amsgrad()}}};
-}
-NamedOptions named(const theirs::AdamOptions& o) { return named_adam("adam", o); }
-NamedOptions named(const theirs::AdamWOptions& o) { return named_adam("adamw", o); }
-NamedOptions named(const theirs::RMSpropOptions& o) {
-  return {"rmsprop",
-          {{"lr", o.lr()},
-           {"alpha", o.alpha()},
-           {"eps", o.eps()},
-           {"weight_decay", o.weight_decay()},
-           {"momentum", o.momentum()},
-           {"centered", o.centered()}}};
-}
-NamedOptions named(const theirs::AdagradOptions& o) {
-  return {"adagrad",
-          {{"lr", o.lr()},
-           {"lr_decay", o.lr_decay()},
-           {"weight_decay", o.weight_decay()},
-           {"initial_accumulator_value", o.initial_accumulator_value()},
-           {"eps", o.eps()}}};
+template <class T>
+OptionValue value_of(const T& value) {
+  return value;
 }
 
-template <class... Options>
-std::optional<NamedOptions> first_of(const theirs::OptimizerOptions& options) {
-  std::optional<NamedOptions> found;
-  const auto take = [&]<class T>(const T* of_class) {
-    if (of_class != nullptr) found = named(*of_class);
-  };
-  (take(dynamic_cast<const Options*>(&options)), ...);
+template <class Class>
+NamedOptions named(const typename engine::LibTorch<Class>::Options& options) {
+  NamedOptions found{engine::LibTorch<Class>::key, {}};
+  engine::LibTorch<Class>::each_option(options, [&](const char* name, const auto& value) {
+    found.values.emplace_back(name, value_of(value));
+  });
   return found;
-}
-
-std::optional<NamedOptions> find_options(const theirs::OptimizerOptions& options) {
-  return first_of<theirs::SGDOptions, theirs::AdamOptions, theirs::AdamWOptions,
-                  theirs::RMSpropOptions, theirs::AdagradOptions>(options);
 }
 
 /// The names of the options that LibTorch's class of the same rule has; none: there is no such
 /// class.
 std::vector<std::string> their_options(const engine::RuleTable& rule) {
-  for (const auto& [optimizer, values] :
-       {named(theirs::SGDOptions(0)), named(theirs::AdamOptions()), named(theirs::AdamWOptions()),
-        named(theirs::RMSpropOptions()), named(theirs::AdagradOptions())}) {
-    if (optimizer != rule.about.key) continue;
-    std::vector<std::string> names;
-    for (const auto& [name, value] : values) names.push_back(name);
-    return names;
-  }
-  return {};
+  std::vector<std::string> names;
+  engine::for_each_libtorch_class([&]<class Class>() {
+    if (std::string_view(rule.about.key) == engine::LibTorch<Class>::key)
+      for (const auto& [name, value] : named<Class>(engine::LibTorch<Class>::defaults()).values)
+        names.push_back(name);
+  });
+  return names;
 }
 
 /// Reads an archive, and says whose and what is missing or of the wrong kind.
@@ -152,7 +113,12 @@ void check_names(const engine::RuleTable& rule, size_t group,
 }  // namespace
 
 NamedOptions options_of(const theirs::OptimizerOptions& options) {
-  auto found = find_options(options);
+  std::optional<NamedOptions> found;
+  engine::for_each_libtorch_class([&]<class Class>() {
+    if (const auto* of_class =
+            dynamic_cast<const typename engine::LibTorch<Class>::Options*>(&options))
+      found = named<Class>(*of_class);
+  });
   TORCH_CHECK(
       found.has_value(), "options are ", c10::demangle(typeid(options).name()),
       ", must be SGDOptions, AdamOptions, AdamWOptions, RMSpropOptions or AdagradOptions of ",
@@ -160,22 +126,53 @@ NamedOptions options_of(const theirs::OptimizerOptions& options) {
   return *std::move(found);
 }
 
-GroupOptions::GroupOptions(const engine::RuleTable& rule, const theirs::OptimizerOptions& options)
-    : rule_(rule), value_(rule.make_options(nullptr)) {
-  if (const auto* ours = dynamic_cast<const GroupOptions*>(&options)) {
-    TORCH_CHECK(&ours->rule_ == &rule, rule.about.name, ": a group's options are those of ",
-                ours->rule_.about.name, ", must be ", rule.about.name, "::GroupOptions");
-    value_ = rule.make_options(ours->value());
-    return;
+void save_libtorch(const OptimizerBase& optimizer, const std::filesystem::path& path) {
+  using torch::serialize::OutputArchive;
+  const engine::RuleTable& rule = optimizer.rule();
+  const std::vector<std::string> known = their_options(rule);
+  TORCH_CHECK(!known.empty(), rule.about.name, ": LibTorch has no ", rule.about.name,
+              ", must be one of SGD, Adam, AdamW, RMSprop and Adagrad");
+  optimizer.check_states();
+  const auto& groups = optimizer.param_groups();
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const auto options = rule.describe(optimizer.group_options(g).value());
+    for (size_t i = 0; i < options.size(); ++i)
+      TORCH_CHECK(options[i].value == rule.defaults[i].value ||
+                      std::find(known.begin(), known.end(), options[i].name) != known.end(),
+                  rule.about.name, ": group ", g, " has ", options[i].name, " = ",
+                  to_text(options[i].value), ", which torch::optim::", rule.about.name,
+                  " cannot have, must be ", to_text(rule.defaults[i].value));
   }
-  const auto found = find_options(options);
-  TORCH_CHECK(found.has_value() && found->optimizer == rule.about.key, rule.about.name,
-              ": a group's options are ", c10::demangle(typeid(options).name()), ", must be ",
-              rule.about.name, "::GroupOptions",
-              their_options(rule).empty()
-                  ? ""
-                  : " or torch::optim::" + std::string(rule.about.name) + "Options");
-  set(found->values);
+  const auto size_of = [](const auto& list) {
+    return at::scalar_tensor(static_cast<int64_t>(list.size()), at::kLong);
+  };
+  OutputArchive archive;
+  OutputArchive states(archive.compilation_unit()), written(archive.compilation_unit());
+  written.write("param_groups/size", size_of(groups));
+  int64_t position = 0;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    OutputArchive group(archive.compilation_unit()), options(archive.compilation_unit());
+    const auto& params = groups[g].params();
+    group.write("params/size", size_of(params));
+    for (size_t i = 0; i < params.size(); ++i) {
+      // LibTorch writes the parameter's address. It is only a key there; a number for each
+      // parameter makes equal files of equal optimizers.
+      const std::string key = std::to_string(++position);
+      group.write("params/" + std::to_string(i), c10::IValue(key));
+      const auto state = optimizer.state().find(params[i].unsafeGetTensorImpl());
+      if (state == optimizer.state().end()) continue;
+      OutputArchive entry(archive.compilation_unit());
+      std::as_const(*state->second).serialize(entry);
+      states.write(key, entry);
+    }
+    groups[g].options().serialize(options);
+    group.write("options", options);
+    written.write("param_groups/" + std::to_string(g), group);
+  }
+  archive.write("pytorch_version", c10::IValue("1.5.0"));
+  archive.write("state", states);
+  archive.write("param_groups", written);
+  write_atomically(path, [&](std::ostream& out) { archive.save_to(out); });
 }
 
 bool load_libtorch(OptimizerBase& optimizer, InputArchive& archive) {

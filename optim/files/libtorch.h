@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <string>
 
 #include <torch/optim/optimizer.h>
@@ -20,5 +21,11 @@ struct NamedOptions {
 /// Takes torch::optim::SGDOptions, AdamOptions, AdamWOptions, RMSpropOptions and AdagradOptions;
 /// c10::Error for all others.
 NamedOptions options_of(const torch::optim::OptimizerOptions& options);
+
+/// Writes what LibTorch's own class of the same rule reads: torch::load(theirs, path). This library
+/// reads it too. The file is complete or absent. Throws c10::Error for a rule that LibTorch has not
+/// and for an option that LibTorch's class has not unless it is at its default;
+/// std::runtime_error if the file cannot be written.
+void save_libtorch(const OptimizerBase& optimizer, const std::filesystem::path& path);
 
 }  // namespace descent

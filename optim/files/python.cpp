@@ -220,7 +220,7 @@ void write_state(pickle::Writer& out, const Counterpart& python, const GroupOpti
   std::vector<std::pair<std::string, at::Tensor>> buffers;
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
     if (!used[b]) continue;
-    at::Tensor buffer = state == nullptr ? at::Tensor() : state->buffers[b];
+    at::Tensor buffer = state == nullptr ? at::Tensor() : state->buffer(b);
     if (!buffer.defined() && python.lazy) continue;
     if (!buffer.defined()) buffer = at::zeros_like(p);
     if (state == nullptr)
@@ -231,7 +231,7 @@ void write_state(pickle::Writer& out, const Counterpart& python, const GroupOpti
   if (!python.steps && buffers.empty()) return;
   out.integer(static_cast<int64_t>(position));
   out.begin_dict();
-  if (python.steps) write_step(out, state == nullptr ? 0 : state->step);
+  if (python.steps) write_step(out, state == nullptr ? 0 : state->step());
   for (size_t i = 0; state != nullptr && i < rule.scalars.size(); ++i) {
     out.text(rule.scalars[i]);
     out.tensor(at::scalar_tensor(state->scalars[i], at::kDouble));

@@ -13,6 +13,24 @@
 namespace descent {
 namespace {
 
+torch::optim::OptimizerOptions& defaults_of(const OptimizerBase& optimizer) {
+  return const_cast<torch::optim::Optimizer&>(optimizer.as_libtorch()).defaults();
+}
+
+/// Refuses what only a schedule may set.
+void check_first(const GroupOptions& options) {
+  const std::string problem = options.problem();
+  TORCH_CHECK(problem.empty(), options.rule().about.name, ": ", problem);
+}
+
+/// Whether a buffer that is there is so.
+template <class F>
+bool any_buffer(const ParamState& state, F is_so) {
+  for (size_t b = 0; b < state.rule().buffers.size(); ++b)
+    if (state.buffer(b).defined() && is_so(state.buffer(b))) return true;
+  return false;
+}
+
 /// "[4, 6], [3]" of what Scalars::block() holds.
 std::string text_of(const std::vector<int64_t>& block) {
   std::string text;
@@ -25,144 +43,35 @@ std::string text_of(const std::vector<int64_t>& block) {
 
 }  // namespace
 
-namespace engine {
-
-const RuleForm& form_of(const RuleTable& rule, const void* options) {
-  const int form = rule.form(options);
-  TORCH_CHECK(form >= 0 && static_cast<size_t>(form) < rule.forms.size(), rule.about.name,
-              ": form(options) gives a Form that is not in the rule's list `forms`, must be one of "
-              "the ",
-              rule.forms.size(), " there");
-  return rule.forms[static_cast<size_t>(form)];
+std::unique_ptr<torch::optim::Optimizer> libtorch_pointer(
+    std::unique_ptr<OptimizerBase> optimizer) {
+  if (optimizer == nullptr) return nullptr;
+  return std::unique_ptr<torch::optim::Optimizer>(&optimizer.release()->as_libtorch());
 }
 
-}  // namespace engine
-
-GroupOptions::GroupOptions(const engine::RuleTable& rule, const void* from)
-    : rule_(rule), value_(rule.make_options(from)) {}
-
-std::unique_ptr<torch::optim::OptimizerOptions> GroupOptions::clone() const {
-  return std::make_unique<GroupOptions>(*this);
-}
-double GroupOptions::get_lr() const { return *rule_.lr(value_.get()); }
-void GroupOptions::set_lr(double lr) { *rule_.lr(value_.get()) = lr; }
-
-std::string GroupOptions::text() const {
-  std::string text;
-  for (const auto& option : rule_.describe(value_.get()))
-    text += (text.empty() ? "" : ",") + option.name + "=" + to_text(option.value);
-  return text;
-}
-
-void GroupOptions::set(const OptionValues& changes) {
-  auto changed = rule_.make_options(value_.get());
-  for (const auto& [name, value] : changes) {
-    const std::string problem = rule_.set(changed.get(), name, value);
-    TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
-  }
-  check(changed);
-  value_ = std::move(changed);
-}
-
-void GroupOptions::set(const std::string& text) {
-  OptionValues options;
-  try {
-    options = parse_options(text);
-  } catch (const std::invalid_argument& error) {
-    TORCH_CHECK(false, rule_.about.name, ": ", error.what());
-  }
-  set(options);
-}
-
-void GroupOptions::check() const { check(value_); }
-
-void GroupOptions::check(const std::shared_ptr<void>& options) const {
-  std::string problem = rule_.problem(options.get());
-  if (!problem.empty() && rule_.divides_by_lr && *rule_.lr(options.get()) == 0) {
-    const auto moving = rule_.make_options(options.get());
-    *rule_.lr(moving.get()) = 1;
-    problem = rule_.problem(moving.get());
-  }
-  TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
-}
-
-Scalars::Scalars(const engine::RuleTable& rule) {
-  if (!rule.scalars.empty() || rule.tensor_update != nullptr)
-    rare_ = std::make_unique<Rare>(Rare{.values = rule.first_scalars});
-}
-Scalars::Scalars(const Scalars& other) { *this = other; }
-Scalars& Scalars::operator=(const Scalars& other) {
-  rare_ = other.rare_ == nullptr ? nullptr : std::make_unique<Rare>(*other.rare_);
-  return *this;
-}
-std::array<double, engine::kMaxScalars> Scalars::values() const {
-  return rare_ == nullptr ? std::array<double, engine::kMaxScalars>{} : rare_->values;
-}
-void Scalars::set(const std::array<double, engine::kMaxScalars>& values) {
-  if (rare_ != nullptr) rare_->values = values;
-}
-
-ParamState::ParamState(const engine::RuleTable& table, const at::Tensor& p)
-    : scalars(table), rule(&table), parameter(p.getIntrusivePtr()) {}
-
-void ParamState::check(const at::Tensor& p, size_t group, size_t position) const {
-  if (rule->tensor_update != nullptr) return;  // its buffers have sizes of their own
-  for (size_t b = 0; b < rule->buffers.size(); ++b) {
-    const at::Tensor& buffer = buffers[b];
-    if (!buffer.defined() || (buffer.sizes() == p.sizes() && tensors::has_its_memory(buffer)))
-      continue;
-    TORCH_CHECK(buffer.sizes() == p.sizes(), rule->about.name, ": params[", position, "] of group ",
-                group, " has sizes ", p.sizes(), ", its ", rule->buffers[b], " has sizes ",
-                buffer.sizes(), "; replace_param(p, p, map) brings the state to new sizes");
-    TORCH_CHECK(false, rule->about.name, ": the ", rule->buffers[b], " of params[", position,
-                "] of group ", group, " ", tensors::misfit(buffer, p.sizes()));
-  }
-}
-
-at::Tensor& ParamState::buffer(std::string_view name) {
-  for (size_t i = 0; i < rule->buffers.size(); ++i)
-    if (rule->buffers[i] == name) return buffers[i];
-  TORCH_CHECK(false, rule->about.name, ": has no buffer ", name);
-}
-
-at::Tensor ParamState::fitted(const engine::RuleTable& rule, const at::Tensor& p,
-                              const at::Tensor& values) {
-  if (rule.tensor_update != nullptr) return values.to(p.device()).clone();
-  return at::empty_like(p).copy_(values);
-}
-
-std::unique_ptr<torch::optim::OptimizerParamState> ParamState::clone() const {
-  auto copy = std::make_unique<ParamState>(*this);
-  for (auto& buffer : copy->buffers)
-    if (buffer.defined()) buffer = buffer.clone();
-  return copy;
-}
-
-OptimizerBase::OptimizerBase(std::vector<torch::optim::OptimizerParamGroup> groups,
-                             std::unique_ptr<GroupOptions> defaults)
-    : torch::optim::Optimizer(std::vector<torch::optim::OptimizerParamGroup>{}, nullptr),
-      rule_(&defaults->rule()),
-      engine_(std::make_unique<Engine>(*rule_)) {
-  check_new(*defaults);
-  defaults_ = std::move(defaults);
-  TORCH_CHECK(!groups.empty(), rule_->about.name, ": params is empty, must hold a tensor");
-  for (const auto& group : groups) add_param_group(group);
-}
-
+OptimizerBase::OptimizerBase(const engine::RuleTable& rule)
+    : rule_(&rule), engine_(std::make_unique<Engine>(rule)) {}
 OptimizerBase::OptimizerBase(OptimizerBase&&) noexcept = default;
 OptimizerBase& OptimizerBase::operator=(OptimizerBase&&) noexcept = default;
 OptimizerBase::~OptimizerBase() = default;
 
-void OptimizerBase::check_new(const GroupOptions& options) const {
-  const std::string problem = rule_->problem(options.value());
-  TORCH_CHECK(problem.empty(), rule_->about.name, ": ", problem);
+std::unique_ptr<torch::optim::OptimizerOptions> OptimizerBase::checked_defaults(
+    const torch::optim::OptimizerOptions& options) const {
+  auto defaults = engine_->adopted(options, nullptr);
+  check_first(descent::group_options(*defaults));
+  return defaults;
+}
+
+void OptimizerBase::add_first_groups(const std::vector<torch::optim::OptimizerParamGroup>& groups) {
+  TORCH_CHECK(!groups.empty(), rule_->about.name, ": params is empty, must hold a tensor");
+  for (const auto& group : groups) add_param_group(group);
 }
 
 void OptimizerBase::check_params(const std::vector<at::Tensor>& params) const {
   const char* name = rule_->about.name;
   TORCH_CHECK(!params.empty(), name, ": params is empty, must hold a tensor");
   std::unordered_set<const void*> known;
-  for (const auto& group : param_groups_)
+  for (const auto& group : param_groups())
     for (const auto& p : group.params()) known.insert(p.unsafeGetTensorImpl());
   for (size_t i = 0; i < params.size(); ++i) {
     check_param(name, params[i], i);
@@ -210,7 +119,7 @@ void check_block_states(const OptimizerBase& optimizer,
                 joined ? "and the others of its group have" : "has", " sizes ", text_of(block),
                 ", the state has those of ", text_of(state->scalars.block()),
                 "; give back the old sizes, or forget the state by state().clear()");
-    const std::string problem = rule.state_problem(options.value(), state->buffers.data(), numel);
+    const std::string problem = rule.state_problem(options.value(), &state->buffer(0), numel);
     TORCH_CHECK(problem.empty(), name, ": the state of params[", first, "]: ", problem);
   }
 }
@@ -218,10 +127,10 @@ void check_block_states(const OptimizerBase& optimizer,
 }  // namespace
 
 void OptimizerBase::check_states() const {
-  for (size_t g = 0; g < param_groups_.size(); ++g) {
-    const auto& params = param_groups_[g].params();
+  for (size_t g = 0; g < param_groups().size(); ++g) {
+    const auto& params = param_groups()[g].params();
     if (rule_->tensor_update != nullptr)
-      check_block_states(*this, param_groups_[g], checked_options(param_groups_[g]));
+      check_block_states(*this, param_groups()[g], adopt_options(g));
     for (size_t i = 0; i < params.size(); ++i)
       if (const ParamState* const state = state_of(params[i])) state->check(params[i], g, i);
   }
@@ -248,46 +157,67 @@ void OptimizerBase::check_blocks(const torch::optim::OptimizerParamGroup& group,
   }
 }
 
-const GroupOptions& OptimizerBase::checked_options(
-    const torch::optim::OptimizerParamGroup& group) const {
-  const torch::optim::OptimizerOptions& options = group.options();
-  const auto* ours = dynamic_cast<const GroupOptions*>(&options);
-  TORCH_CHECK(ours != nullptr, rule_->about.name, ": a group's options are ",
-              c10::demangle(typeid(options).name()), ", must be ", rule_->about.name,
-              "::GroupOptions");
-  TORCH_CHECK(&ours->rule() == rule_, rule_->about.name, ": a group's options are those of ",
-              ours->rule().about.name, ", must be ", rule_->about.name, "::GroupOptions");
+/// What a group holds, brought into our class if it is LibTorch's own object: a program may put one
+/// there at any time. What LibTorch's class does not hold stays as it was in that group.
+GroupOptions& OptimizerBase::adopt_options(size_t g) const {
+  auto& group = const_cast<torch::optim::Optimizer&>(as_libtorch()).param_groups()[g];
+  auto& known = engine_->options_known;
+  TORCH_CHECK(group.has_options(), rule_->about.name, ": group ", g, " has no options, must have ",
+              rule_->about.name, "::GroupOptions");
+  auto* ours = engine_->own_part(group.options());
+  if (ours == nullptr || &ours->rule() != rule_) {
+    const void* const rest = g < known.size() && known[g] != nullptr
+                                 ? known[g].get()
+                                 : descent::group_options(defaults_of(*this)).value();
+    group.set_options(engine_->adopted(group.options(), rest));
+    ours = &descent::group_options(group.options());
+  }
+  if (known.size() <= g) known.resize(param_groups().size());
+  if (known[g] != ours->value_) known[g] = ours->value_;
   return *ours;
-}
-
-GroupOptions& OptimizerBase::checked_options(torch::optim::OptimizerParamGroup& group) const {
-  return const_cast<GroupOptions&>(checked_options(std::as_const(group)));
 }
 
 void OptimizerBase::add_param_group(const torch::optim::OptimizerParamGroup& group) {
   torch::optim::OptimizerParamGroup added(group);
-  const auto& given = added.has_options() ? added.options() : *defaults_;
-  added.set_options(std::make_unique<GroupOptions>(*rule_, given));
-  const GroupOptions& options = checked_options(added);
-  check_new(options);
+  auto& groups = param_groups();
+  const size_t count = groups.size();
+  engine_->options_known.resize(std::min(engine_->options_known.size(), count));
+  if (!group.has_options()) added.set_options(defaults_of(*this).clone());
+  const auto* const ours = dynamic_cast<const GroupOptions*>(&std::as_const(added).options());
+  const bool libtorchs = ours == nullptr;
+  const auto options = engine_->adopted(std::as_const(added).options(),
+                                        descent::group_options(defaults_of(*this)).value());
+  check_first(descent::group_options(*options));
   check_params(added.params());
-  check_blocks(added, options);
-  param_groups_.push_back(std::move(added));
+  check_blocks(added, descent::group_options(*options));
+  if (libtorchs) {
+    // It means what it means to the LibTorch that is linked.
+    as_libtorch().add_param_group(added);
+    try {
+      check_first(adopt_options(count));
+    } catch (...) {
+      groups.pop_back();
+      throw;
+    }
+  } else {
+    groups.push_back(std::move(added));
+    adopt_options(count);
+  }
 }
 
 void OptimizerBase::add_group(std::vector<at::Tensor> params, const OptionValues& changes) {
-  auto options = std::make_unique<GroupOptions>(static_cast<const GroupOptions&>(*defaults_));
-  options->set(changes);
+  auto options = defaults_of(*this).clone();
+  descent::group_options(*options).set(changes);
   add_param_group({std::move(params), std::move(options)});
 }
 
 void OptimizerBase::add_param(const at::Tensor& parameter, size_t group) {
   const GroupOptions& options = group_options(group);
   check_params({parameter});
-  auto& params = param_groups_[group].params();
+  auto& params = param_groups()[group].params();
   params.push_back(parameter);
   try {
-    check_blocks(param_groups_[group], options);
+    check_blocks(param_groups()[group], options);
   } catch (...) {
     params.pop_back();
     throw;
@@ -298,7 +228,7 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
                                   const StateMap& map) {
   const char* const name = rule_->about.name;
   at::Tensor* place = nullptr;
-  for (auto& group : param_groups_)
+  for (auto& group : param_groups())
     for (auto& p : group.params())
       if (p.is_same(from)) place = &p;
   TORCH_CHECK(place != nullptr, name,
@@ -306,43 +236,42 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
               "of this optimizer");
   const ParamState* const kept = state_of(from);
   // A parameter that has left its state behind may take the place of itself.
-  const bool has_left =
-      kept != nullptr &&
-      std::none_of(kept->buffers.begin(), kept->buffers.end(), [&](const at::Tensor& buffer) {
-        return buffer.defined() && buffer.sizes() == to.sizes();
-      });
+  const bool has_left = kept != nullptr && !any_buffer(*kept, [&](const at::Tensor& buffer) {
+                          return buffer.sizes() == to.sizes();
+                        });
   if (to.is_same(from) && has_left)
     check_param(name, to, 0);
   else
     check_params({to});
-  std::unique_ptr<ParamState> state;
+  std::unique_ptr<torch::optim::OptimizerParamState> made;
   if (const ParamState* const old = state_of(from)) {
     const at::NoGradGuard no_grad;
     TORCH_CHECK(rule_->tensor_update == nullptr || (!map && to.sizes() == from.sizes()), name,
                 ": a state of this class cannot be mapped, the new parameter must have sizes ",
                 from.sizes());
-    state = std::make_unique<ParamState>(*rule_, to);
-    state->step = old->step;
-    state->scalars = old->scalars;
+    made = engine_->holders.make_state(engine_->holders, to);
+    ParamState& state = engine_->holders.own_part(*made);
+    state.step() = old->step();
+    state.scalars = old->scalars;
     for (size_t b = 0; b < rule_->buffers.size(); ++b) {
-      if (!old->buffers[b].defined()) continue;
-      const at::Tensor buffer = map ? map(old->buffers[b]) : old->buffers[b];
+      if (!old->buffer(b).defined()) continue;
+      const at::Tensor buffer = map ? map(old->buffer(b)) : old->buffer(b);
       TORCH_CHECK(
           rule_->tensor_update != nullptr || (buffer.defined() && buffer.sizes() == to.sizes()),
           name, ": the new ", rule_->buffers[b], " has sizes ",
           buffer.defined() ? c10::str(buffer.sizes()) : "of no tensor", ", must be ", to.sizes());
-      state->buffers[b] = ParamState::fitted(*rule_, to, buffer);
+      state.buffer(b) = ParamState::fitted(*rule_, to, buffer);
     }
   }
-  state_.erase(from.unsafeGetTensorImpl());
-  if (state != nullptr) state_[to.unsafeGetTensorImpl()] = std::move(state);
+  state().erase(from.unsafeGetTensorImpl());
+  if (made != nullptr) state()[to.unsafeGetTensorImpl()] = std::move(made);
   *place = to;
 }
 
 const GroupOptions& OptimizerBase::group_options(size_t group) const {
-  TORCH_CHECK(group < param_groups_.size(), rule_->about.name, ": group ", group,
-              " does not exist, must be < ", param_groups_.size());
-  return checked_options(param_groups_[group]);
+  TORCH_CHECK(group < param_groups().size(), rule_->about.name, ": group ", group,
+              " does not exist, must be < ", param_groups().size());
+  return adopt_options(group);
 }
 GroupOptions& OptimizerBase::group_options(size_t group) {
   return const_cast<GroupOptions&>(std::as_const(*this).group_options(group));
@@ -353,8 +282,8 @@ int64_t OptimizerBase::steps() const { return engine_->steps; }
 void OptimizerBase::swap_with(std::string_view buffer) {
   const at::NoGradGuard no_grad;
   check_states();
-  for (size_t g = 0; g < param_groups_.size(); ++g) {
-    const auto& params = param_groups_[g].params();
+  for (size_t g = 0; g < param_groups().size(); ++g) {
+    const auto& params = param_groups()[g].params();
     for (size_t i = 0; i < params.size(); ++i) {
       if (state_of(params[i]) == nullptr) continue;
       const std::string problem = tensors::misfit(params[i], params[i].sizes());
@@ -362,7 +291,7 @@ void OptimizerBase::swap_with(std::string_view buffer) {
                   problem);
     }
   }
-  for (const auto& group : param_groups_)
+  for (const auto& group : param_groups())
     for (const auto& p : group.params()) {
       ParamState* const state = state_of(p);
       if (state == nullptr || !state->buffer(buffer).defined()) continue;
@@ -375,12 +304,18 @@ void OptimizerBase::swap_with(std::string_view buffer) {
     }
 }
 
-const ParamState* OptimizerBase::state_of(const at::Tensor& parameter) const {
-  const auto found = state_.find(parameter.unsafeGetTensorImpl());
-  return found == state_.end() ? nullptr : static_cast<const ParamState*>(found->second.get());
-}
 ParamState* OptimizerBase::state_of(const at::Tensor& parameter) {
-  return const_cast<ParamState*>(std::as_const(*this).state_of(parameter));
+  auto& states = state();
+  const auto found = states.find(parameter.unsafeGetTensorImpl());
+  return found == states.end() ? nullptr : &adopt_state(found->second, parameter);
+}
+const ParamState* OptimizerBase::state_of(const at::Tensor& parameter) const {
+  return const_cast<OptimizerBase*>(this)->state_of(parameter);
+}
+
+ParamState& OptimizerBase::adopt_state(std::unique_ptr<torch::optim::OptimizerParamState>& slot,
+                                       const at::Tensor& p) const {
+  return engine_->adopt(slot, p);
 }
 
 }  // namespace descent

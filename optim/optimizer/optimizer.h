@@ -1,150 +1,66 @@
 #pragma once
 #include <concepts>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <torch/optim/optimizer.h>
 
-#include <descent/optim/engine/table.h>
+#include <descent/optim/optimizer/group_options.h>
+#include <descent/optim/optimizer/holders.h>
+#include <descent/optim/optimizer/param_state.h>
 
 namespace descent {
 
-namespace engine {
-
-/// The form of the rule that these options select. Throws c10::Error if `form(options)` of a rule
-/// gives a Form that its list `forms` lacks. Not for tensor algorithms, which have no forms.
-const RuleForm& form_of(const RuleTable& rule, const void* options);
-
-}  // namespace engine
-
-/// The options of one parameter group, as LibTorch's groups hold them. Schedulers reach the
-/// learning rate through get_lr and set_lr; a value out of range is refused by the next step.
-class GroupOptions : public torch::optim::OptimizerOptions {
- public:
-  /// A copy of the rule's Options at `from`, or its defaults.
-  GroupOptions(const engine::RuleTable& rule, const void* from);
-  /// A copy of this rule's options, or those of LibTorch's own class of the same rule
-  /// (torch::optim::AdamWOptions for AdamW); c10::Error for any other.
-  GroupOptions(const engine::RuleTable& rule, const torch::optim::OptimizerOptions& options);
-  GroupOptions(const GroupOptions& other) : GroupOptions(other.rule_, other.value_.get()) {}
-
-  std::unique_ptr<OptimizerOptions> clone() const override;
-  double get_lr() const override;
-  void set_lr(double lr) override;
-  void serialize(torch::serialize::OutputArchive& archive) const override;
-  void serialize(torch::serialize::InputArchive& archive) override;
-
-  const engine::RuleTable& rule() const { return rule_; }
-  void* value() { return value_.get(); }
-  const void* value() const { return value_.get(); }
-
-  /// "lr=0.001,betas=[0.9, 0.999],...": every option, digits that read back exactly.
-  std::string text() const;
-  /// Sets options by name. Throws c10::Error naming class, option, value and what is allowed, and
-  /// changes nothing, if a name is unknown or a value does not fit.
-  void set(const OptionValues& changes);
-  /// The same from what text() wrote.
-  void set(const std::string& text);
-  /// Throws c10::Error naming class, option, value and what is allowed unless all are in range. A
-  /// rate of 0 is, whatever the rule: a schedule may set it.
-  void check() const;
-
- private:
-  void check(const std::shared_ptr<void>& options) const;
-
-  const engine::RuleTable& rule_;
-  std::shared_ptr<void> value_;
-};
-
-/// What few rules remember of a parameter besides its steps and buffers; no more than a pointer for
-/// the others. Numbers are in the order of rule.scalars.
-class Scalars {
- public:
-  explicit Scalars(const engine::RuleTable& rule);
-  Scalars(const Scalars& other);
-  Scalars& operator=(const Scalars& other);
-
-  double& operator[](size_t i) { return rare_->values[i]; }
-  double operator[](size_t i) const { return rare_->values[i]; }
-  /// All of them; zeros where there are none.
-  std::array<double, engine::kMaxScalars> values() const;
-  void set(const std::array<double, engine::kMaxScalars>& values);
-
-  /// Of a tensor algorithm: the sizes of the parameters that this is the state of, one after another,
-  /// each with its number of dimensions in front. The buffers of other rules tell by themselves.
-  const std::vector<int64_t>& block() const { return rare_->block; }
-  void set_block(std::vector<int64_t> block) { rare_->block = std::move(block); }
-
- private:
-  struct Rare {
-    std::array<double, engine::kMaxScalars> values{};
-    std::vector<int64_t> block{};
-  };
-  std::unique_ptr<Rare> rare_;
-};
-
-/// What an optimizer remembers of one parameter.
-struct ParamState final : torch::optim::OptimizerParamState {
-  int64_t step = 0;  ///< steps taken, gradients missed not counted
-  Scalars scalars;
-  /// In the order of rule->buffers; undefined where there is none.
-  std::array<at::Tensor, engine::kMaxBuffers> buffers{};
-  const engine::RuleTable* rule = nullptr;
-  /// Keeps the parameter's address from being given to another tensor, which would inherit this
-  /// state.
-  c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl> parameter;
-  /// The last step that found the parameter in a group, to notice a step that finds it twice.
-  uint64_t collected = 0;
-
-  ParamState(const engine::RuleTable& rule, const at::Tensor& parameter);
-
-  /// Throws c10::Error, naming class, parameter, both sizes and the way out, if `p` no longer has
-  /// the sizes of the buffers.
-  void check(const at::Tensor& p, size_t group, size_t position) const;
-
-  /// The buffer of that name ("exp_avg"), undefined if there is none yet; c10::Error for unknown
-  /// names.
-  at::Tensor& buffer(std::string_view name);
-
-  /// A copy of a buffer's values as the state of `parameter` holds them: in its dtype, layout and
-  /// device. Tensor algorithms choose their own dtype and layout.
-  static at::Tensor fitted(const engine::RuleTable& rule, const at::Tensor& parameter,
-                           const at::Tensor& values);
-
-  std::unique_ptr<OptimizerParamState> clone() const override;
-  void serialize(torch::serialize::OutputArchive& archive) const override;
-  void serialize(torch::serialize::InputArchive& archive) override;
-};
-
-/// What all optimizers of this library share: groups, validation, the step, checkpoints.
+/// What all optimizers of this library share: groups, validation, the step, checkpoints. Each of them
+/// is also a torch::optim::Optimizer, and more exactly LibTorch's class of the same rule if there is
+/// one: descent::Adam is a torch::optim::Adam. Whatever a program does to groups, options and states
+/// through that class counts: LibTorch's own objects are adopted when they are next used.
 ///
 /// Differences from LibTorch's own classes, all deliberate:
-/// - A group keeps its options as they were given, and a group without options gets a copy of the
-///   defaults. Since LibTorch 2.12 a call through torch::optim::Optimizer& replaces a group's options
-///   by the defaults, so call add_group or add_param_group on the object itself.
 /// - Every group refuses parameters that are undefined, no leaves, integral, complex or there
 ///   already, empty lists, options of another class and values out of range.
 /// - A parameter without gradient is untouched and gets no state. Gradients are never written.
-class OptimizerBase : public torch::optim::Optimizer {
+class OptimizerBase {
  public:
-  OptimizerBase(std::vector<torch::optim::OptimizerParamGroup> groups,
-                std::unique_ptr<GroupOptions> defaults);
-  OptimizerBase(OptimizerBase&&) noexcept;
-  OptimizerBase& operator=(OptimizerBase&&) noexcept;
-  ~OptimizerBase() override;
+  virtual ~OptimizerBase();
+
+  /// The same object as LibTorch knows it; where a torch::optim::Optimizer& is wanted, this happens
+  /// by itself.
+  virtual torch::optim::Optimizer& as_libtorch() = 0;
+  const torch::optim::Optimizer& as_libtorch() const {
+    return const_cast<OptimizerBase*>(this)->as_libtorch();
+  }
+  operator torch::optim::Optimizer&() { return as_libtorch(); }
+  operator const torch::optim::Optimizer&() const { return as_libtorch(); }
+
+  // As LibTorch's.
+  std::vector<torch::optim::OptimizerParamGroup>& param_groups() {
+    return as_libtorch().param_groups();
+  }
+  const std::vector<torch::optim::OptimizerParamGroup>& param_groups() const {
+    return as_libtorch().param_groups();
+  }
+  auto& state() { return as_libtorch().state(); }
+  const auto& state() const { return as_libtorch().state(); }
+  torch::optim::OptimizerOptions& defaults() { return as_libtorch().defaults(); }
+  void zero_grad(bool set_to_none = true) { as_libtorch().zero_grad(set_to_none); }
 
   /// One step. The closure, if any, is called once, with gradients enabled, before anything
   /// changes; its value is returned. State follows a parameter to another dtype, device or layout.
   /// Throws c10::Error, with parameters and state as they were, for sparse gradients, gradients of
   /// another shape, options out of range, parameters that no longer have the sizes of their state
   /// (see replace_param) and two parameters that share memory.
-  at::Tensor step(LossClosure closure = nullptr) override;
+  at::Tensor step(torch::optim::Optimizer::LossClosure closure = nullptr);
 
-  /// Adds a group; its options as they are, LibTorch's own of the same rule converted, or a copy of
-  /// the defaults if it has none.
+  /// Adds a group; options of this library as they are, or a copy of the defaults if it has none.
+  /// LibTorch's own options of the same rule mean what they mean to the LibTorch that is linked: since
+  /// 2.12 an option that equals its class's default counts as not given, and is the optimizer's.
   void add_param_group(const torch::optim::OptimizerParamGroup& group);
   /// Adds a group whose options are the defaults with `changes` made to them by name.
   void add_group(std::vector<at::Tensor> params, const OptionValues& changes = {});
@@ -165,7 +81,8 @@ class OptimizerBase : public torch::optim::Optimizer {
   /// sizes than `to`.
   void replace_param(const at::Tensor& from, const at::Tensor& to, const StateMap& map = nullptr);
 
-  /// A group's options by name and value; c10::Error if there is no such group.
+  /// A group's options by name and value; c10::Error if there is no such group, or it holds options
+  /// that are not of this rule.
   GroupOptions& group_options(size_t group = 0);
   const GroupOptions& group_options(size_t group = 0) const;
 
@@ -174,7 +91,8 @@ class OptimizerBase : public torch::optim::Optimizer {
   /// of everything else.
   void check_states() const;
 
-  /// What is remembered of a parameter; null before its first step.
+  /// What is remembered of a parameter; null before its first step. Throws c10::Error if state()
+  /// holds nothing or an object of another class for it.
   ParamState* state_of(const at::Tensor& parameter);
   const ParamState* state_of(const at::Tensor& parameter) const;
 
@@ -185,15 +103,28 @@ class OptimizerBase : public torch::optim::Optimizer {
   int64_t steps() const;
 
   /// Writes everything that is needed to go on bit for bit: options of all groups, steps, buffers.
-  /// Parameters are named by position, so equal optimizers write equal bytes.
-  void save(torch::serialize::OutputArchive& archive) const override;
+  /// Parameters are named by position, so equal optimizers write equal bytes. LibTorch's
+  /// own class of the same rule reads what save_libtorch() writes.
+  void save(torch::serialize::OutputArchive& archive) const;
   /// Replaces options and state by those of the archive, cast to each parameter's dtype, device and
   /// layout. Throws c10::Error, with nothing changed, for another class, another number of groups
   /// or parameters, other shapes, values out of range or a format newer than this library. Archives
   /// that LibTorch's own class of the same rule wrote are read too.
-  void load(torch::serialize::InputArchive& archive) override;
+  void load(torch::serialize::InputArchive& archive);
 
  protected:
+  explicit OptimizerBase(const engine::RuleTable& rule);
+  OptimizerBase(OptimizerBase&&) noexcept;
+  OptimizerBase& operator=(OptimizerBase&&) noexcept;
+
+  /// The defaults, to be called first: LibTorch's own options converted.
+  std::unique_ptr<torch::optim::OptimizerOptions> checked_defaults(
+      const torch::optim::OptimizerOptions& options) const;
+  void add_first_groups(const std::vector<torch::optim::OptimizerParamGroup>& groups);
+
+  /// Gives every parameter the state that it has ahead of its first step.
+  void make_states();
+
   /// Exchanges every parameter with its buffer of that name, where it has one.
   void swap_with(std::string_view buffer);
 
@@ -207,14 +138,64 @@ class OptimizerBase : public torch::optim::Optimizer {
   /// state.
   void check_blocks(const torch::optim::OptimizerParamGroup& group,
                     const GroupOptions& options) const;
-  /// Refuses what only a schedule may set.
-  void check_new(const GroupOptions& options) const;
   static void check_param(const char* name, const at::Tensor& p, size_t position);
-  const GroupOptions& checked_options(const torch::optim::OptimizerParamGroup& group) const;
-  GroupOptions& checked_options(torch::optim::OptimizerParamGroup& group) const;
+  GroupOptions& adopt_options(size_t group) const;
+  ParamState& adopt_state(std::unique_ptr<torch::optim::OptimizerParamState>& slot,
+                          const at::Tensor& p) const;
 
   const engine::RuleTable* rule_;
   std::unique_ptr<Engine> engine_;
+};
+
+/// The same pointer as LibTorch knows it.
+std::unique_ptr<torch::optim::Optimizer> libtorch_pointer(std::unique_ptr<OptimizerBase> optimizer);
+
+// torch::save and torch::load of what make_optimizer() made.
+template <std::same_as<OptimizerBase> T>
+torch::serialize::OutputArchive& operator<<(torch::serialize::OutputArchive& archive,
+                                            const T& optimizer) {
+  optimizer.as_libtorch().save(archive);
+  return archive;
+}
+template <std::same_as<OptimizerBase> T>
+torch::serialize::InputArchive& operator>>(torch::serialize::InputArchive& archive, T& optimizer) {
+  optimizer.load(archive);
+  return archive;
+}
+
+/// An optimizer of this library that is LibTorch's `Class`, of any rule that belongs to the class.
+template <class Class>
+class DropIn : public Class, public OptimizerBase {
+  static_assert(
+      requires { sizeof(Class); },
+      "this optimizer is one of LibTorch's classes too: include <descent/optim.h> or "
+      "<torch/torch.h>");
+
+ public:
+  DropIn(const engine::RuleTable& rule,
+         const std::vector<torch::optim::OptimizerParamGroup>& groups,
+         const torch::optim::OptimizerOptions& options)
+      : Class(std::vector<torch::optim::OptimizerParamGroup>{},
+              engine::LibTorch<Class>::defaults()),
+        OptimizerBase(rule) {
+    this->defaults_ = checked_defaults(options);
+    add_first_groups(groups);
+  }
+
+  torch::optim::Optimizer& as_libtorch() final { return *this; }
+  using OptimizerBase::as_libtorch;
+
+  at::Tensor step(torch::optim::Optimizer::LossClosure closure = nullptr) final {
+    return OptimizerBase::step(std::move(closure));
+  }
+  void save(torch::serialize::OutputArchive& archive) const final { OptimizerBase::save(archive); }
+  void load(torch::serialize::InputArchive& archive) final { OptimizerBase::load(archive); }
+
+  using Class::defaults;
+  using Class::param_groups;
+  using Class::state;
+  using Class::zero_grad;
+  using OptimizerBase::add_param_group;
 };
 
 /// An optimizer: `Rule`'s update as one pass over the memory of all parameters of all groups.
@@ -222,60 +203,84 @@ class OptimizerBase : public torch::optim::Optimizer {
 ///   descent::Lion opt(net->parameters(), {.lr = 3e-4, .weight_decay = 0.1});
 ///   opt.add_group(head->parameters(), [](auto& o) { o.lr *= 10; });
 template <class Rule>
-class Optimizer final : public OptimizerBase {
+class OptimizerOf final : public DropIn<engine::LibTorchClass<Rule>> {
+  using Class = engine::LibTorchClass<Rule>;
+  using Groups = std::vector<torch::optim::OptimizerParamGroup>;
+
  public:
   using Options = typename Rule::Options;
 
   /// Options as a group holds them: OptimizerParamGroup(params,
   /// std::make_unique<Lion::GroupOptions>(options)).
-  struct GroupOptions final : descent::GroupOptions {
+  struct GroupOptions final : engine::HeldOptions<Class> {
     explicit GroupOptions(const Options& o)
-        : descent::GroupOptions(engine::rule_table<Rule>(), &o) {}
+        : engine::HeldOptions<Class>(engine::rule_table<Rule>(), &o) {}
   };
 
-  explicit Optimizer(std::vector<at::Tensor> params, const Options& defaults = {})
-      : Optimizer(one_group(std::move(params)), defaults) {}
-  explicit Optimizer(std::vector<torch::optim::OptimizerParamGroup> groups,
-                     const Options& defaults = {})
-      : OptimizerBase(std::move(groups), std::make_unique<GroupOptions>(defaults)) {}
+  explicit OptimizerOf(std::vector<at::Tensor> params, const Options& defaults = {})
+      : OptimizerOf(one_group(std::move(params)), defaults) {}
+  explicit OptimizerOf(const Groups& groups, const Options& defaults = {})
+      : OptimizerOf(groups, GroupOptions(defaults)) {}
+
+  /// The same with no more than a rate: SGD(params, 0.1). A template, so that {} means Options.
+  template <class Number>
+  requires std::is_arithmetic_v<Number> OptimizerOf(std::vector<at::Tensor> params, Number lr)
+      : OptimizerOf(one_group(std::move(params)), lr) {}
+  template <class Number>
+  requires std::is_arithmetic_v<Number> OptimizerOf(const Groups& groups, Number lr)
+      : OptimizerOf(groups, with_rate(lr)) {}
 
   /// The same with the options of LibTorch's own class: AdamW(params,
-  /// torch::optim::AdamWOptions()). A template, so that {} means Options.
+  /// torch::optim::AdamWOptions()).
   template <std::derived_from<torch::optim::OptimizerOptions> Theirs>
-  explicit Optimizer(std::vector<at::Tensor> params, const Theirs& defaults)
-      : Optimizer(one_group(std::move(params)), defaults) {}
+  explicit OptimizerOf(std::vector<at::Tensor> params, const Theirs& defaults)
+      : OptimizerOf(one_group(std::move(params)), defaults) {}
   template <std::derived_from<torch::optim::OptimizerOptions> Theirs>
-  explicit Optimizer(std::vector<torch::optim::OptimizerParamGroup> groups, const Theirs& defaults)
-      : OptimizerBase(std::move(groups), std::make_unique<descent::GroupOptions>(
-                                             engine::rule_table<Rule>(), defaults)) {}
+  explicit OptimizerOf(const Groups& groups, const Theirs& defaults)
+      : DropIn<Class>(engine::rule_table<Rule>(), groups, defaults) {
+    if constexpr (engine::LibTorch<Class>::stateful_from_the_start) this->make_states();
+  }
 
-  /// A group's options, to be read or changed between steps.
-  Options& options(size_t group = 0) {
-    return *static_cast<Options*>(group_options(group).value());
+  /// A group's options by their members, to be read or changed between steps: options(1).lr *= 0.1.
+  /// They are where the group has them; a member of LibTorch's class too is that class's.
+  using OptionsView =
+      typename Options::template View<Options, typename engine::LibTorch<Class>::Options>;
+  OptionsView& options(size_t group = 0) {
+    descent::GroupOptions& found = this->group_options(group);
+    if (views_.size() <= group) views_.resize(group + 1);
+    auto* const own = static_cast<Options*>(const_cast<void*>(found.value()));
+    return views_[group].emplace(*own, static_cast<engine::HeldOptions<Class>&>(found));
   }
 
   /// Exchanges every parameter with its average (twice: back again), as for an evaluation.
   /// Parameters that have made no step stay.
   void swap_average() requires requires { Rule::average; }
-  { swap_with(Rule::average); }
+  { this->swap_with(Rule::average); }
 
   using OptimizerBase::add_group;
   /// Adds a group whose options start as a copy of the defaults; `edit` changes what differs.
   template <class Edit>
   requires std::is_invocable_v<Edit, Options&>
   void add_group(std::vector<at::Tensor> params, Edit edit) {
-    Options o =
-        *static_cast<const Options*>(static_cast<const descent::GroupOptions&>(*defaults_).value());
+    Options o = *static_cast<const Options*>(descent::group_options(*this->defaults_).value());
     edit(o);
-    add_param_group({std::move(params), std::make_unique<GroupOptions>(o)});
+    this->add_param_group({std::move(params), std::make_unique<GroupOptions>(o)});
   }
 
  private:
-  static std::vector<torch::optim::OptimizerParamGroup> one_group(std::vector<at::Tensor> params) {
-    std::vector<torch::optim::OptimizerParamGroup> groups;
+  static Groups one_group(std::vector<at::Tensor> params) {
+    Groups groups;
     groups.emplace_back(std::move(params));
     return groups;
   }
+  template <class Number>
+  static Options with_rate(Number lr) {
+    Options options;
+    options.lr = static_cast<double>(lr);
+    return options;
+  }
+
+  std::deque<std::optional<OptionsView>> views_;  ///< what options() returned, by group
 };
 
 }  // namespace descent

@@ -40,13 +40,18 @@ const engine::RuleTable& find_rule(std::string_view name) {
   return *found;
 }
 
-std::unique_ptr<OptimizerBase> make_optimizer(std::string_view name, std::vector<at::Tensor> params,
-                                              const OptionValues& options) {
-  auto defaults = std::make_unique<GroupOptions>(find_rule(name), nullptr);
-  defaults->set(options);
+MadeOptimizer make_optimizer(const engine::RuleTable& rule,
+                             const std::vector<torch::optim::OptimizerParamGroup>& groups,
+                             const torch::optim::OptimizerOptions& defaults) {
+  return engine::holders_of(rule).make_optimizer(rule, groups, defaults);
+}
+
+MadeOptimizer make_optimizer(std::string_view name, std::vector<at::Tensor> params,
+                             const OptionValues& options) {
+  const engine::RuleTable& rule = find_rule(name);
   std::vector<torch::optim::OptimizerParamGroup> groups;
   groups.emplace_back(std::move(params));
-  return std::make_unique<OptimizerBase>(std::move(groups), std::move(defaults));
+  return make_optimizer(rule, groups, *make_group_options(rule, options));
 }
 
 }  // namespace descent

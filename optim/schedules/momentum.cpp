@@ -55,11 +55,8 @@ std::function<void()> momentum_change(torch::optim::Optimizer& optimizer, size_t
         list->at(0) = momentum;
       else
         option->second = momentum;
-      GroupOptions(*ours).set({*option});  // a copy, to be refused what they do not allow
-      // In place: set() would move the options away from under references that users hold.
-      return [ours, change = *option] {
-        ours->rule().set(ours->value(), change.first, change.second);
-      };
+      ours->check({*option});
+      return [ours, change = *option] { ours->set({change}); };
     }
   }
   if (auto* sgd = dynamic_cast<torch::optim::SGDOptions*>(&options))

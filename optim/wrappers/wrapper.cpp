@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <bit>
 
+#include <descent/optim/optimizer/holders.h>
 #include <descent/optim/wrappers/wrapper.h>
 #include <descent/tensors/record.h>
 
@@ -13,16 +15,29 @@ namespace {
 
 constexpr int64_t kFormat = 1;
 
-/// Stands for the options of one group of another optimizer.
-class ForwardedOptions final : public torch::optim::OptimizerOptions {
+/// Stands for the options of one group of another optimizer. A rate that was set by a cast to one of
+/// LibTorch's classes is handed on by the next call of one of these functions.
+class ForwardedOptions final : public engine::LrOnlyOptions {
  public:
   ForwardedOptions(torch::optim::Optimizer& optimizer, size_t group)
-      : optimizer_(optimizer), group_(group) {}
+      : optimizer_(optimizer), group_(group) {
+    show(options().get_lr());
+  }
   std::unique_ptr<OptimizerOptions> clone() const override {
     return std::make_unique<ForwardedOptions>(*this);
   }
-  double get_lr() const override { return options().get_lr(); }
-  void set_lr(double lr) override { options().set_lr(lr); }
+  double get_lr() const override {
+    const_cast<ForwardedOptions*>(this)->hand_on();
+    return lr();
+  }
+  void set_lr(double lr) override {
+    options().set_lr(lr);
+    show(lr);
+  }
+  void hand_on() {
+    if (std::bit_cast<uint64_t>(lr()) != std::bit_cast<uint64_t>(shown_)) options().set_lr(lr());
+    show(options().get_lr());
+  }
   void serialize(torch::serialize::OutputArchive& archive) const override {
     static_cast<const OptimizerOptions&>(options()).serialize(archive);
   }
@@ -30,9 +45,11 @@ class ForwardedOptions final : public torch::optim::OptimizerOptions {
 
  private:
   OptimizerOptions& options() const { return optimizer_.param_groups().at(group_).options(); }
+  void show(double rate) { lr() = shown_ = rate; }
 
   torch::optim::Optimizer& optimizer_;
   size_t group_;
+  double shown_ = 0;  // the rate that was last brought from or to the other optimizer
 };
 
 }  // namespace
@@ -61,6 +78,15 @@ bool Wrapper::uses_present_gradients() const {
 }
 
 void Wrapper::mirror_groups() {
+  for (size_t g = 0; g < param_groups_.size(); ++g) {
+    auto* const shown = dynamic_cast<ForwardedOptions*>(&param_groups_[g].options());
+    TORCH_CHECK(shown != nullptr, name_, ": group ", g, " has options of its own, ",
+                c10::demangle(typeid(param_groups_[g].options()).name()),
+                ", must have those of the inner optimizer: set them at inner()");
+    const std::string foreign = shown->foreign_writes();
+    TORCH_CHECK(foreign.empty(), name_, ": ", foreign);
+    if (g < inner().param_groups().size()) shown->hand_on();
+  }
   if (auto* wrapper = dynamic_cast<Wrapper*>(&inner())) wrapper->mirror_groups();
   const auto& groups = inner().param_groups();
   while (param_groups_.size() > groups.size()) param_groups_.pop_back();

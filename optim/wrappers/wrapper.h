@@ -1,4 +1,5 @@
 #pragma once
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -29,6 +30,11 @@ class InnerOptimizer {
   requires std::is_base_of_v<torch::optim::Optimizer, T> InnerOptimizer(
       std::unique_ptr<T> optimizer)
       : owned_(std::move(optimizer)), optimizer_(owned_.get()) {}
+  /// What make_optimizer() made.
+  template <std::same_as<OptimizerBase> T>
+  InnerOptimizer(T& optimizer) : optimizer_(&optimizer.as_libtorch()) {}
+  InnerOptimizer(std::unique_ptr<OptimizerBase> optimizer)
+      : InnerOptimizer(libtorch_pointer(std::move(optimizer))) {}
   template <OptimizerValue T>
   InnerOptimizer(T&& optimizer) : InnerOptimizer(std::make_unique<T>(std::forward<T>(optimizer))) {}
 

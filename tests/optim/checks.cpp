@@ -287,11 +287,11 @@ std::vector<at::Tensor> everything(descent::OptimizerBase& optimizer) {
     for (const auto& p : group.params()) {
       list.push_back(p.detach().clone());
       const descent::ParamState* state = optimizer.state_of(p);
-      list.push_back(at::scalar_tensor(state == nullptr ? -1 : state->step, at::kLong));
+      list.push_back(at::scalar_tensor(state == nullptr ? -1 : state->step(), at::kLong));
       for (size_t s = 0; state != nullptr && s < optimizer.rule().scalars.size(); ++s)
         list.push_back(at::scalar_tensor(state->scalars[s], at::kDouble));
       for (size_t b = 0; state != nullptr && b < optimizer.rule().buffers.size(); ++b)
-        if (state->buffers[b].defined()) list.push_back(state->buffers[b].clone());
+        if (state->buffer(b).defined()) list.push_back(state->buffer(b).clone());
     }
   return list;
 }
@@ -501,7 +501,7 @@ Failures ignores_parameters_without_gradient(const RuleTable& rule, const Option
   if (!same_bits(p, resting)) failures.push_back("moved at a step without a gradient");
   if (joins_group(rule, options) || needs_gradient_norm(rule, options)) return failures;
 
-  const auto step_of = [&](const at::Tensor& x) { return run.optimizer->state_of(x)->step; };
+  const auto step_of = [&](const at::Tensor& x) { return run.optimizer->state_of(x)->step(); };
   if (step_of(p) != 3 || step_of(q) != 2)
     failures.push_back(c10::str("steps are ", step_of(p), " and ", step_of(q), ", not 3 and 2"));
   // What the other parameters did must not have reached q.
@@ -595,7 +595,7 @@ Failures decays_as_its_mode_says(const RuleTable& rule, const OptionValues& opti
       for (const auto& p : wanted.params) {
         if (!p.grad().defined()) continue;
         const descent::ParamState* const state = wanted.optimizer->state_of(p);
-        const int64_t step = state == nullptr ? 1 : state->step + 1;
+        const int64_t step = state == nullptr ? 1 : state->step() + 1;
         const bool decays =
             fixed || rule.decays == nullptr || rule.decays(made.get(), {step, false, p.dim()});
         if (mode == "decoupled")

@@ -489,7 +489,8 @@ TEST(TheNumbersOfKeras, OfTheOtherRules) {
 TEST(Presets, AreAcceptedAndDifferFromTheDefaults) {
   const at::Tensor p = random({4, 3});
   const auto check = [&](descent::OptimizerBase&& opt) {
-    EXPECT_NE(opt.group_options().text(), descent::GroupOptions(opt.rule(), nullptr).text())
+    EXPECT_NE(opt.group_options().text(),
+              descent::group_options(*descent::make_group_options(opt.rule())).text())
         << opt.rule().about.name;
     const at::Tensor before = p.detach().clone();
     p.mutable_grad() = noise({4, 3}, at::kDouble, 5);
@@ -527,7 +528,7 @@ TEST(ReplacingAParameter, KeepsItsStateInPlaceOrGrown) {
   });
   EXPECT_EQ(opt.state_of(p), nullptr);
   ASSERT_NE(opt.state_of(grown), nullptr);
-  EXPECT_EQ(opt.state_of(grown)->step, 2);
+  EXPECT_EQ(opt.state_of(grown)->step(), 2);
   EXPECT_TRUE(at::equal(opt.state_of(grown)->buffer("exp_avg").narrow(0, 0, 3), m));
   EXPECT_TRUE(opt.param_groups()[0].params()[0].is_same(grown));
   const at::Tensor rows = grown.detach().narrow(0, 0, 3).clone();

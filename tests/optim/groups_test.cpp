@@ -30,20 +30,17 @@ INSTANTIATE_TEST_SUITE_P(Registered, EveryRulesGroups, testing::ValuesIn(keys())
 TEST_P(EveryRulesGroups, KeepTheirOptionsHoweverTheyCame) {
   const RuleTable& rule = descent::find_rule(GetParam());
   for (const auto& setting : settings(rule)) {
-    const auto options = [&] {
-      auto made = std::make_unique<descent::GroupOptions>(rule, nullptr);
-      made->set(setting.options);
-      return made;
-    };
-    const std::string wanted = options()->text();
+    const auto options = [&] { return descent::make_group_options(rule, setting.options); };
+    const std::string wanted = descent::group_options(*options()).text();
     std::vector<OptimizerParamGroup> groups;
     groups.emplace_back(std::vector<at::Tensor>{leaf()});
     groups.emplace_back(std::vector<at::Tensor>{leaf()}, options());
-    descent::OptimizerBase opt(groups, std::make_unique<descent::GroupOptions>(rule, nullptr));
+    const auto made = descent::make_optimizer(rule, groups, *descent::make_group_options(rule));
+    descent::OptimizerBase& opt = *made;
     opt.add_param_group(OptimizerParamGroup({leaf()}, options()));
     opt.add_group({leaf()}, setting.options);
     opt.add_group({leaf()});
-    const std::string defaults = descent::GroupOptions(rule, nullptr).text();
+    const std::string defaults = descent::group_options(*descent::make_group_options(rule)).text();
     ASSERT_NE(wanted, defaults);
     EXPECT_EQ(opt.group_options(0).text(), defaults) << setting.name;
     EXPECT_EQ(opt.group_options(1).text(), wanted) << setting.name;
@@ -83,9 +80,9 @@ TEST_P(EveryRulesGroups, GoByTheirOwnRate) {
 TEST_P(EveryRulesGroups, CloneAsTheClassTheyAre) {
   const RuleTable& rule = descent::find_rule(GetParam());
   for (const auto& setting : settings(rule)) {
-    descent::GroupOptions options(rule, nullptr);
-    options.set(setting.options);
-    const auto copy = static_cast<const torch::optim::OptimizerOptions&>(options).clone();
+    const auto made = descent::make_group_options(rule, setting.options);
+    const descent::GroupOptions& options = descent::group_options(*made);
+    const auto copy = std::as_const(*made).clone();
     auto* ours = dynamic_cast<descent::GroupOptions*>(copy.get());
     ASSERT_NE(ours, nullptr);
     EXPECT_EQ(ours->text(), options.text());
@@ -98,8 +95,10 @@ TEST_P(EveryRulesGroups, CloneAsTheClassTheyAre) {
 TEST_P(EveryRulesGroups, ReadBackTheirTextExactly) {
   const RuleTable& rule = descent::find_rule(GetParam());
   for (const auto& setting : settings(rule)) {
-    descent::GroupOptions options(rule, nullptr), again(rule, nullptr);
-    options.set(setting.options);
+    const auto one = descent::make_group_options(rule, setting.options);
+    const auto other = descent::make_group_options(rule);
+    descent::GroupOptions &options = descent::group_options(*one),
+                          &again = descent::group_options(*other);
     options.set_lr(0.1 + 0.2);
     again.set(descent::parse_options(options.text()));
     EXPECT_EQ(again.text(), options.text());
@@ -195,7 +194,7 @@ TEST(Groups, MayTradeAParameterForAnother) {
   const auto resting = p.detach().clone();
   opt.step();
   EXPECT_TRUE(same_bits(p, resting));
-  EXPECT_EQ(opt.state_of(q)->step, 1);
+  EXPECT_EQ(opt.state_of(q)->step(), 1);
 }
 
 TEST(Groups, MoveWithTheirOptimizer) {
@@ -206,7 +205,7 @@ TEST(Groups, MoveWithTheirOptimizer) {
   other = std::move(opt);
   descent::AdamW moved(std::move(other));
   moved.step();
-  EXPECT_EQ(moved.state_of(p)->step, 2);
+  EXPECT_EQ(moved.state_of(p)->step(), 2);
 
   const at::Tensor q = leaf();
   descent::AdamW same({q}, {.lr = 0.1});

@@ -281,7 +281,7 @@ TEST(TheLookahead, ForgetsTheInnerStateWhereThatIsAsked) {
   ASSERT_NE(mindful.state_of(q), nullptr);
   push(p, 1);
   one.step();
-  EXPECT_EQ(forgetful.state_of(p)->step, 1);
+  EXPECT_EQ(forgetful.state_of(p)->step(), 1);
 }
 
 TEST(TheLookahead, SynchronisesWhenAskedTo) {

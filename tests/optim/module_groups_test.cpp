@@ -210,8 +210,8 @@ TEST(FrozenParameters, StayAndKeepTheirState) {
   EXPECT_TRUE(net.head->weight.requires_grad());
   net.give_gradients();
   opt.step();
-  EXPECT_EQ(opt.state_of(net.head->weight)->step, 2);
-  EXPECT_EQ(opt.state_of(net.embed->weight)->step, 3);
+  EXPECT_EQ(opt.state_of(net.head->weight)->step(), 2);
+  EXPECT_EQ(opt.state_of(net.embed->weight)->step(), 3);
 }
 
 TEST(TheLayerDecay, RefusesWhatIsOutOfRange) {

@@ -174,7 +174,7 @@ TEST(Adopt, BoundsWhatEntersTheAverage) {
     p.mutable_grad() = at::full({1}, g, at::kDouble);
     const double before = p.item<double>();
     opt.step();
-    const auto steps = static_cast<double>(opt.state_of(p)->step);
+    const auto steps = static_cast<double>(opt.state_of(p)->step());
     EXPECT_LE(before - p.item<double>(), steps - 1);
   }
   EXPECT_LT(p.item<double>(), -1);

@@ -38,4 +38,4 @@ struct SignMomentumRule {
   }
 };
 
-using SignMomentum = descent::Optimizer<SignMomentumRule>;
+using SignMomentum = descent::OptimizerOf<SignMomentumRule>;

@@ -174,7 +174,7 @@ void expect_loaded(const Training& run) {
   EXPECT_EQ(options.eps, 1e-3);
   auto* state = run.optimizer->state_of(run.params[0]);
   ASSERT_NE(state, nullptr);
-  EXPECT_EQ(state->step, 7);
+  EXPECT_EQ(state->step(), 7);
   EXPECT_TRUE(at::equal(state->buffer("exp_avg"), at::full({3}, 0.5)));
   EXPECT_TRUE(at::equal(state->buffer("exp_avg_sq"), at::full({3}, 0.25)));
   EXPECT_EQ(run.optimizer->state_of(run.params[1]), nullptr);
@@ -192,7 +192,7 @@ TEST(StateDicts, AreReadInTheOrderOfTheListsOfParameters) {
   adam.group.set("params", list({integer(17), integer(0)}));
   load(run, adam.piece());
   EXPECT_EQ(run.optimizer->state_of(run.params[0]), nullptr);
-  EXPECT_EQ(run.optimizer->state_of(run.params[1])->step, 7);
+  EXPECT_EQ(run.optimizer->state_of(run.params[1])->step(), 7);
 }
 
 TEST(StateDicts, OfOtherVersionsAndWithKeysOfSchedulersAreRead) {

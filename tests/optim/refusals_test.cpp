@@ -118,14 +118,15 @@ TEST_P(EveryRuleRefuses, NumbersOutOfRangeAndNoOthers) {
       auto edited = rule().make_options(opt->group_options().value());
       if (!rule().set(edited.get(), option.name, value).empty()) continue;  // no field can hold it
       const auto before = everything(*opt);
-      rule().set(opt->group_options().value(), option.name, value);
+      opt->group_options().assign(edited.get());
       if (rule().divides_by_lr && option.name == "lr" && number == 0)
         opt->step();  // a schedule may set the rate to 0: a rest
       else
         EXPECT_THAT(refusal([&] { opt->step(); }), message) << text;
       EXPECT_EQ(difference(everything(*opt), before), "") << text;
 
-      torch::optim::OptimizerParamGroup group({leaf()}, opt->group_options().clone());
+      torch::optim::OptimizerParamGroup group(
+          {leaf()}, std::as_const(*opt).param_groups()[0].options().clone());
       EXPECT_THAT(refusal([&] { opt->add_param_group(group); }), message) << text;
       EXPECT_EQ(opt->param_groups().size(), 1);
     }
@@ -243,7 +244,7 @@ TEST_P(EveryRuleRefuses, GradientsThatAreSparseOrOfAnotherShape) {
 TEST_P(EveryRuleRefuses, GroupsOfAnotherClasssOptions) {
   const at::Tensor p = leaf();
   const RuleTable& other = descent::find_rule(GetParam() == "lion" ? "adamw" : "lion");
-  const auto foreign = [&] { return std::make_unique<descent::GroupOptions>(other, nullptr); };
+  const auto foreign = [&] { return descent::make_group_options(other); };
   const auto lbfgs = [] { return std::make_unique<torch::optim::LBFGSOptions>(0.1); };
   const auto opt = make({p});
   EXPECT_THAT(refusal([&] {
@@ -257,8 +258,7 @@ TEST_P(EveryRuleRefuses, GroupsOfAnotherClasssOptions) {
   std::vector<torch::optim::OptimizerParamGroup> groups;
   groups.emplace_back(std::vector<at::Tensor>{leaf()}, foreign());
   EXPECT_THAT(refusal([&] {
-                descent::OptimizerBase made(
-                    groups, std::make_unique<descent::GroupOptions>(rule(), nullptr));
+                descent::make_optimizer(rule(), groups, *descent::make_group_options(rule()));
               }),
               HasSubstr(other.about.name));
   EXPECT_EQ(opt->param_groups().size(), 1);

@@ -46,7 +46,7 @@ struct Training {
   float momentum() const {
     const auto* const state = optimizer.state_of(p);
     if (state == nullptr) return 0;
-    const at::Tensor& buffer = state->buffers.at(0);
+    const at::Tensor& buffer = state->buffer(0);
     const auto* const numbers = buffer.const_data_ptr<float>();
     for (int64_t i = 1; i < buffer.numel(); ++i)
       if (numbers[i] != numbers[0]) return std::nanf("");

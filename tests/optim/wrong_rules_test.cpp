@@ -37,7 +37,9 @@ TEST(AFormThatIsNotListed, IsRefusedBeforeItIsUsed) {
               forms);
   // What is written past set() is found by the step, which then changes nothing.
   using Options = descent::rules::Lion::Options;
-  static_cast<Options*>(opt->group_options().value())->cautious = descent::Cautious::MeanClamp;
+  Options unlisted = *static_cast<const Options*>(opt->group_options().value());
+  unlisted.cautious = descent::Cautious::MeanClamp;
+  opt->group_options().assign(&unlisted);
   p.mutable_grad() = at::ones({3});
   EXPECT_THAT(complaint([&] { opt->step(); }), forms);
   EXPECT_TRUE(at::equal(p, at::ones({3})));

@@ -9,7 +9,7 @@
 
 #include <descent/optim/adagrad.h>
 #include <descent/optim/full_adagrad.h>
-#include <descent/optim/optimizer/optimizer.h>
+#include <descent/optim/optimizer/drop_in.h>
 
 namespace descent {
 namespace {

@@ -36,7 +36,7 @@ int main() {
   require(after < before / 2, "AdamW lowers the loss");
 
   auto weight = torch::full({5}, 4.0f, torch::requires_grad());
-  descent::Optimizer<HalfWay> own({weight}, {.lr = 0.25});
+  descent::OptimizerOf<HalfWay> own({weight}, {.lr = 0.25});
   for (int i = 0; i < 2; ++i) {
     weight.mutable_grad() = torch::full({5}, 2.0f);
     own.step();

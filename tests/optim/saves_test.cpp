@@ -20,7 +20,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/optim/files/checkpoint.h>
 #include <descent/optim/files/python.h>
-#include <descent/optim/optimizer/optimizer.h>
+#include <descent/optim/optimizer/drop_in.h>
 #include <descent/optim/sgd.h>
 
 #include "../full_disk.h"

@@ -23,8 +23,8 @@ struct SwappedLion : PlainLion {
 /// Decays once more than the engine does already.
 struct TwiceDecayedAdamW : descent::rules::AdamW {
   static constexpr descent::About about{"TwiceDecayedAdamW", "twice_decayed_adamw", "nobody"};
-  static constexpr Form forms[] = {{false, false}, {true, false}};
-  static Form form(const Options& o) { return {o.amsgrad, false}; }
+  static constexpr Form forms[] = {{false, false, false}, {true, false, false}};
+  static Form form(const Options& o) { return {o.amsgrad, false, false}; }
   template <class T>
   struct Coefficients {
     descent::rules::AdamW::Coefficients<T> adam;

@@ -102,7 +102,7 @@ std::string ZipReader::directory() {
   constexpr uint64_t kTail = kEnd + kLongestComment + kLocator;
   const std::string tail = part(size_ - std::min(size_, kTail), kTail);
   const size_t end = tail.rfind("PK\5\6");
-  check(end != std::string::npos, "it has no directory of records");
+  check(end != std::string::npos && tail.size() - end >= kEnd, "it has no directory of records");
   uint64_t first = number(tail, end + 16, 4);
   if (end >= kLocator && tail.compare(end - kLocator, 4, "PK\6\7") == 0) {
     first = number(part(number(tail, end - kLocator + 8, 8), kEnd64), 48, 8);

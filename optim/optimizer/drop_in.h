@@ -15,6 +15,8 @@
 namespace descent {
 
 using torch::optim::Optimizer;
+using torch::optim::OptimizerCloneableOptions;
+using torch::optim::OptimizerCloneableParamState;
 using torch::optim::OptimizerOptions;
 using torch::optim::OptimizerParamGroup;
 using torch::optim::OptimizerParamState;

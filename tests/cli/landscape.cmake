@@ -253,7 +253,7 @@ if(PYTHON)
   # With the weights of another network it is that one.
   foreach(file IN ITEMS b net)
     set(arguments)
-    if(file STREQUAL net)
+    if("${file}" STREQUAL "net")
       set(arguments --weights "${checkpoints}/checkpoint-2")
     endif()
     execute_process(COMMAND "${DESCENT}" landscape --model "${FOLDER}/python/${file}.pt2" ${arguments} ${on_data}

@@ -23,6 +23,7 @@ struct SwappedLion : PlainLion {
 /// Decays once more than the engine does already.
 struct TwiceDecayedAdamW : descent::rules::AdamW {
   static constexpr descent::About about{"TwiceDecayedAdamW", "twice_decayed_adamw", "nobody"};
+  using Loops = TwiceDecayedAdamW;  // of its own text, and not of AdamW's
   static constexpr Form forms[] = {{false, false, false}, {true, false, false}};
   static Form form(const Options& o) { return {o.amsgrad, false, false}; }
   template <class T>

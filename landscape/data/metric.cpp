@@ -110,9 +110,14 @@ Tensor Accuracy::operator()(const Tensor& prediction, const Tensor& target) cons
 }
 
 const std::vector<Metric>& known_metrics() {
-  static const std::vector<Metric> metrics{
-      mse,    l1,      cross_entropy, nll, binary_cross_entropy, binary_cross_entropy_with_logits,
-      output_loss, accuracy};
+  static const std::vector<Metric> metrics{mse,
+                                           l1,
+                                           cross_entropy,
+                                           nll,
+                                           binary_cross_entropy,
+                                           binary_cross_entropy_with_logits,
+                                           output_loss,
+                                           accuracy};
   return metrics;
 }
 

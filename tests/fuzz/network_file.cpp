@@ -3,6 +3,4 @@
 #include "fuzz.h"
 
 /// The input is a whole file of torch.export.
-void descent::fuzz::take(std::string_view bytes) {
-  load_network(file_of(bytes, ".pt2"));
-}
+void descent::fuzz::take(std::string_view bytes) { load_network(file_of(bytes, ".pt2")); }

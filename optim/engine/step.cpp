@@ -81,6 +81,26 @@ at::ScalarType computed_in(const at::Tensor& parameter) {
   return parameter.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+/// Creates the buffers that are used and missing, as they are ahead of a parameter's first step;
+/// whether there were any.
+bool create_missing(const RuleTable& rule, const void* options,
+                    const std::array<bool, kMaxBuffers>& used, const at::Tensor& p,
+                    ParamState& state) {
+  const auto is_missing = [&](size_t b) { return used[b] && !state.buffer(b).defined(); };
+  const size_t count = rule.buffers.size();
+  size_t b = 0;
+  while (b < count && !is_missing(b)) ++b;
+  if (b == count) return false;
+  std::array<Array, kMaxBuffers> first;
+  if (rule.initial != nullptr)
+    rule.initial(options, Array(p.detach().to(computed_in(p))), first.data());
+  for (; b < count; ++b)
+    if (is_missing(b))
+      state.buffer(b) =
+          rule.initial != nullptr ? at::empty_like(p).copy_(first[b].tensor()) : at::zeros_like(p);
+  return true;
+}
+
 }  // namespace
 
 at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
@@ -158,12 +178,8 @@ void OptimizerBase::make_states() {
     const auto& used = form_of(*rule_, options).buffers;
     for (const auto& p : param_groups()[g].params()) {
       auto made = engine_->holders.make_state(engine_->holders, p);
-      ParamState& state = engine_->holders.own_part(*made);
-      std::array<Array, kMaxBuffers> first;
-      rule_->initial(options, Array(p.detach().to(computed_in(p))), first.data());
-      for (size_t b = 0; b < rule_->buffers.size(); ++b)
-        if (used[b]) state.buffer(b) = at::empty_like(p).copy_(first[b].tensor());
-      this->state()[p.unsafeGetTensorImpl()] = std::move(made);
+      create_missing(*rule_, options, used, p, engine_->holders.own_part(*made));
+      state()[p.unsafeGetTensorImpl()] = std::move(made);
     }
   }
 }
@@ -417,25 +433,10 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
   }
   const auto& used = groups_[item.group].form->buffers;
   const void* const options = groups_[item.group].options;
-  std::array<Array, kMaxBuffers> first;
-  const auto is_missing = [&](size_t b) { return used[b] && !item.state->buffer(b).defined(); };
-  for (size_t b = 0; b < rule.buffers.size() && rule.initial != nullptr; ++b)
-    if (is_missing(b)) {
-      rule.initial(options, Array(p.detach().to(computed_in(p))), first.data());
-      break;
-    }
+  item.fresh = create_missing(rule, options, used, p, *item.state);
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
-    if (!used[b]) continue;
     at::Tensor& buffer = item.state->buffer(b);
-    if (!buffer.defined()) {
-      if (rule.initial != nullptr)
-        buffer = at::empty_like(p).copy_(first[b].tensor());
-      else
-        buffer = at::zeros_like(p);
-      item.fresh = true;
-    } else if (!is_fitted(item, buffer)) {
-      buffer = ParamState::fitted(rule, p, buffer);
-    }
+    if (used[b] && !is_fitted(item, buffer)) buffer = ParamState::fitted(rule, p, buffer);
   }
   if (rule.pull != nullptr) {
     at::Tensor& slow = item.state->buffer(*rule.slow_buffer);

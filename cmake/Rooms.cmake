@@ -12,9 +12,9 @@
 #     HEADER_ONLY fmt::fmt-header-only)
 #   descent_rules(<target> kernels.cpp...)              flags of the kernels (cmake/Rules.cmake)
 #   descent_program(name SOURCES main.cpp LINKS ...     <build>/bin/name
-#                   [TORCH])                            TORCH: read LibTorch precompiled
+#                   [TORCH tensors|modules])            TORCH: what of LibTorch to read precompiled
 #   descent_test(name SOURCES a_test.cpp LINKS ...)     a GoogleTest program and its entry in ctest;
-#                [TORCH]                                TORCH: as above
+#                [TORCH]                                TORCH: read all of LibTorch precompiled
 #                [LABELS ...] [ENVIRONMENT A=b ...]
 include(GNUInstallDirs)
 
@@ -48,14 +48,15 @@ function(descent_compile_settings target)
 endfunction()
 
 # Lets the sources of a target read LibTorch precompiled. There are three files, because a compiler
-# pays for all of a precompiled header in each source (torch.h as a whole costs 12 s with -O3):
-#   tensors   optimizers and tensors with their functions: the sources of rooms
-#   modules   modules and archives as well: programs, and what a room lists under MODULES
+# instantiates the templates of a precompiled header anew in each source:
+#   tensors   optimizers, tensors and a few of their functions: the sources of rooms
+#   modules   modules, archives and all functions: what a room lists under MODULES, and programs
 #   tests     all of torch.h and GoogleTest, without optimization
-# A source with options of its own has to set SKIP_PRECOMPILE_HEADERS.
-set(descent_tensors_header <torch/optim/optimizer.h> <ATen/Functions.h> <ATen/TensorOperators.h>)
-set(descent_modules_header ${descent_tensors_header}
-    <torch/nn/cloneable.h> <torch/serialize/archive.h>)
+# An empty source takes 2 s with the first, 4 s with the second and 12 s with torch.h and -O3. A
+# source with options of its own has to set SKIP_PRECOMPILE_HEADERS.
+set(descent_tensors_header <torch/optim/optimizer.h> <ATen/TensorOperators.h> <ATen/ops/zeros.h>)
+set(descent_modules_header <torch/optim/optimizer.h> <torch/nn/cloneable.h>
+    <torch/serialize/archive.h>)
 set(descent_tests_header <torch/torch.h> <gmock/gmock.h>)
 function(descent_precompile target which)
   set(header descent_${which}_pch)
@@ -67,14 +68,16 @@ function(descent_precompile target which)
     if(which STREQUAL tests)
       descent_test_settings(${header})
     endif()
+    if(which STREQUAL tensors)
+      target_compile_definitions(${header} PRIVATE AT_PER_OPERATOR_HEADERS)
+    endif()
     target_precompile_headers(${header} PRIVATE ${descent_${which}_header})
   endif()
-  target_link_libraries(${target} PRIVATE descent::openmp)
-  get_target_property(type ${target} TYPE)
-  if(type STREQUAL EXECUTABLE)  # CMake would give it -fPIE, and the file has -fPIC
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-    target_compile_options(${target} PRIVATE ${CMAKE_CXX_COMPILE_OPTIONS_PIC})
+  if(which STREQUAL tensors)
+    # Else TensorOperators.h reads the functions of all of LibTorch.
+    target_compile_definitions(${target} PRIVATE AT_PER_OPERATOR_HEADERS)
   endif()
+  target_link_libraries(${target} PRIVATE descent::openmp)
   target_precompile_headers(${target} REUSE_FROM ${header})
   # A compiler takes the file only with the options that it was made with, and CMake gives programs
   # -fPIE where it gives libraries -fPIC.
@@ -161,7 +164,7 @@ function(descent_room room)
 endfunction()
 
 function(descent_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TORCH" "SOURCES;LINKS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "descent_program(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -171,7 +174,7 @@ function(descent_program name)
   set_target_properties(${name} PROPERTIES
                         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   if(arg_TORCH)
-    descent_precompile(${name} modules)
+    descent_precompile(${name} ${arg_TORCH})
   endif()
 endfunction()
 

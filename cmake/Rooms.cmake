@@ -1,8 +1,10 @@
 # What the CMakeLists.txt of a room uses:
 #
 #   descent_room(optim SOURCES a.cpp engine/b.cpp       the library descent::optim of this folder.
-#     MODULES c.cpp                                     MODULES: sources that see torch::nn::Module or
-#                                                       archives. Without SOURCES: an interface library.
+#     COLD c.cpp                                        COLD: sources without long loops, which are
+#     MODULES d.cpp                                     compiled faster. MODULES: cold ones that see
+#                                                       torch::nn::Module or archives. Without SOURCES:
+#                                                       an interface library.
 #     HEADERS a.h                                       HEADERS: installed, beside those that
 #                                                       <descent/optim.h> lists. SHARED: for other rooms
 #     SHARED b.h                                        and the programs of this tree. All others are
@@ -53,7 +55,7 @@ endfunction()
 #   modules   modules, archives and all functions: what a room lists under MODULES, and programs
 #   tests     all of torch.h and GoogleTest, without optimization
 # An empty source takes 2 s with the first, 4 s with the second and 12 s with torch.h and -O3. A
-# source with options of its own has to set SKIP_PRECOMPILE_HEADERS.
+# source with other options than -O has to set SKIP_PRECOMPILE_HEADERS.
 set(descent_tensors_header <torch/optim/optimizer.h> <ATen/TensorOperators.h> <ATen/ops/zeros.h>)
 set(descent_modules_header <torch/optim/optimizer.h> <torch/nn/cloneable.h>
     <torch/serialize/archive.h>)
@@ -91,6 +93,10 @@ function(descent_precompile target which)
   endif()
 endfunction()
 
+# Optimizes little, which takes two thirds of the time: for code that reads arguments, writes texts
+# and calls others.
+set(descent_cold "$<$<CXX_COMPILER_ID:GNU,Clang>:$<$<NOT:$<CONFIG:Debug>>:-O1>>")
+
 # Tests are compiled without optimization, which takes half the time.
 function(descent_test_settings target)
   target_link_libraries(${target} PRIVATE GTest::gmock)
@@ -101,14 +107,15 @@ endfunction()
 
 function(descent_room room)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" ""
-    "SOURCES;MODULES;HEADERS;SHARED;LINKS;PRIVATE;HEADER_ONLY")
+    "SOURCES;MODULES;COLD;HEADERS;SHARED;LINKS;PRIVATE;HEADER_ONLY")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "descent_room(${room}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
   set(target descent_${room})
   if(arg_SOURCES)
-    add_library(${target} ${arg_SOURCES})
+    add_library(${target} ${arg_SOURCES} ${arg_COLD})
     set(scope PUBLIC)
+    set_property(SOURCE ${arg_COLD} APPEND PROPERTY COMPILE_OPTIONS "${descent_cold}")
     descent_compile_settings(${target})
     if(torch IN_LIST arg_LINKS)
       descent_precompile(${target} tensors)
@@ -118,6 +125,7 @@ function(descent_room room)
       descent_compile_settings(${target}_modules)
       target_include_directories(${target}_modules PRIVATE "${descent_include}")
       target_link_libraries(${target}_modules PRIVATE torch)
+      target_compile_options(${target}_modules PRIVATE "${descent_cold}")
       descent_precompile(${target}_modules modules)
       target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_modules>)
     endif()

@@ -48,19 +48,20 @@ struct OptimizerBase::Engine {
   std::vector<std::shared_ptr<void>> options_known;
 
  private:
-  /// A parameter that has a gradient. Small, because there is one for each.
+  /// A parameter that has a gradient.
   struct Item {
-    const at::Tensor* parameter;
-    const at::Tensor* gradient;  ///< in the parameter's layout from `prepare` on
-    ParamState* state;
-    int64_t n;             ///< elements that the loops have to do, 0 for the tensor pass
-    uint32_t first_block;  ///< in the list of all blocks
-    uint32_t group;        ///< in which the parameter stands
-    uint32_t numbers;      ///< index of its numbers
-    std::optional<engine::NumberType> type;  ///< none: the tensor pass takes it
-    bool contiguous : 1;                     ///< the parameter, in row-major order
-    bool fresh : 1;                          ///< a buffer had to be created
-    bool reads_twice : 1;                    ///< a rule with norms
+    const at::Tensor* parameter = nullptr;
+    const at::Tensor* gradient = nullptr;  ///< in the parameter's layout from `prepare` on
+    ParamState* state = nullptr;
+    engine::Span span{};       ///< what the loops have to do; of length 0 for the tensor pass
+    uint32_t first_block = 0;  ///< in the list of all blocks
+    uint32_t group = 0;        ///< in which the parameter stands
+    uint32_t numbers = 0;      ///< index of its numbers
+    std::optional<engine::NumberType> type{};  ///< none: the tensor pass takes it
+    bool contiguous = false;                   ///< the parameter, in row-major order
+    bool ready = false;                        ///< the span is there already, ahead of `prepare`
+    bool fresh = false;                        ///< a buffer had to be created
+    bool reads_twice = false;                  ///< a rule with norms
   };
 
   /// A group's options and what they select.
@@ -101,6 +102,8 @@ struct OptimizerBase::Engine {
   engine::Isa isa_ = engine::Isa::Baseline;
 
   void collect(OptimizerBase& optimizer);
+  bool point_at_memory(Item& item) const;
+  bool point_at_buffers(Item& item) const;
   void check_memory_of(const at::Tensor& p, bool contiguous, const at::Tensor& gradient,
                        uint32_t group, size_t position) const;
   void check_pulled(OptimizerBase& optimizer, const at::Tensor& p, uint32_t group,

@@ -43,6 +43,10 @@ bool same_layout(const at::Tensor& x, const at::Tensor& p, bool p_is_contiguous)
   return (p_is_contiguous && x.is_contiguous()) || x.strides() == p.strides();
 }
 
+/// How many items ahead a thread fetches a span. Processors foresee the rest of a long tensor, but
+/// not where the next short one lies.
+constexpr std::ptrdiff_t kFetchAhead = 4;
+
 /// n elements of a span, from `first` on.
 Span part(Span span, int64_t element_size, int64_t first, int64_t n) {
   const int64_t bytes = first * element_size;
@@ -74,6 +78,36 @@ double sum_of_squares(const at::Tensor& x, Isa isa) {
   for (int64_t i = 0; i < n; i += piece)
     total += square_sum(type, isa, numbers + i * x.element_size(), std::min(piece, n - i));
   return total;
+}
+
+/// As == of IntArrayRef, which calls memcmp for what are one to four numbers.
+bool same_sizes(const c10::TensorImpl& x, const c10::TensorImpl& y) {
+  const at::IntArrayRef a = x.sizes(), b = y.sizes();
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (a[i] != b[i]) return false;
+  return true;
+}
+
+/// Of the numbers that the loops can take.
+std::optional<NumberType> number_type(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return NumberType::Float;
+    case at::kDouble:
+      return NumberType::Double;
+    case at::kBFloat16:
+      return NumberType::BFloat16;
+    case at::kHalf:
+      return NumberType::Half;
+    default:
+      return {};
+  }
+}
+
+/// In bytes.
+int64_t size_of(NumberType type) {
+  return has_16_bits(type) ? 2 : type == NumberType::Double ? 8 : 4;
 }
 
 /// The type that a parameter is computed in.
@@ -251,18 +285,7 @@ std::optional<NumberType> OptimizerBase::Engine::type_for_loops(const at::Tensor
                                                                 bool contiguous) const {
   if (rule.forms.empty() || !p.device().is_cpu()) return {};
   if ((!contiguous && !p.is_non_overlapping_and_dense()) || p.is_neg()) return {};
-  switch (p.scalar_type()) {
-    case at::kFloat:
-      return NumberType::Float;
-    case at::kDouble:
-      return NumberType::Double;
-    case at::kBFloat16:
-      return NumberType::BFloat16;
-    case at::kHalf:
-      return NumberType::Half;
-    default:
-      return {};
-  }
+  return number_type(p.scalar_type());
 }
 
 void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
@@ -277,6 +300,9 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   size_t count = 0;
   for (const auto& group : groups) count += group.params().size();
   items_.reserve(count);
+  // What these rules do to gradients and buffers ahead of the loops is done in full each time.
+  const bool may_be_plain = pass != Pass::Tensor && !rule.forms.empty() && rule.pull == nullptr &&
+                            rule.centralizes == nullptr;
   std::unordered_set<const void*> newcomers;
   for (uint32_t g = 0; g < groups.size(); ++g) {
     GroupOptions& options = optimizer.adopt_options(g);
@@ -294,20 +320,31 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
         if (rule.pull != nullptr) check_pulled(optimizer, p, g, i);
         continue;
       }
-      TORCH_CHECK(gradient.layout() == at::kStrided, name, ": the gradient of params[", i,
-                  "] of group ", g, " has layout ", gradient.layout(), ", must be strided");
-      TORCH_CHECK(gradient.sizes() == p.sizes(), name, ": the gradient of params[", i,
-                  "] of group ", g, " has sizes ", gradient.sizes(), ", must be ", p.sizes());
-      const bool contiguous = p.is_contiguous();
-      check_memory_of(p, contiguous, gradient, g, i);
+      Item& item = items_.emplace_back();
+      item.parameter = &p;
+      item.gradient = &gradient;
+      item.group = g;
+      item.reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice;
+      const bool plain = may_be_plain && point_at_memory(item);
+      if (!plain) {
+        TORCH_CHECK(gradient.layout() == at::kStrided, name, ": the gradient of params[", i,
+                    "] of group ", g, " has layout ", gradient.layout(), ", must be strided");
+        TORCH_CHECK(gradient.sizes() == p.sizes(), name, ": the gradient of params[", i,
+                    "] of group ", g, " has sizes ", gradient.sizes(), ", must be ", p.sizes());
+        item.contiguous = p.is_contiguous();
+        check_memory_of(p, item.contiguous, gradient, g, i);
+        if (pass != Pass::Tensor) item.type = type_for_loops(p, item.contiguous);
+      }
       const auto known = states.find(p.unsafeGetTensorImpl());
-      ParamState* state = nullptr;
       bool once = true;
       if (known != states.end()) {
-        state = &adopt(known->second, p);
-        once = std::exchange(state->collected, serial_) != serial_;
-        if (!at::isFloatingType(p.scalar_type())) optimizer.check_param(name, p, i);
-        state->check(p, g, i);
+        item.state = &adopt(known->second, p);
+        once = std::exchange(item.state->collected, serial_) != serial_;
+        item.ready = plain && point_at_buffers(item);
+        if (!item.ready) {
+          if (!at::isFloatingType(p.scalar_type())) optimizer.check_param(name, p, i);
+          item.state->check(p, g, i);
+        }
       } else {
         // LibTorch lets users push parameters into a group's list: then this is their door.
         check_param(name, p, i);
@@ -315,24 +352,51 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
       }
       TORCH_CHECK(once, name, ": params[", i, "] of group ", g,
                   " is in the groups twice, must be there once");
-      std::optional<NumberType> type;
-      if (pass != Pass::Tensor) type = type_for_loops(p, contiguous);
-      items_.push_back({.parameter = &p,
-                        .gradient = &gradient,
-                        .state = state,
-                        .n = 0,
-                        .first_block = 0,
-                        .group = g,
-                        .numbers = 0,
-                        .type = type,
-                        .contiguous = contiguous,
-                        .fresh = false,
-                        .reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice});
     }
     if (rule.tensor_update != nullptr) optimizer.check_blocks(groups[g], options);
   }
   options_known.resize(groups.size());
   check_apart(optimizer);
+}
+
+/// Reads of parameter and gradient, each once, what the loops have to know: whether they are plain
+/// tensors of one type and the same sizes, all in memory, and where. False: something has to be
+/// looked at in full.
+bool OptimizerBase::Engine::point_at_memory(Item& item) const {
+  const c10::TensorImpl& p = *item.parameter->unsafeGetTensorImpl();
+  const c10::TensorImpl& g = *item.gradient->unsafeGetTensorImpl();
+  c10::StorageImpl* const of_p = tensors::plain_storage(*item.parameter);
+  const c10::StorageImpl* const of_g = tensors::plain_storage(*item.gradient);
+  if (of_p == nullptr || of_g == nullptr || p.dtype() != g.dtype() || !same_sizes(p, g))
+    return false;
+  item.type = number_type(item.parameter->scalar_type());
+  if (!item.type) return false;
+  const auto size = static_cast<int64_t>(p.itemsize());
+  item.contiguous = true;
+  item.span.p = static_cast<char*>(of_p->mutable_data()) + p.storage_offset() * size;
+  item.span.g = static_cast<const char*>(of_g->data()) + g.storage_offset() * size;
+  item.span.n = p.numel();
+  return true;
+}
+
+/// The same of the buffers, for a parameter of which point_at_memory() was true.
+bool OptimizerBase::Engine::point_at_buffers(Item& item) const {
+  const c10::TensorImpl& p = *item.parameter->unsafeGetTensorImpl();
+  const auto& used = groups_[item.group].form->buffers;
+  for (size_t b = 0; b < rule.buffers.size(); ++b) {
+    const at::Tensor& buffer = item.state->buffer(b);
+    if (!buffer.defined()) {
+      if (used[b]) return false;
+      continue;
+    }
+    const c10::TensorImpl& x = *buffer.unsafeGetTensorImpl();
+    c10::StorageImpl* const storage = tensors::plain_storage(buffer);
+    if (storage == nullptr || x.dtype() != p.dtype() || !same_sizes(x, p)) return false;
+    if (used[b])
+      item.span.s[b] = static_cast<char*>(storage->mutable_data()) +
+                       x.storage_offset() * static_cast<int64_t>(x.itemsize());
+  }
+  return true;
 }
 
 /// Refuses what cannot be read or written in full: nothing else stands between a loop and memory
@@ -374,6 +438,12 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
   // Of tensors with gaps the addresses do not tell; they are stepped one after another.
   const auto each = [&](const auto& visit) {
     for (uint32_t i = 0; i < items_.size(); ++i) {
+      if (items_[i].ready) {
+        const Span& span = items_[i].span;
+        const auto* const begin = static_cast<const char*>(span.p);
+        if (span.n != 0) visit(begin, begin + span.n * size_of(*items_[i].type), i);
+        continue;
+      }
       const at::Tensor& p = *items_[i].parameter;
       if (!items_[i].contiguous && !p.is_non_overlapping_and_dense()) continue;
       const auto* const begin = static_cast<const char*>(p.mutable_data_ptr());
@@ -382,10 +452,12 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
   };
   uint64_t hash = 1;
   each([&](const char* begin, const char* end, uint32_t) {
-    for (const char* const address : {begin, end}) {
-      hash = (hash ^ reinterpret_cast<uintptr_t>(address)) * 0x9e3779b97f4a7c15u;
-      hash ^= hash >> 29;
-    }
+    const auto mixed = [](const char* x, uint64_t by) {
+      return reinterpret_cast<uintptr_t>(x) * by;
+    };
+    hash ^= mixed(begin, 0xbf58476d1ce4e5b9u) + mixed(end, 0x94d049bb133111ebu);
+    hash *= 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 29;
   });
   if (hash == found_apart_) return;
 
@@ -456,6 +528,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
   elementwise_ = static_cast<size_t>(std::partition(items_.begin(), items_.end(), elementwise) -
                                      items_.begin());
   for (auto& item : items_) {
+    if (item.ready) continue;
     ensure_state(optimizer, item);
     const at::Tensor& p = *item.parameter;
     if (rule.centralizes != nullptr && rule.centralizes(groups_[item.group].options, p.dim())) {
@@ -464,11 +537,12 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     }
     if (!item.type) continue;
     const at::Tensor& g = *item.gradient;
-    if (g.scalar_type() == p.scalar_type() && g.device().is_cpu() &&
-        same_layout(g, p, item.contiguous))
-      continue;
-    copies_.reserve(2 * items_.size());
-    item.gradient = &copies_.emplace_back(at::empty_like(p).copy_(g));
+    if (g.scalar_type() != p.scalar_type() || !g.device().is_cpu() ||
+        !same_layout(g, p, item.contiguous)) {
+      copies_.reserve(2 * items_.size());
+      item.gradient = &copies_.emplace_back(at::empty_like(p).copy_(g));
+    }
+    item.span = span(item);
   }
   for (auto& item : items_) {
     const StepInfo at{++item.state->step(), item.fresh, item.parameter->dim()};
@@ -477,17 +551,22 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     uint32_t& blocks = item.reads_twice ? norm_blocks_ : blocks_;
     item.first_block = blocks;
     if (!item.type) continue;
-    item.n = item.parameter->numel();
     // The loops write behind autograd's back: a graph that has saved this parameter must notice.
     auto* const impl = item.parameter->unsafeGetTensorImpl();
     if (!impl->is_inference()) impl->bump_version();
-    blocks += static_cast<uint32_t>((item.n + kBlock - 1) / kBlock);
+    blocks += static_cast<uint32_t>((item.span.n + kBlock - 1) / kBlock);
   }
 }
 
 uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
                                             const ParamState& state) {
   const auto scalars = state.scalars.values();
+  const auto is_of = [&](const Numbers& numbers) {
+    return numbers.group == group && numbers.at == at && numbers.before == scalars;
+  };
+  // Most parameters have the numbers of the one before them.
+  if (!numbers_.empty() && is_of(numbers_.back()))
+    return static_cast<uint32_t>(numbers_.size() - 1);
   const auto mixed = [](uint64_t hash, uint64_t x) { return (hash ^ x) * 0x9e3779b97f4a7c15; };
   uint64_t hash =
       mixed(mixed(group, static_cast<uint64_t>(at.step)), static_cast<uint64_t>(at.dim));
@@ -495,8 +574,7 @@ uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
   // The upper bits of a product are the mixed ones.
   uint32_t& bucket = buckets_[(hash >> 32) & (buckets_.size() - 1)];
   for (uint32_t i = bucket; i != kNone; i = numbers_[i].next)
-    if (numbers_[i].group == group && numbers_[i].at == at && numbers_[i].before == scalars)
-      return i;
+    if (is_of(numbers_[i])) return i;
   Numbers& numbers = numbers_.emplace_back();
   numbers.group = group;
   numbers.next = std::exchange(bucket, static_cast<uint32_t>(numbers_.size() - 1));
@@ -534,7 +612,7 @@ void OptimizerBase::Engine::run() {
   if (norm_blocks_ > 0) sums_.resize(static_cast<size_t>(2 * 2 * kPieces));
 
   int64_t elements = 0;
-  for (const auto& item : items_) elements += item.n;
+  for (const auto& item : items_) elements += item.span.n;
   const bool alone = elements < kSerial || at::in_parallel_region();
   const int64_t threads =
       alone ? 1 : std::min<int64_t>(at::get_num_threads(), blocks_ + norm_blocks_);
@@ -550,7 +628,10 @@ void OptimizerBase::Engine::run() {
 
 /// Where an item's numbers lie.
 Span OptimizerBase::Engine::span(const Item& item) const {
-  Span span{item.parameter->mutable_data_ptr(), item.gradient->const_data_ptr(), {}, item.n};
+  Span span{item.parameter->mutable_data_ptr(),
+            item.gradient->const_data_ptr(),
+            {},
+            item.parameter->numel()};
   const auto& used = groups_[item.group].form->buffers;
   for (size_t b = 0; b < rule.buffers.size(); ++b)
     if (used[b]) span.s[b] = item.state->buffer(b).mutable_data_ptr();
@@ -593,13 +674,23 @@ void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) con
   const int64_t begin = blocks_ * thread / threads, end = blocks_ * (thread + 1) / threads;
   if (begin == end) return;
   const auto last = items_.begin() + static_cast<std::ptrdiff_t>(elementwise_);
+  // Asks for the first four cache lines. No function: GCC takes one for without effect and drops it.
+  const auto fetch = [](const void* start) {
+    for (int line = 0; line < 4; ++line)
+      __builtin_prefetch(static_cast<const char*>(start) + 64 * line);
+  };
   auto item = std::upper_bound(items_.begin(), last, begin,
                                [](int64_t block, const Item& x) { return block < x.first_block; });
   for (--item; item != last && item->first_block < end; ++item) {
+    if (last - item > kFetchAhead) {
+      const Span& later = item[kFetchAhead].span;
+      fetch(later.p);
+      fetch(later.g);
+      for (size_t b = 0; b < rule.buffers.size(); ++b) fetch(later.s[b]);
+    }
     const int64_t from = std::max<int64_t>(0, begin - item->first_block) * kBlock;
-    const int64_t to = std::min((end - item->first_block) * kBlock, item->n);
-    if (from < to)
-      sweep(*item, part(span(*item), item->parameter->element_size(), from, to - from));
+    const int64_t to = std::min((end - item->first_block) * kBlock, item->span.n);
+    if (from < to) sweep(*item, part(item->span, size_of(*item->type), from, to - from));
   }
 }
 
@@ -607,20 +698,21 @@ void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) con
 // one thread's, from start to end. On a long one all threads work together, tensor after tensor;
 // the second reading runs backwards, because what was read last is still there.
 void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
-  const auto together = [&](const Item& item) { return item.n > kWhole && threads > 1; };
+  const auto together = [&](const Item& item) { return item.span.n > kWhole && threads > 1; };
   const int64_t first_block = norm_blocks_ * thread / threads;
   const int64_t end_block = norm_blocks_ * (thread + 1) / threads;
   bool odd = false;
   for (const bool long_ones : {true, false}) {
     for (size_t at = elementwise_; at < items_.size(); ++at) {
       const Item& item = items_[at];
-      if (item.n == 0 || together(item) != long_ones) continue;
+      if (item.span.n == 0 || together(item) != long_ones) continue;
       if (!long_ones && (item.first_block < first_block || item.first_block >= end_block)) continue;
-      const Span whole = span(item);
-      const int64_t size = item.parameter->element_size();
-      const int64_t length = piece_length(item.n), pieces = (item.n + length - 1) / length;
+      const Span& whole = item.span;
+      const int64_t size = size_of(*item.type);
+      const int64_t length = piece_length(item.span.n),
+                    pieces = (item.span.n + length - 1) / length;
       const auto piece = [&](int64_t i) {
-        return part(whole, size, i * length, std::min(length, item.n - i * length));
+        return part(whole, size, i * length, std::min(length, item.span.n - i * length));
       };
       const int64_t begin = long_ones ? pieces * thread / threads : 0;
       const int64_t end = long_ones ? pieces * (thread + 1) / threads : pieces;
@@ -649,7 +741,7 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
 }
 
 double OptimizerBase::Engine::gradient_squares(const Item& item) const {
-  const int64_t n = item.n;
+  const int64_t n = item.span.n;
   if (!item.type) return sum_of_squares(item.gradient->to(computed_in(*item.parameter)), isa_);
   const int64_t piece = piece_length(n), bytes = item.parameter->element_size();
   const auto* const g = static_cast<const char*>(item.gradient->const_data_ptr());

@@ -1,4 +1,3 @@
-#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
@@ -7,6 +6,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,40 +29,84 @@ int sync(const std::filesystem::path& path) {
   return error == EINVAL ? 0 : error;  // EINVAL: nothing that can be synced, such as a pipe
 }
 
-/// Makes an empty file beside `path`, with the permissions that `path` has, or those that the
-/// process gives to new files (umask), and returns its name.
-std::string temporary_beside(const std::filesystem::path& path) {
-  static std::atomic<unsigned> made = 0;
-  const std::string start = path.string() + ".tmp-" + std::to_string(::getpid()) + "-";
-  while (true) {
-    std::string name = start + std::to_string(made++);
-    const int file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file < 0 && errno == EEXIST) continue;  // left by a process of that number that was killed
-    if (file < 0) fail(path, "cannot write", errno);
-    struct stat there {};
-    if (::stat(path.c_str(), &there) == 0) ::fchmod(file, there.st_mode & 0777);
-    ::close(file);
-    return name;
-  }
+bool is_same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
+
+/// A file beside `path` with a name of its own, which is locked as long as it is written. Names have
+/// small numbers: one that a killed process has left is not locked, and is taken away by the next
+/// who writes the same path; the numbers of others who write it now are passed over.
+class Temporary {
+ public:
+  explicit Temporary(const std::filesystem::path& path) {
+    for (int number = 0; file_ < 0;) {
+      name_ = path.string() + ".tmp-" + std::to_string(number);
+      file_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (file_ >= 0) {
+        keep_if_locked();
+      } else if (errno != EEXIST) {
+        fail(path, "cannot write", errno);
+      } else if (!taken_away()) {
+        ++number;
+      }
+    }
+    struct stat there {};
+    if (::stat(path.c_str(), &there) == 0) ::fchmod(file_, there.st_mode & 0777);
+  }
+  ~Temporary() {
+    if (!renamed_) ::unlink(name_.c_str());
+    ::close(file_);
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+
+  const std::string& name() const { return name_; }
+  void rename_to(const std::filesystem::path& path) {
+    if (::rename(name_.c_str(), path.c_str()) != 0) fail(path, "cannot rename", errno);
+    renamed_ = true;
+  }
+
+ private:
+  /// A new file, unless somebody took it for a leftover before it was locked. Where files cannot be
+  /// locked nobody takes any away.
+  void keep_if_locked() {
+    struct stat own {};
+    const bool lost = ::flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (!lost && ::fstat(file_, &own) == 0 && own.st_nlink > 0) return;
+    ::close(file_);
+    file_ = -1;
+  }
+
+  /// Removes the file of that name if nobody writes it. False if somebody may.
+  bool taken_away() const {
+    const int left = ::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (left < 0) return errno == ENOENT;
+    struct stat opened {
+    }, named{};
+    bool gone = ::flock(left, LOCK_EX | LOCK_NB) == 0 && ::fstat(left, &opened) == 0;
+    if (gone && ::lstat(name_.c_str(), &named) == 0 && is_same_file(opened, named))
+      gone = ::unlink(name_.c_str()) == 0;
+    ::close(left);
+    return gone;
+  }
+
+  std::string name_;
+  int file_ = -1;
+  bool renamed_ = false;
+};
 
 }  // namespace
 
 void write_atomically(const std::filesystem::path& path,
                       const std::function<void(std::ostream&)>& write) {
-  const std::string temporary = temporary_beside(path);
-  try {
-    errno = 0;
-    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    write(out);
-    out.close();
-    if (!out) fail(path, "cannot write", errno ? errno : EIO);
-    if (const int error = sync(temporary)) fail(path, "cannot sync", error);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot rename", errno);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
+  Temporary temporary(path);
+  errno = 0;
+  std::ofstream out(temporary.name(), std::ios::binary | std::ios::trunc);
+  write(out);
+  out.close();
+  if (!out) fail(path, "cannot write", errno ? errno : EIO);
+  if (const int error = sync(temporary.name())) fail(path, "cannot sync", error);
+  temporary.rename_to(path);
   // The new content is in place from here on, so a folder that cannot be synced (it may not be
   // readable, for one) is no failure.
   const auto folder = path.parent_path();

@@ -11,6 +11,7 @@ namespace descent {
 /// folder, which is flushed to the disk and renamed over `path` only when everything succeeded. On
 /// any failure (an exception of `write`, a full disk, no permission) the temporary file is removed,
 /// an existing `path` keeps its old content, and std::runtime_error names the path and the reason.
+/// A process that is killed leaves `path`.tmp-0, which the next who writes `path` removes.
 /// The permissions are those of the file that is replaced, or those of new files (umask).
 void write_atomically(const std::filesystem::path& path,
                       const std::function<void(std::ostream&)>& write);

@@ -3,8 +3,11 @@
 #include <ostream>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,12 +101,65 @@ TEST_F(AtomicFile, IsWrittenIntoAFolderThatCannotBeRead) {
   EXPECT_EQ(read_file(folder / "file"), "text");
 }
 
-TEST_F(AtomicFile, PassesOverWhatAKilledProcessHasLeft) {
-  const std::string left = (folder / "file").string() + ".tmp-" + std::to_string(::getpid()) + "-";
-  for (int i = 0; i < 1000; ++i) std::ofstream(left + std::to_string(i)) << "left";
-  write_atomically(folder / "file", "text");
-  EXPECT_EQ(read_file(folder / "file"), "text");
-  EXPECT_EQ(files(), 1001);
+TEST_F(AtomicFile, TakesAwayWhatAKilledProcessHasLeft) {
+  const fs::path file = folder / "file";
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    write_atomically(file, [&](std::ostream&) {
+      write_atomically(file, [](std::ostream& out) {
+        out << "half" << std::flush;
+        ::kill(::getpid(), SIGKILL);
+      });
+    });
+    ::_exit(1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_TRUE(fs::exists(file.string() + ".tmp-1"));
+  EXPECT_EQ(files(), 2);
+  write_atomically(file, "text");
+  EXPECT_EQ(read_file(file), "text");
+  write_atomically(file, [&](std::ostream& out) {
+    write_atomically(file, "others");
+    out << "text";
+  });
+  EXPECT_EQ(read_file(file), "text");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, LeavesFilesAloneThatOthersAreWriting) {
+  const fs::path file = folder / "file";
+  write_atomically(file, [&](std::ostream& outer) {
+    outer << "outer" << std::flush;
+    write_atomically(file, [&](std::ostream& inner) {
+      inner << "inner" << std::flush;
+      EXPECT_EQ(files(), 2);
+      write_atomically(file, "innermost");
+      EXPECT_EQ(files(), 3);
+      EXPECT_EQ(read_file(file), "innermost");
+    });
+    EXPECT_EQ(read_file(file), "inner");
+    EXPECT_EQ(files(), 2);
+  });
+  EXPECT_EQ(read_file(file), "outer");
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFile, IsWrittenByManyAtOnce) {
+  const fs::path file = folder / "file";
+  std::vector<std::thread> writers;
+  for (int k = 0; k < 8; ++k) {
+    writers.emplace_back([&file, k] {
+      const std::string own(1000, static_cast<char>('a' + k));
+      for (int i = 0; i < 50; ++i) write_atomically(file, own);
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  const std::string left = read_file(file);
+  EXPECT_EQ(left, std::string(1000, left.at(0)));
+  EXPECT_EQ(files(), 1);
 }
 
 TEST_F(AtomicFile, WritesIntoTheCurrentFolderWithoutNamingIt) {

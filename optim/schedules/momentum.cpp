@@ -1,8 +1,8 @@
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
-#include <torch/optim/rmsprop.h>
-#include <torch/optim/sgd.h>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
 
+#include <descent/optim/optimizer/libtorch_options.h>
 #include <descent/optim/schedules/momentum.h>
 #include <descent/optim/wrappers/wrapper.h>
 
@@ -11,8 +11,7 @@ namespace {
 
 /// The options of a group where they really are.
 torch::optim::OptimizerOptions& options_of(torch::optim::Optimizer& optimizer, size_t group) {
-  auto* const wrapper = dynamic_cast<Wrapper*>(&optimizer);
-  return (wrapper != nullptr ? wrapper->innermost() : optimizer).param_groups().at(group).options();
+  return innermost(optimizer).param_groups().at(group).options();
 }
 
 /// The option that is a rule's momentum, by name and value.
@@ -25,25 +24,31 @@ std::optional<std::pair<std::string, OptionValue>> option_of(const GroupOptions&
   return found;
 }
 
+/// Where options of LibTorch's own hold it; null if they have none.
+double* libtorchs_momentum(torch::optim::OptimizerOptions& options) {
+  double* found = nullptr;
+  engine::for_each_libtorch_option(options, [&]<class T>(std::string_view name, T& value) {
+    if constexpr (std::is_same_v<T, std::tuple<double, double>>) {
+      if (name == "betas") found = &std::get<0>(value);
+    } else if constexpr (std::is_same_v<T, double>) {
+      if (name == "momentum") found = &value;
+    }
+  });
+  return found;
+}
+
 }  // namespace
 
 std::optional<double> momentum_of(torch::optim::Optimizer& optimizer, size_t group) {
-  const torch::optim::OptimizerOptions& options = options_of(optimizer, group);
+  torch::optim::OptimizerOptions& options = options_of(optimizer, group);
   if (const auto* ours = dynamic_cast<const GroupOptions*>(&options)) {
     const auto option = option_of(*ours);
     if (!option) return {};
     const auto* list = std::get_if<std::vector<double>>(&option->second);
     return list ? list->at(0) : std::get<double>(option->second);
   }
-  if (const auto* sgd = dynamic_cast<const torch::optim::SGDOptions*>(&options))
-    return sgd->momentum();
-  if (const auto* rmsprop = dynamic_cast<const torch::optim::RMSpropOptions*>(&options))
-    return rmsprop->momentum();
-  if (const auto* adam = dynamic_cast<const torch::optim::AdamOptions*>(&options))
-    return std::get<0>(adam->betas());
-  if (const auto* adamw = dynamic_cast<const torch::optim::AdamWOptions*>(&options))
-    return std::get<0>(adamw->betas());
-  return {};
+  const double* const theirs = libtorchs_momentum(options);
+  return theirs == nullptr ? std::nullopt : std::optional(*theirs);
 }
 
 std::function<void()> momentum_change(torch::optim::Optimizer& optimizer, size_t group,
@@ -59,17 +64,11 @@ std::function<void()> momentum_change(torch::optim::Optimizer& optimizer, size_t
       return [ours, change = *option] { ours->set({change}); };
     }
   }
-  if (auto* sgd = dynamic_cast<torch::optim::SGDOptions*>(&options))
-    return [sgd, momentum] { sgd->momentum(momentum); };
-  if (auto* rmsprop = dynamic_cast<torch::optim::RMSpropOptions*>(&options))
-    return [rmsprop, momentum] { rmsprop->momentum(momentum); };
-  if (auto* adam = dynamic_cast<torch::optim::AdamOptions*>(&options))
-    return [adam, momentum] { std::get<0>(adam->betas()) = momentum; };
-  if (auto* adamw = dynamic_cast<torch::optim::AdamWOptions*>(&options))
-    return [adamw, momentum] { std::get<0>(adamw->betas()) = momentum; };
-  TORCH_CHECK(false, "the momentum of group ", group, " = ", momentum,
+  double* const theirs = libtorchs_momentum(options);
+  TORCH_CHECK(theirs != nullptr, "the momentum of group ", group, " = ", momentum,
               ", must be left alone: ", c10::demangle(typeid(options).name()),
               " has no momentum and no betas");
+  return [theirs, momentum] { *theirs = momentum; };
 }
 
 }  // namespace descent

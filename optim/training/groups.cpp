@@ -1,15 +1,12 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <type_traits>
 #include <unordered_set>
 
 #include <torch/nn/module.h>
-#include <torch/optim/adagrad.h>
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
-#include <torch/optim/rmsprop.h>
-#include <torch/optim/sgd.h>
 
+#include <descent/optim/optimizer/libtorch_options.h>
 #include <descent/optim/training/groups.h>
 #include <descent/optim/wrappers/wrapper.h>
 
@@ -54,38 +51,27 @@ void put(std::vector<NamedGroup>& groups, const std::string& group, const std::s
 
 const char* decay_name(bool decay) { return decay ? "decay" : "no_decay"; }
 
-/// Sets a weight decay if these are options of that class of LibTorch's.
-template <class Options>
-bool decay_set(torch::optim::OptimizerOptions& options, double value) {
-  auto* found = dynamic_cast<Options*>(&options);
-  if (found != nullptr) found->weight_decay(value);
-  return found != nullptr;
-}
-
 void change_libtorchs(torch::optim::OptimizerOptions& options, const std::string& group,
                       const OptionValues& changes) {
   for (const auto& [name, value] : changes) {
-    const auto* number = std::get_if<double>(&value);
+    const auto* const number = std::get_if<double>(&value);
     bool done = false;
     if (number != nullptr && name == "lr") {
-      options.set_lr(*number);
+      options.set_lr(*number);  // all classes have it
       done = true;
     } else if (number != nullptr && name == "weight_decay") {
-      done = decay_set<torch::optim::SGDOptions>(options, *number) ||
-             decay_set<torch::optim::AdamWOptions>(options, *number) ||
-             decay_set<torch::optim::AdamOptions>(options, *number) ||
-             decay_set<torch::optim::RMSpropOptions>(options, *number) ||
-             decay_set<torch::optim::AdagradOptions>(options, *number);
+      engine::for_each_libtorch_option(options, [&]<class T>(std::string_view option, T& place) {
+        if constexpr (std::is_same_v<T, double>) {
+          if (option != "weight_decay") return;
+          place = *number;
+          done = true;
+        }
+      });
     }
     TORCH_CHECK(done, "param_groups: group ", group, " has ", name, " = ", to_text(value),
                 ", must be a number lr or weight_decay that ",
                 c10::demangle(typeid(options).name()), " has");
   }
-}
-
-torch::optim::Optimizer& innermost(torch::optim::Optimizer& optimizer) {
-  auto* wrapper = dynamic_cast<Wrapper*>(&optimizer);
-  return wrapper == nullptr ? optimizer : wrapper->innermost();
 }
 
 void check_lr(double lr) {

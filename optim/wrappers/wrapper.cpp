@@ -67,9 +67,9 @@ Wrapper::Wrapper(const char* name, InnerOptimizer inner)
   mirror_groups();
 }
 
-torch::optim::Optimizer& Wrapper::innermost() {
-  auto* wrapper = dynamic_cast<Wrapper*>(&inner());
-  return wrapper == nullptr ? inner() : wrapper->innermost();
+torch::optim::Optimizer& innermost(torch::optim::Optimizer& optimizer) {
+  auto* const wrapper = dynamic_cast<Wrapper*>(&optimizer);
+  return wrapper == nullptr ? optimizer : innermost(wrapper->inner());
 }
 
 bool Wrapper::uses_present_gradients() const {

@@ -46,6 +46,9 @@ class InnerOptimizer {
   torch::optim::Optimizer* optimizer_;
 };
 
+/// The optimizer inside all wrappers, if it is one.
+torch::optim::Optimizer& innermost(torch::optim::Optimizer& optimizer);
+
 /// An optimizer around another one, ours or LibTorch's. It shows the inner optimizer's groups as
 /// its own: zero_grad, get_lr and set_lr, and therefore schedulers, reach through to them, through
 /// any number of wrappers.
@@ -54,7 +57,7 @@ class Wrapper : public torch::optim::Optimizer {
   torch::optim::Optimizer& inner() { return inner_.get(); }
   const torch::optim::Optimizer& inner() const { return inner_.get(); }
   /// The optimizer inside all wrappers.
-  torch::optim::Optimizer& innermost();
+  torch::optim::Optimizer& innermost() { return descent::innermost(inner()); }
 
   /// Adds the group to the inner optimizer.
   void add_param_group(const torch::optim::OptimizerParamGroup& group);

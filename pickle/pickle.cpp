@@ -76,6 +76,8 @@ constexpr std::array<std::string_view, 10> kFunctions{"collections.OrderedDict",
                                                       "torch._utils._rebuild_parameter_with_state",
                                                       "_codecs.encode"};
 
+constexpr size_t kMostDimensions = 64;  // as NumPy and LibTorch's loops allow
+
 template <class Table>
 const auto* entry(const Table& table, std::string_view name) {
   for (const auto& row : table)
@@ -347,8 +349,11 @@ class Machine {
     if (name == "collections.OrderedDict") {
       Dict* const made = dict();
       if (!arguments.empty())
-        for (const Value& pair : as<List*>(arguments[0], "a list of pairs")->items)
-          assign(*made, as<List*>(pair, "a pair")->items);
+        for (const Value& value : as<List*>(arguments[0], "a list of pairs")->items) {
+          const auto& pair = as<List*>(value, "a pair")->items;
+          TORCH_CHECK(pair.size() == 2, "its pickle has ", pair.size(), " values in a pair");
+          assign(*made, pair);
+        }
       return made;
     }
     if (name == "collections.Counter") {
@@ -375,9 +380,11 @@ class Machine {
     return &nodes_.tensors.emplace_back(std::move(made));
   }
   static std::vector<int64_t> whole_numbers(const Value& value) {
+    const auto& items = as<List*>(value, "a tensor's sizes")->items;
+    TORCH_CHECK(items.size() <= kMostDimensions, "its pickle has a tensor of ", items.size(),
+                " dimensions");
     std::vector<int64_t> numbers;
-    for (const Value& x : as<List*>(value, "a tensor's sizes")->items)
-      numbers.push_back(as<int64_t>(x, "a whole number"));
+    for (const Value& x : items) numbers.push_back(as<int64_t>(x, "a whole number"));
     return numbers;
   }
 
@@ -426,21 +433,27 @@ const std::filesystem::path& of_today(const std::filesystem::path& path) {
 }  // namespace
 
 struct File::Contents {
-  explicit Contents(const std::filesystem::path& path) : archive(path.string()), checksums(path) {}
+  explicit Contents(const std::filesystem::path& path)
+      : archive(path.string()), checksums(path), bytes(std::filesystem::file_size(path)) {}
   explicit Contents(std::string whole)
       : stream(std::move(whole)),
         archive(&stream),
-        checksums(std::make_unique<std::istringstream>(stream.str())) {}
+        checksums(std::make_unique<std::istringstream>(stream.str())),
+        bytes(stream.view().size()) {}
 
   std::istringstream stream;  ///< the archive, if it is none of the disk
 
   caffe2::serialize::PyTorchStreamReader archive;
   Checksums checksums;
+  uint64_t bytes;  ///< of the whole archive
   Nodes nodes;
   Value top;
   std::unordered_map<std::string, c10::Storage> storages;  ///< those that have been read
 
   auto record(const std::string& name) {
+    // Records are stored as they are; a compressed one may ask for any amount of memory.
+    TORCH_CHECK(archive.getRecordSize(name) <= bytes, "its record '", name, "' has ",
+                archive.getRecordSize(name), " bytes, more than the file");
     auto record = archive.getRecord(name);
     checksums.check(name, std::get<0>(record).get(), std::get<1>(record));
     return record;

@@ -205,7 +205,8 @@ TEST(WrongPickles, ThatAreNoProgramsAreRefused) {
                                      global("torch", "Size") + ")R."s,
                                      global("torch._utils", "_rebuild_parameter") + "K\1\x85R."s,
                                      global("collections", "OrderedDict") + "]K\1a\x85R."s,
-                                     global("collections", "OrderedDict") + "]]K\1aa\x85R."s})
+                                     global("collections", "OrderedDict") + "]]K\1aa\x85R."s,
+                                     global("collections", "OrderedDict") + "](NNNNta\x85R."s})
     EXPECT_THAT(refusal(program), HasSubstr("its pickle ")) << testing::PrintToString(program);
 }
 
@@ -235,6 +236,30 @@ TEST(WrongPickles, OfAnyNestingOrLengthDoNoHarm) {
   EXPECT_EQ(refusal(nested + "."), "");
   EXPECT_EQ(refusal("]q\1h\1a."), "");  // holds itself
   EXPECT_NE(refusal(std::string(1000000, '(')), "");
+}
+
+TEST(WrongPickles, AreNotLargerInMemoryThanInTheFile) {
+  const std::string ordered = global("collections", "OrderedDict");
+  EXPECT_THAT(refusal(ordered + "](NNNNta\x85R."), HasSubstr("4 values in a pair"));
+  const std::string sizes = "(" + std::string(65, ')') + "t";
+  EXPECT_THAT(refusal(tensor("K\0"s, sizes, sizes) + "."), HasSubstr("a tensor of 65 dimensions"));
+}
+
+TEST(WrongFiles, WithCompressedRecordsAreRefusedBeforeTheyGrow) {
+  const TemporaryFile file;
+  const std::string program = "\x80\2X\x40\x42\x0f\0"s + std::string(1000000, '0') + ".";
+  {
+    caffe2::serialize::PyTorchStreamWriter archive(file.path.string());
+    archive.writeRecord("data.pkl", program.data(), program.size(), /*compress=*/true);
+    archive.writeEndOfFile();
+  }
+  ASSERT_LT(std::filesystem::file_size(file.path), 10000u);
+  try {
+    const File opened(file.path);
+    ADD_FAILURE() << "read a record that is larger than its file";
+  } catch (const c10::Error& error) {
+    EXPECT_THAT(error.what_without_backtrace(), HasSubstr("1000008 bytes, more than the file"));
+  }
 }
 
 TEST(WrongFiles, AreRefused) {

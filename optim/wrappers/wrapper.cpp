@@ -79,9 +79,10 @@ bool Wrapper::uses_present_gradients() const {
 
 void Wrapper::mirror_groups() {
   for (size_t g = 0; g < param_groups_.size(); ++g) {
-    auto* const shown = dynamic_cast<ForwardedOptions*>(&param_groups_[g].options());
+    auto& options = param_groups_[g].options();
+    auto* const shown = dynamic_cast<ForwardedOptions*>(&options);
     TORCH_CHECK(shown != nullptr, name_, ": group ", g, " has options of its own, ",
-                c10::demangle(typeid(param_groups_[g].options()).name()),
+                c10::demangle(typeid(options).name()),
                 ", must have those of the inner optimizer: set them at inner()");
     const std::string foreign = shown->foreign_writes();
     TORCH_CHECK(foreign.empty(), name_, ": ", foreign);

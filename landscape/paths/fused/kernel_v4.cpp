@@ -3,7 +3,11 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#if defined(__clang__)
+#define DESCENT_TARGET __attribute__((target("arch=x86-64-v4")))
+#else
 #define DESCENT_TARGET __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
+#endif
 #define DESCENT_KERNELS kernels_v4
 #define DESCENT_KERNEL_NAME "v4"
 

@@ -260,9 +260,11 @@ class Loader {
 
   /// Each key of a counter as often as it counts.
   void count(std::string_view key, const pickle::Dict& counter, std::vector<double>& numbers) {
-    constexpr double kMost = 1e6;
+    constexpr double kMost = 50'000;
     for (const auto& [item, times] : counter.items) {
       const double x = number(key, item), n = number(key, times);
+      TORCH_CHECK(std::isfinite(x), name_, ": the state_dict's ", key, " counts ", x,
+                  ", must be finite");
       TORCH_CHECK(n >= 0 && static_cast<double>(numbers.size()) + n <= kMost, name_,
                   ": the state_dict's ", key, " counts ", x, " ", n, " times, must be at most ",
                   kMost);

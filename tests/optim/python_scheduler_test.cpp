@@ -162,6 +162,27 @@ TEST_F(StateDictsOfSchedulers, WithOtherKeysOrSettingsAreRefusedByName) {
   EXPECT_THAT(refusal(scheduler, opt), HasSubstr("holds no state_dict of a scheduler"));
 }
 
+TEST_F(StateDictsOfSchedulers, WhoseCountersCountNoNumbersOrTooManyAreRefused) {
+  SGD opt({leaf()}, {.lr = 0.5});
+  Scheduler scheduler(opt, MultiStepLR{.milestones = {1, 3}, .gamma = 0.5});
+  const auto message = [&](double milestone, int64_t times) {
+    auto keys = five_steps();
+    keys.erase("step_size");
+    keys["milestones"] = [=](pickle::Writer& out) {
+      out.begin_dict();
+      out.real(milestone);
+      out.integer(times);
+      out.end_dict();
+    };
+    write(keys);
+    return refusal(scheduler, opt);
+  };
+  EXPECT_THAT(message(1, 1), HasSubstr("milestones = [1], must be [1, 3]"));
+  EXPECT_THAT(message(std::nan(""), 1), HasSubstr("milestones counts nan, must be finite"));
+  EXPECT_THAT(message(1, -1), HasSubstr("milestones counts 1 -1 times, must be at most 50000"));
+  EXPECT_THAT(message(1, 50'001), HasSubstr("50001 times, must be at most 50000"));
+}
+
 TEST_F(StateDictsOfSchedulers, OfSchedulesThatPythonHasNotAreRefused) {
   SGD opt({leaf()}, {.lr = 0.5});
   const auto message = [&](const Schedule& schedule) {

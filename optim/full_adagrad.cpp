@@ -62,13 +62,15 @@ void FullAdagrad::update(const Options& o, const TensorStep& step) {
   step.p.copy_(step.p.to(at::kDouble) - o.lr * v.view(step.p.sizes()));
 }
 
-std::string FullAdagrad::block_problem(const Options& o, int64_t numel) {
-  if (numel <= o.max_dim) return "";
-  return "makes a block of " + std::to_string(numel) +
+std::string FullAdagrad::block_problem(const Options& o, const TensorBlock& block) {
+  if (block.numel <= o.max_dim) return "";
+  return "makes a block of " + std::to_string(block.numel) +
          " elements, must be at most max_dim = " + std::to_string(o.max_dim);
 }
 
-std::string FullAdagrad::state_problem(const Options&, const at::Tensor* s, int64_t numel) {
+std::string FullAdagrad::state_problem(const Options&, const at::Tensor* s,
+                                       const TensorBlock& block) {
+  const int64_t numel = block.numel;
   const at::Tensor& sum = s[0];
   const at::Tensor& factor = s[1];
   if (sum.defined() && (sum.dim() != 2 || sum.size(0) != numel || sum.size(1) != numel))

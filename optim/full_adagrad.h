@@ -51,10 +51,10 @@ struct FullAdagrad {
     DESCENT_BUFFERS(sum, factor)
   };
 
-  static std::string block_problem(const Options& o, int64_t numel);
+  static std::string block_problem(const Options& o, const TensorBlock& block);
   static bool joins_group(const Options& o) { return o.block == AdagradBlock::PerGroup; }
   static void update(const Options& o, const TensorStep& step);
-  static std::string state_problem(const Options& o, const at::Tensor* s, int64_t numel);
+  static std::string state_problem(const Options& o, const at::Tensor* s, const TensorBlock& block);
 };
 
 }  // namespace rules

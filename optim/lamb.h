@@ -5,7 +5,6 @@
 
 namespace descent {
 DESCENT_ENUM(LambNorm, Joint, Separate)
-DESCENT_ENUM(DecayPlace, InUpdate, Decoupled)
 
 namespace rules {
 

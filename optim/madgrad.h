@@ -45,8 +45,7 @@ struct MADGRAD {
   static Form form(const Options& o) { return {o.momentum > 0}; }
   static constexpr std::array<bool, 3> buffers(Form f) { return {true, true, f.momentum}; }
 
-  /// It decays by l, and after the step.
-  static bool decays(const Options&, const StepInfo&) { return false; }
+  static constexpr bool decays_itself = true;  // by l, and after the step
 
   template <class T>
   struct Coefficients {

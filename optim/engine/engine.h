@@ -125,7 +125,7 @@ struct OptimizerBase::Engine {
   void sweep(const Item& item, const engine::Span& part) const;
   void measure(const Item& item, const engine::Span& part, double* sums) const;
   void apply(const Item& item, const engine::Span& part, double trust) const;
-  double trust(const Item& item, double first_squares, double second_squares) const;
+  double trust(const Item& item, double first_squares, double second_squares, bool remembers) const;
 
   double gradient_squares(const Item& item) const;
   void scale_gradients();

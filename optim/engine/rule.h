@@ -33,7 +33,12 @@
 //   State<T> initial<T>(options, p)      the buffers ahead of the first step; without it zeros
 //   struct Scalars                       numbers remembered per parameter, listed like buffers;
 //                                        begin(options, at, scalars) reads and changes them
+//                                        trust(options, sums, at, scalars) of a rule with norms too
 //   bool decays(options, at)             false: no decoupled decay in this step
+//   bool decays_itself = true            the rule's text has its decoupled decay, at a place of its
+//                                        own
+//   void settle(Options&)                fills in what is unset, when a group is added and ahead
+//                                        of each step
 //   bool divides_by_lr = true            lr = 0 is refused at construction, and later rests
 //   bool centralizes(options, dim)       takes the mean off every row of the gradient first
 //   bool needs_gradient_norm(options), double gradient_scale(options, norm)
@@ -51,6 +56,9 @@
 namespace at {
 class Tensor;
 }
+namespace c10 {
+enum class ScalarType : int8_t;
+}
 
 namespace descent {
 
@@ -59,6 +67,7 @@ using namespace math;
 }
 
 DESCENT_ENUM(DecayMode, Coupled, Decoupled)
+DESCENT_ENUM(DecayPlace, InUpdate, Decoupled)
 DESCENT_ENUM(EpsMode, Outside, Inside, Hat)
 DESCENT_ENUM(RootEps, Outside, Inside)
 DESCENT_ENUM(Velocity, Gradient, Step)
@@ -103,10 +112,18 @@ struct SlowPull {
 
 /// What a tensor algorithm's update is given besides its options.
 struct TensorStep {
-  at::Tensor& p;        ///< to be changed in place
-  const at::Tensor& g;  ///< scaled and decayed already; same sizes as p
+  at::Tensor& p;        ///< to be changed in place; float or double
+  const at::Tensor& g;  ///< scaled and decayed already; same sizes as p, in row-major order
   at::Tensor* s;        ///< the state's tensors in the order of the list; undefined at first
   StepInfo at;
+  c10::ScalarType type;  ///< the parameter's own; p is a wider copy of one of 16 bits
+};
+
+/// What has one state of a tensor algorithm: a parameter, or all of a group that it joins.
+struct TensorBlock {
+  const at::Tensor* params;
+  std::size_t count;
+  int64_t numel;  ///< of all together
 };
 
 namespace engine {

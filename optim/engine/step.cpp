@@ -307,6 +307,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   for (uint32_t g = 0; g < groups.size(); ++g) {
     GroupOptions& options = optimizer.adopt_options(g);
     options.check();
+    options.settle();
     const void* const o = options.value();
     groups_.push_back(
         {o, rule.forms.empty() ? nullptr : &form_of(rule, o), rule.coupled(o), rule.prologue(o)});
@@ -665,9 +666,16 @@ void OptimizerBase::Engine::apply(const Item& item, const Span& part, double tru
     loops.apply(part, k, trust);
 }
 
-double OptimizerBase::Engine::trust(const Item& item, double first, double second) const {
-  return rule.trust(groups_[item.group].options, {first, second, item.parameter->numel()},
-                    numbers_[item.numbers].at);
+/// All threads that share a tensor ask; one of them remembers what the rule does.
+double OptimizerBase::Engine::trust(const Item& item, double first, double second,
+                                    bool remembers) const {
+  const Numbers& numbers = numbers_[item.numbers];
+  auto scalars = numbers.after;
+  const double ratio =
+      rule.trust(groups_[item.group].options, {first, second, item.parameter->numel()}, numbers.at,
+                 scalars.data());
+  if (remembers) item.state->scalars.set(scalars);
+  return ratio;
 }
 
 void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) const {
@@ -731,7 +739,7 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
         first += sums[2 * i];
         second += sums[2 * i + 1];
       }
-      const double ratio = trust(item, first, second);
+      const double ratio = trust(item, first, second, !long_ones || thread == 0);
       if (long_ones)
         for (int64_t i = end; i-- > begin;) apply(item, piece(i), ratio);
       else
@@ -824,7 +832,7 @@ void OptimizerBase::Engine::step_tensor(const Item& item) const {
     store();  // rounded to the state's type, as the loops do
     load();
     double ratio = trust(item, sum_of_squares(pair.first.tensor(), isa_),
-                         sum_of_squares(pair.second.tensor(), isa_));
+                         sum_of_squares(pair.second.tensor(), isa_), /*remembers=*/true);
     if (type == at::kFloat) ratio = static_cast<float>(ratio);
     text.apply(result, g, state.data(), k.data(), ratio);
   }
@@ -866,10 +874,10 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     return g;
   };
   const auto update = [&](const Group& group, at::Tensor& wide, const at::Tensor& g,
-                          ParamState& state) {
+                          ParamState& state, at::ScalarType type) {
     const int64_t step = ++state.step();
     const StepInfo at{step, step == 1, wide.dim()};
-    rule.tensor_update(group.options, {wide, g, &state.buffer(0), at});
+    rule.tensor_update(group.options, {wide, g, &state.buffer(0), at, type});
   };
 
   for (size_t g = 0; g < groups_.size(); ++g) {
@@ -880,7 +888,8 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
         if (!has_gradient(item) || item.parameter->numel() == 0) continue;
         const at::Tensor& p = *item.parameter;
         at::Tensor wide = widened(p);
-        update(group, wide, decayed(group, wide, *item.gradient), state_for(&p, 1));
+        update(group, wide, decayed(group, wide, *item.gradient).contiguous(), state_for(&p, 1),
+               p.scalar_type());
         p.copy_(wide);
       }
       continue;
@@ -897,7 +906,8 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     }
     at::Tensor joined = at::cat(values);
     if (joined.numel() == 0) continue;
-    update(group, joined, at::cat(gradients), state_for(params.data(), params.size()));
+    update(group, joined, at::cat(gradients), state_for(params.data(), params.size()),
+           params[0].scalar_type());
     int64_t offset = 0;
     for (const auto& p : params) {
       if (p.unsafeGetTensorImpl()->grad().defined())

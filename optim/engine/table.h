@@ -8,7 +8,7 @@
 
 namespace descent::engine {
 
-inline constexpr int kMaxBuffers = 5;     ///< state tensors that one parameter may have
+inline constexpr int kMaxBuffers = 6;     ///< state tensors that one parameter may have
 inline constexpr int64_t kBlock = 4096;   ///< elements; norms are summed block by block
 inline constexpr int kLanes = 128;        ///< partial sums inside a block
 inline constexpr int kMaxConstants = 24;  ///< numbers that one step may need
@@ -73,6 +73,7 @@ struct RuleTable {
   std::array<double, kMaxScalars> first_scalars{};
   std::vector<RuleForm> forms;  ///< empty for a tensor algorithm
   bool divides_by_lr = false;
+  bool decays_itself = false;
 
   // The options, by address of the rule's Options struct.
   std::shared_ptr<void> (*make_options)(const void* from);  ///< a copy, or null: the defaults
@@ -90,13 +91,16 @@ struct RuleTable {
   /// Fills in `coefficients`, changes `scalars` and returns how many coefficients there are.
   int (*begin)(const void* options, const StepInfo& at, double* scalars,
                double* coefficients) = nullptr;
-  double (*trust)(const void* options, const Sums& sums, const StepInfo& at) = nullptr;
+  /// May change `scalars`.
+  double (*trust)(const void* options, const Sums& sums, const StepInfo& at,
+                  double* scalars) = nullptr;
   // The optional members of a rule, see rule.h; null where it has none.
   void (*initial)(const void* options, const Array& p, Array* s) = nullptr;
   bool (*decays)(const void* options, const StepInfo& at) = nullptr;
   bool (*centralizes)(const void* options, int64_t dim) = nullptr;
   double (*look_ahead)(const void* options) = nullptr;
   SlowPull (*pull)(const void* options) = nullptr;
+  void (*settle)(void* options) = nullptr;
   /// Whether the step needs the norm of all gradients, and what they are scaled by then; null:
   /// never.
   bool (*needs_gradient_norm)(const void* options) = nullptr;
@@ -106,10 +110,11 @@ struct RuleTable {
   void (*tensor_update)(const void* options, const TensorStep& step) = nullptr;
   /// Whether the parameters of a group are one long vector to it.
   bool (*joins_group)(const void* options) = nullptr;
-  /// What is wrong with a parameter (a joined group) of so many elements, or "".
-  std::string (*block_problem)(const void* options, int64_t numel) = nullptr;
-  /// What is wrong with a state read from a file for a parameter of these sizes, or "".
-  std::string (*state_problem)(const void* options, const at::Tensor* s, int64_t numel) = nullptr;
+  /// What is wrong with a block, or "": "has 3 dimensions, must have 2".
+  std::string (*block_problem)(const void* options, const TensorBlock& block) = nullptr;
+  /// What is wrong with a state read from a file for this block, or "".
+  std::string (*state_problem)(const void* options, const at::Tensor* s,
+                               const TensorBlock& block) = nullptr;
 };
 
 /// Makes a rule known by its key, as DESCENT_COMPILE does for each rule that it compiles.

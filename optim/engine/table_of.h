@@ -37,6 +37,11 @@ std::vector<RuleForm> all_forms(std::index_sequence<F...>) {
   return {form<R, F>()...};
 }
 
+template <class R>
+inline constexpr bool decays_itself = requires {
+  R::decays_itself;
+};
+
 /// What concerns the options only, for every shape of rule.
 template <class R>
 RuleTable options_table() {
@@ -76,10 +81,14 @@ RuleTable options_table() {
     if constexpr (requires { o.maximize; }) prologue.scale = o.maximize ? -1 : 1;
     if constexpr (requires { o.decay_mode; }) {
       prologue.decay = o.weight_decay;
-      if (o.decay_mode == DecayMode::Decoupled) prologue.keep = 1 - o.lr * o.weight_decay;
+      if (o.decay_mode == DecayMode::Decoupled && !decays_itself<R>)
+        prologue.keep = 1 - o.lr * o.weight_decay;
     }
     return prologue;
   };
+  t.decays_itself = decays_itself<R>;
+  if constexpr (requires { &R::settle; })
+    t.settle = [](void* options) { R::settle(*static_cast<O*>(options)); };
   typename R::template State<char> state{};
   R::template State<char>::each(state,
                                 [&](const char* name, char&) { t.buffers.emplace_back(name); });
@@ -97,6 +106,19 @@ int form_index([[maybe_unused]] const typename R::Options& options) {
   } else {
     return 0;
   }
+}
+
+/// Calls f with a rule's Scalars made from the numbers, which become what f leaves there.
+template <class R, class F>
+auto with_scalars(double* scalars, F f) {
+  using Scalars = typename R::Scalars;
+  std::array<double, sizeof(Scalars) / sizeof(double)> numbers;
+  std::copy_n(scalars, numbers.size(), numbers.begin());
+  auto remembered = std::bit_cast<Scalars>(numbers);
+  const auto result = f(remembered);
+  numbers = std::bit_cast<decltype(numbers)>(remembered);
+  std::copy(numbers.begin(), numbers.end(), scalars);
+  return result;
 }
 
 template <class R>
@@ -123,12 +145,9 @@ RuleTable make_table() {
     const O& options = *static_cast<const O*>(o);
     C c;
     if constexpr (requires { typename R::Scalars; }) {
-      std::array<double, sizeof(typename R::Scalars) / sizeof(double)> numbers;
-      std::copy_n(scalars, numbers.size(), numbers.begin());
-      auto remembered = std::bit_cast<typename R::Scalars>(numbers);
-      c = R::begin(options, at, remembered);
-      numbers = std::bit_cast<decltype(numbers)>(remembered);
-      std::copy(numbers.begin(), numbers.end(), scalars);
+      c = with_scalars<R>(scalars, [&](typename R::Scalars& remembered) {
+        return R::begin(options, at, remembered);
+      });
     } else {
       c = R::begin(options, at);
     }
@@ -146,8 +165,15 @@ RuleTable make_table() {
     static_assert(R::Scalars::listed <= kMaxScalars);
   }
   if constexpr (requires { &R::trust; })
-    t.trust = [](const void* o, const Sums& sums, const StepInfo& at) {
-      return R::trust(*static_cast<const O*>(o), sums, at);
+    t.trust = [](const void* o, const Sums& sums, const StepInfo& at,
+                 [[maybe_unused]] double* scalars) {
+      const O& options = *static_cast<const O*>(o);
+      if constexpr (requires { R::trust(options, sums, at); })
+        return R::trust(options, sums, at);
+      else
+        return with_scalars<R>(scalars, [&](typename R::Scalars& remembered) {
+          return R::trust(options, sums, at, remembered);
+        });
     };
   if constexpr (requires(const O& o, const Array& p) { R::initial(o, p); })
     t.initial = [](const void* o, const Array& p, Array* s) {
@@ -190,12 +216,12 @@ RuleTable make_tensor_table() {
   t.tensor_update = [](const void* o, const TensorStep& step) {
     R::update(*static_cast<const O*>(o), step);
   };
-  t.state_problem = [](const void* o, const at::Tensor* s, int64_t numel) {
-    return R::state_problem(*static_cast<const O*>(o), s, numel);
+  t.state_problem = [](const void* o, const at::Tensor* s, const TensorBlock& block) {
+    return R::state_problem(*static_cast<const O*>(o), s, block);
   };
   if constexpr (requires { &R::block_problem; })
-    t.block_problem = [](const void* o, int64_t numel) {
-      return R::block_problem(*static_cast<const O*>(o), numel);
+    t.block_problem = [](const void* o, const TensorBlock& block) {
+      return R::block_problem(*static_cast<const O*>(o), block);
     };
   if constexpr (requires { &R::joins_group; })
     t.joins_group = [](const void* o) { return R::joins_group(*static_cast<const O*>(o)); };

@@ -87,15 +87,18 @@ void Incoming::commit() {
     if (states_[i] == nullptr) continue;
     const void* const options = this->options(group_of_[i]).value();
     const bool joined = rule_.joins_group != nullptr && rule_.joins_group(options);
+    std::vector<at::Tensor> members;
     int64_t numel = 0;
     std::vector<int64_t> block;
     for (size_t j = 0; j < params_.size(); ++j) {
       if (j != i && !(joined && group_of_[j] == group_of_[i])) continue;
+      members.push_back(*params_[j]);
       numel += params_[j]->numel();
       append_sizes(block, *params_[j]);
     }
     state(i)->scalars.set_block(std::move(block));
-    const std::string problem = rule_.state_problem(options, &state(i)->buffer(0), numel);
+    const std::string problem =
+        rule_.state_problem(options, &state(i)->buffer(0), {members.data(), members.size(), numel});
     TORCH_CHECK(problem.empty(), rule_.about.name, ": the archive's state of params[", i,
                 "]: ", problem);
   }

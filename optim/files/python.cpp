@@ -20,13 +20,20 @@ namespace {
 
 using Names = std::vector<std::string_view>;
 
+/// Options that are called otherwise in Python, or are one value there.
+struct Renamed {
+  std::string_view theirs;
+  Names ours;
+};
+
 /// How a rule and Python's class of it correspond. Buffers and scalars have the same names. An
 /// option of ours that is not listed must be at its default, which is then what Python does.
 struct Counterpart {
   std::string_view rule;
   const char* name;
-  Names options;      ///< of a group, by Python's names
-  Names choices;      ///< keys of a group that choose an implementation
+  Names options;  ///< of a group, by Python's names
+  Names choices;  ///< keys of a group that choose an implementation
+  std::vector<Renamed> renamed = {};
   Names always = {};  ///< keys of a group that Python's class keeps at True
   bool steps = true;  ///< a parameter's state has a step
   /// Every parameter has a state from the start, with buffers of this option's value; "": none has.
@@ -61,12 +68,14 @@ const std::vector<Counterpart>& counterparts() {
       {.rule = "rprop",
        .name = "Rprop",
        .options = {"lr", "etas", "step_sizes", "maximize"},
-       .choices = {"foreach", "capturable", "differentiable"}},
+       .choices = {"foreach", "capturable", "differentiable"},
+       .renamed = {{"etas", {"eta_minus", "eta_plus"}}, {"step_sizes", {"step_min", "step_max"}}}},
       {.rule = "adam",
        .name = "Adam",
        .options = {"lr", "betas", "eps", "weight_decay", "amsgrad", "maximize",
                    "decoupled_weight_decay"},
-       .choices = {"foreach", "capturable", "differentiable", "fused"}},
+       .choices = {"foreach", "capturable", "differentiable", "fused"},
+       .renamed = {{"decoupled_weight_decay", {"decay_mode"}}}},
       {.rule = "adamw",
        .name = "AdamW",
        .options = {"lr", "betas", "eps", "weight_decay", "amsgrad", "maximize"},
@@ -80,32 +89,50 @@ const std::vector<Counterpart>& counterparts() {
        .name = "NAdam",
        .options = {"lr", "betas", "eps", "weight_decay", "momentum_decay", "maximize",
                    "decoupled_weight_decay"},
-       .choices = {"foreach", "capturable", "differentiable"}},
+       .choices = {"foreach", "capturable", "differentiable"},
+       .renamed = {{"decoupled_weight_decay", {"decay_mode"}}}},
       {.rule = "radam",
        .name = "RAdam",
        .options = {"lr", "betas", "eps", "weight_decay", "maximize", "decoupled_weight_decay"},
-       .choices = {"foreach", "capturable", "differentiable"}},
+       .choices = {"foreach", "capturable", "differentiable"},
+       .renamed = {{"decoupled_weight_decay", {"decay_mode"}}}},
       {.rule = "radamw",
        .name = "RAdam",
        .options = {"lr", "betas", "eps", "weight_decay", "maximize", "decoupled_weight_decay"},
-       .choices = {"foreach", "capturable", "differentiable"}},
+       .choices = {"foreach", "capturable", "differentiable"},
+       .renamed = {{"decoupled_weight_decay", {"decay_mode"}}}},
       {.rule = "asgd",
        .name = "ASGD",
        .options = {"lr", "lambd", "alpha", "t0", "weight_decay", "maximize"},
        .choices = {"foreach", "capturable", "differentiable"}},
+      {.rule = "adafactor",
+       .name = "Adafactor",
+       .options = {"lr", "beta2_decay", "eps", "d", "weight_decay", "maximize"},
+       .choices = {"foreach"},
+       .renamed = {{"eps", {"eps1", "eps2"}}}},
+      {.rule = "muon",
+       .name = "Muon",
+       .options = {"lr", "weight_decay", "momentum", "nesterov", "ns_coefficients", "eps",
+                   "ns_steps", "adjust_lr_fn"},
+       .choices = {},
+       .renamed = {{"adjust_lr_fn", {"adjust"}}},
+       .steps = false,
+       .lazy = true},
   };
   return table;
 }
 
-/// Options that are called otherwise in Python, or are one value there.
-struct Renamed {
-  std::string_view theirs;
-  Names ours;
+/// Words of ours that are no words in Python's files.
+struct Word {
+  std::string_view option, ours;
+  OptionValue theirs;
 };
-const std::vector<Renamed>& renamed() {
-  static const std::vector<Renamed> table{{"etas", {"eta_minus", "eta_plus"}},
-                                          {"step_sizes", {"step_min", "step_max"}},
-                                          {"decoupled_weight_decay", {"decay_mode"}}};
+const std::vector<Word>& words() {
+  static const std::vector<Word> table{{"decay_mode", "decoupled", true},
+                                       {"decay_mode", "coupled", false},
+                                       {"adjust", "original", "none"},
+                                       {"adjust", "original", "original"},
+                                       {"adjust", "match_rms_adam_w", "match_rms_adamw"}};
   return table;
 }
 
@@ -121,15 +148,21 @@ bool holds(const List& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-Names ours_of(std::string_view theirs) {
-  for (const auto& row : renamed())
+Names ours_of(const Counterpart& python, std::string_view theirs) {
+  for (const auto& row : python.renamed)
     if (row.theirs == theirs) return row.ours;
   return {theirs};
 }
 
+bool has_words(std::string_view option) {
+  return std::any_of(words().begin(), words().end(),
+                     [&](const Word& word) { return word.option == option; });
+}
+
 /// Whether some optimizer, of this library or of Python, has an option of that name. A file that
-/// sets it for another optimizer asks for other numbers.
+/// sets it for another optimizer asks for other numbers; max_lr is what OneCycleLR keeps in groups.
 bool is_option(std::string_view name) {
+  if (name == "max_lr") return false;
   for (const engine::RuleTable* rule : optimizers())
     for (const auto& option : rule->defaults)
       if (option.name == name) return true;
@@ -152,11 +185,12 @@ const Counterpart& counterpart(const engine::RuleTable& rule) {
 
 // ---- writing
 
-void write(pickle::Writer& out, const OptionValue& value) {
+void write(pickle::Writer& out, const OptionValue& value, bool whole) {
   if (const auto* flag = std::get_if<bool>(&value)) return out.boolean(*flag);
-  if (const auto* number = std::get_if<double>(&value)) return out.real(*number);
-  if (const auto* word = std::get_if<std::string>(&value))  // decay_mode
-    return out.boolean(*word == "decoupled");
+  if (const auto* number = std::get_if<double>(&value))
+    return whole ? out.integer(static_cast<int64_t>(*number)) : out.real(*number);
+  if (const auto* word = std::get_if<std::string>(&value))
+    return *word == "none" ? out.none() : out.text(*word);
   out.begin_tuple();
   for (const double x : std::get<std::vector<double>>(value)) out.real(x);
   out.end_tuple();
@@ -165,16 +199,26 @@ void write(pickle::Writer& out, const OptionValue& value) {
 void write_group(pickle::Writer& out, const Counterpart& python, const GroupOptions& options,
                  size_t group, size_t first, size_t count) {
   const engine::RuleTable& rule = options.rule();
-  std::unordered_map<std::string_view, const OptionValue*> values;
+  std::unordered_map<std::string_view, const OptionInfo*> values;
   const auto described = rule.describe(options.value());
-  for (const auto& option : described) values.emplace(option.name, &option.value);
+  for (const auto& option : described) values.emplace(option.name, &option);
+  const auto theirs_of = [&](const OptionInfo& option) {
+    for (const auto& word : words())
+      if (word.option == option.name && option.value == OptionValue(std::string(word.ours)))
+        return word.theirs;
+    TORCH_CHECK(!has_words(option.name), rule.about.name, ": ", option.name, " = ",
+                to_text(option.value), " in group ", group, ", must be a word that Python's ",
+                python.name, " has");
+    return option.value;
+  };
   out.begin_dict();
   for (const auto theirs : python.options) {
     out.text(theirs);
-    const Names ours = ours_of(theirs);
+    const Names ours = ours_of(python, theirs);
     if (ours.size() > 1) out.begin_tuple();
     for (const auto name : ours) {
-      write(out, *values.at(name));
+      const OptionInfo& option = *values.at(name);
+      write(out, theirs_of(option), option.allowed.starts_with("a whole number"));
       values.erase(name);
     }
     if (ours.size() > 1) out.end_tuple();
@@ -182,9 +226,10 @@ void write_group(pickle::Writer& out, const Counterpart& python, const GroupOpti
   for (const auto& option : rule.defaults) {
     const auto found = values.find(option.name);
     if (found == values.end()) continue;
-    TORCH_CHECK(*found->second == option.value, rule.about.name, ": ", option.name, " = ",
-                to_text(*found->second), " in group ", group, ", must be ", to_text(option.value),
-                " in a file for Python, whose ", python.name, " has no such option");
+    TORCH_CHECK(found->second->value == option.value, rule.about.name, ": ", option.name, " = ",
+                to_text(found->second->value), " in group ", group, ", must be ",
+                to_text(option.value), " in a file for Python, whose ", python.name,
+                " has no such option");
   }
   for (const auto choice : python.choices) {
     out.text(choice);
@@ -216,10 +261,15 @@ void write_state(pickle::Writer& out, const Counterpart& python, const GroupOpti
                  size_t position, const at::Tensor& p, const ParamState* state) {
   const engine::RuleTable& rule = options.rule();
   if (state == nullptr && python.filled.empty()) return;
-  const auto& used = form_of(rule, options.value()).buffers;
+  // A tensor algorithm has those that are there.
+  const bool whole = rule.tensor_update != nullptr;
+  const auto used = [&](size_t b) {
+    return whole ? state != nullptr && state->buffer(b).defined()
+                 : form_of(rule, options.value()).buffers[b];
+  };
   std::vector<std::pair<std::string, at::Tensor>> buffers;
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
-    if (!used[b]) continue;
+    if (!used(b)) continue;
     at::Tensor buffer = state == nullptr ? at::Tensor() : state->buffer(b);
     if (!buffer.defined() && python.lazy) continue;
     if (!buffer.defined()) buffer = at::zeros_like(p);
@@ -313,21 +363,19 @@ class Loader {
         missing.emplace_back(theirs);
         continue;
       }
-      const OptionValue read = value == nullptr ? OptionValue(false) : option(theirs, *value);
-      const Names ours = ours_of(theirs);
+      const Names ours = ours_of(python_, theirs);
       if (ours.size() > 1) {
-        const auto* parts = std::get_if<std::vector<double>>(&read);
-        TORCH_CHECK(parts != nullptr && parts->size() == ours.size(), rule_.about.name, ": ",
-                    theirs, " = ", to_text(read), ", must be ", ours.size(), " numbers");
-        for (size_t i = 0; i < ours.size(); ++i) values.emplace_back(ours[i], (*parts)[i]);
-      } else if (ours[0] == "decay_mode") {
-        const auto* decoupled = std::get_if<bool>(&read);
-        TORCH_CHECK(decoupled != nullptr, rule_.about.name, ": ", theirs, " = ", to_text(read),
-                    ", must be true or false");
-        values.emplace_back(ours[0], *decoupled ? "decoupled" : "coupled");
-      } else {
-        values.emplace_back(ours[0], read);
+        const auto* const* parts = value == nullptr ? nullptr : std::get_if<pickle::List*>(value);
+        TORCH_CHECK(parts != nullptr && (*parts)->items.size() == ours.size(), rule_.about.name,
+                    ": ", theirs, " = ", value == nullptr ? "False" : list_text(*value),
+                    ", must be ", ours.size(), " numbers");
+        for (size_t i = 0; i < ours.size(); ++i)
+          values.emplace_back(ours[i], option(ours[i], theirs, (*parts)->items[i]));
+        continue;
       }
+      const OptionValue read =
+          value == nullptr ? OptionValue(false) : option(ours[0], theirs, *value);
+      values.emplace_back(ours[0], has_words(ours[0]) ? word(ours[0], theirs, read) : read);
     }
     for (const auto& [name, value] : parts_of(group)) {
       if (name == "params" || name == "initial_lr" || holds(python_.options, name) ||
@@ -350,8 +398,39 @@ class Loader {
     incoming_.options(g).set(values);
   }
 
-  OptionValue option(std::string_view name, const pickle::Value& value) {
+  /// Our word for what stands in the file.
+  OptionValue word(std::string_view option, std::string_view theirs, const OptionValue& read) {
+    std::string allowed;
+    for (const auto& word : words()) {
+      if (word.option != option) continue;
+      if (word.theirs == read) return std::string(word.ours);
+      allowed += (allowed.empty() ? "" : " or ") + to_text(word.theirs);
+    }
+    TORCH_CHECK(false, rule_.about.name, ": ", theirs, " = ", to_text(read), ", must be ", allowed);
+  }
+
+  /// "[0.5, 1]"
+  static std::string list_text(const pickle::Value& value) {
+    const auto* const* list = std::get_if<pickle::List*>(&value);
+    if (list == nullptr) return pickle::to_text(value);
+    std::string text;
+    for (const auto& x : (*list)->items) text += (text.empty() ? "" : ", ") + pickle::to_text(x);
+    return "[" + text + "]";
+  }
+
+  /// A value of our option `ours`, which is called `name` there. Only words, and what may be none,
+  /// stand there as text or None.
+  OptionValue option(std::string_view ours, std::string_view name, const pickle::Value& value) {
     if (const auto* flag = std::get_if<bool>(&value)) return *flag;
+    const bool may_be_none =
+        std::any_of(rule_.defaults.begin(), rule_.defaults.end(), [&](const OptionInfo& option) {
+          return option.name == ours && option.allowed.starts_with("none or ");
+        });
+    if ((has_words(ours) || may_be_none) && std::holds_alternative<std::monostate>(value))
+      return "none";
+    if (const auto* const* text = std::get_if<const std::string*>(&value);
+        text != nullptr && has_words(ours))
+      return **text;
     if (const auto* const* list = std::get_if<pickle::List*>(&value)) {
       std::vector<double> numbers;
       for (const auto& x : (*list)->items) numbers.push_back(number(name, x));

@@ -76,6 +76,12 @@ void GroupOptions::check(const void* options) const {
   TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
 }
 
+void GroupOptions::settle() {
+  if (rule_.settle == nullptr) return;
+  value();
+  rule_.settle(value_.get());
+}
+
 std::string GroupOptions::problem() const { return rule_.problem(value()); }
 
 bool GroupOptions::says_more_than_libtorch() const {

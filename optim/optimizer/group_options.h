@@ -49,6 +49,8 @@ class GroupOptions {
   /// rate of 0 is, whatever the rule: a schedule may set it. Throws too if LibTorch's class of
   /// another rule was used to write more than the rate.
   void check() const;
+  /// Fills in what the rule settles when a group is added, if it is unset.
+  void settle();
   /// What is wrong with them as the first options of a group, where a rate of 0 may be; or "".
   std::string problem() const;
 

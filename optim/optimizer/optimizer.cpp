@@ -119,7 +119,8 @@ void check_block_states(const OptimizerBase& optimizer,
                 joined ? "and the others of its group have" : "has", " sizes ", text_of(block),
                 ", the state has those of ", text_of(state->scalars.block()),
                 "; give back the old sizes, or forget the state by state().clear()");
-    const std::string problem = rule.state_problem(options.value(), &state->buffer(0), numel);
+    const std::string problem =
+        rule.state_problem(options.value(), &state->buffer(0), {&params[first], length, numel});
     TORCH_CHECK(problem.empty(), name, ": the state of params[", first, "]: ", problem);
   }
 }
@@ -147,7 +148,10 @@ void OptimizerBase::check_blocks(const torch::optim::OptimizerParamGroup& group,
   for (size_t i = 0; i < params.size(); ++i) {
     numel = joined ? numel + params[i].numel() : params[i].numel();
     const std::string problem =
-        rule_->block_problem == nullptr ? "" : rule_->block_problem(options.value(), numel);
+        rule_->block_problem == nullptr
+            ? ""
+            : rule_->block_problem(options.value(),
+                                   {&params[joined ? 0 : i], joined ? i + 1 : 1, numel});
     TORCH_CHECK(problem.empty(), name, ": params[", i, "] ", problem);
     TORCH_CHECK(!joined || (params[i].device() == params[0].device() &&
                             params[i].scalar_type() == params[0].scalar_type()),
@@ -201,8 +205,8 @@ void OptimizerBase::add_param_group(const torch::optim::OptimizerParamGroup& gro
     }
   } else {
     groups.push_back(std::move(added));
-    adopt_options(count);
   }
+  adopt_options(count).settle();
 }
 
 void OptimizerBase::add_group(std::vector<at::Tensor> params, const OptionValues& changes) {

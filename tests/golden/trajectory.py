@@ -156,12 +156,13 @@ def run(case, rule, step=None):
     return history
 
 
-def golden(name, optimizer, options, numbers, lr_scale=None, extra=None, tolerance=1e-11):
+def golden(name, optimizer, options, numbers, lr_scale=None, extra=None, tolerance=1e-11,
+           shapes=PARITY_SHAPES):
     """A row of the specification's table: the parity problem, every option written out."""
     return Case(
         name=name,
         optimizer=optimizer,
-        groups=[(options, parity_values())],
+        groups=[(options, parity_values(shapes))],
         gradients="parity",
         steps=PARITY_STEPS[-1],
         record=PARITY_STEPS,

@@ -301,6 +301,7 @@ TEST(ForeignCheckpoints, OfOtherShapesAreRefused) {
     const Trained source(rule->about.key);
     Trained turned(rule->about.key, {{"lr", 0.5}}, {{7, 4}, {5}, {}});
     EXPECT_NE(refusal(*turned.optimizer, saved(*source.optimizer)), "") << rule->about.name;
+    if (has_option(*rule, "algorithm")) continue;  // its parameters stand in two groups already
     Trained fewer(rule->about.key, {{"lr", 0.5}}, {{3, 7}, {5}});
     EXPECT_THAT(refusal(*fewer.optimizer, saved(*source.optimizer)),
                 HasSubstr("has 3 parameters in group 0, must have 2"));

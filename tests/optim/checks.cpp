@@ -14,6 +14,12 @@
 namespace checks {
 namespace {
 
+/// Whether the rule takes a parameter of these sizes with these options.
+bool fits(const RuleTable& rule, const OptionValues& options, const at::Tensor& p) {
+  return rule.block_problem == nullptr || joins_group(rule, options) ||
+         rule.block_problem(options_of(rule, options).get(), {&p, 1, p.numel()}).empty();
+}
+
 constexpr double kDecay = 0.1;
 
 OptionValues joined(OptionValues options, const OptionValues& more) {
@@ -56,13 +62,20 @@ std::string named(const OptionValues& options) {
 }
 
 bool accepted(const RuleTable& rule, const OptionValues& options) {
-  return rule.problem(options_of(rule, options).get()).empty();
+  if (!rule.problem(options_of(rule, options).get()).empty()) return false;
+  // Where a rule has no other group for parameters that it refuses, it has to take them all.
+  if (has_option(rule, "algorithm")) return true;
+  const auto params = parameters(kSmallShapes, at::kFloat);
+  return std::all_of(params.begin(), params.end(),
+                     [&](const at::Tensor& p) { return fits(rule, options, p); });
 }
 
 OptionValues base_of(const RuleTable& rule) {
   OptionValues base{{"lr", 0.02}};
   if (has_option(rule, "weight_decay")) base.emplace_back("weight_decay", kDecay);
   if (has_option(rule, "trust_coefficient")) base.emplace_back("trust_coefficient", 0.05);
+  // What is new since Shampoo's last root is multiplied by up to eps^(-1/2), rounding included.
+  if (has_option(rule, "update_freq")) base.emplace_back("eps", 0.5);
   return base;
 }
 
@@ -267,10 +280,40 @@ void set_gradients(const std::vector<at::Tensor>& params, int64_t t, double fact
   }
 }
 
+namespace {
+
+/// The same options in a group for parameters that the rule itself refuses.
+OptionValues for_others(const OptionValues& options) {
+  return joined(options, {{"algorithm", "adamw"}});
+}
+
+/// Adds the parameters that the rule takes as a group of the optimizer's defaults, and the others.
+void add_groups(descent::OptimizerBase& optimizer, const OptionValues& options,
+                const std::vector<at::Tensor>& params) {
+  std::vector<at::Tensor> taken, others;
+  for (const at::Tensor& p : params)
+    (fits(optimizer.rule(), options, p) ? taken : others).push_back(p);
+  if (!taken.empty()) optimizer.add_group(taken);
+  if (!others.empty()) optimizer.add_group(others, for_others(options));
+}
+
+}  // namespace
+
+std::unique_ptr<descent::OptimizerBase> make_fitting(const RuleTable& rule,
+                                                     const std::vector<at::Tensor>& params,
+                                                     const OptionValues& options) {
+  std::vector<at::Tensor> taken, others;
+  for (const at::Tensor& p : params) (fits(rule, options, p) ? taken : others).push_back(p);
+  if (others.empty()) return descent::make_optimizer(rule.about.key, params, options);
+  if (taken.empty()) return descent::make_optimizer(rule.about.key, others, for_others(options));
+  auto optimizer = descent::make_optimizer(rule.about.key, taken, options);
+  optimizer->add_group(others, for_others(options));
+  return optimizer;
+}
+
 Training::Training(const RuleTable& rule, const OptionValues& options,
                    std::vector<at::Tensor> parameters)
-    : params(std::move(parameters)),
-      optimizer(descent::make_optimizer(rule.about.key, params, options)) {}
+    : params(std::move(parameters)), optimizer(make_fitting(rule, params, options)) {}
 
 void Training::steps(int64_t from, int64_t to) {
   for (int64_t t = from; t <= to; ++t) {
@@ -279,20 +322,31 @@ void Training::steps(int64_t from, int64_t to) {
   }
 }
 
-std::vector<at::Tensor> Training::everything() const { return checks::everything(*optimizer); }
+namespace {
+
+void add_everything(std::vector<at::Tensor>& list, const descent::OptimizerBase& optimizer,
+                    const at::Tensor& p) {
+  list.push_back(p.detach().clone());
+  const descent::ParamState* state = optimizer.state_of(p);
+  list.push_back(at::scalar_tensor(state == nullptr ? -1 : state->step(), at::kLong));
+  for (size_t s = 0; state != nullptr && s < optimizer.rule().scalars.size(); ++s)
+    list.push_back(at::scalar_tensor(state->scalars[s], at::kDouble));
+  for (size_t b = 0; state != nullptr && b < optimizer.rule().buffers.size(); ++b)
+    if (state->buffer(b).defined()) list.push_back(state->buffer(b).clone());
+}
+
+}  // namespace
+
+std::vector<at::Tensor> Training::everything() const {
+  std::vector<at::Tensor> list;
+  for (const auto& p : params) add_everything(list, *optimizer, p);
+  return list;
+}
 
 std::vector<at::Tensor> everything(descent::OptimizerBase& optimizer) {
   std::vector<at::Tensor> list;
   for (auto& group : optimizer.param_groups())
-    for (const auto& p : group.params()) {
-      list.push_back(p.detach().clone());
-      const descent::ParamState* state = optimizer.state_of(p);
-      list.push_back(at::scalar_tensor(state == nullptr ? -1 : state->step(), at::kLong));
-      for (size_t s = 0; state != nullptr && s < optimizer.rule().scalars.size(); ++s)
-        list.push_back(at::scalar_tensor(state->scalars[s], at::kDouble));
-      for (size_t b = 0; state != nullptr && b < optimizer.rule().buffers.size(); ++b)
-        if (state->buffer(b).defined()) list.push_back(state->buffer(b).clone());
-    }
+    for (const auto& p : group.params()) add_everything(list, optimizer, p);
   return list;
 }
 
@@ -559,7 +613,7 @@ Failures stays_at_rate_zero(const RuleTable& rule, const OptionValues& options) 
   Failures failures;
   for (const auto type : {at::kFloat, at::kDouble, at::kBFloat16}) {
     Training run(rule, options, parameters(kSmallShapes, type));
-    run.optimizer->group_options().set_lr(0);
+    descent::set_lr(*run.optimizer, 0);
     run.steps(1, 4);
     compare(failures, c10::str(type, " at lr 0"), copies(run.params),
             copies(parameters(kSmallShapes, type)));
@@ -579,14 +633,14 @@ Failures decays_as_its_mode_says(const RuleTable& rule, const OptionValues& opti
   for (const std::string mode : {"coupled", "decoupled"}) {
     const OptionValues without = joined(options, {{"decay_mode", mode}, {"weight_decay", 0.0}});
     if (!accepted(rule, without)) continue;
-    // MADGRAD decays by a rate of its own, and after its step.
-    if (mode == "decoupled" && rule.about.key == std::string_view("madgrad")) continue;
+    if (mode == "decoupled" && rule.decays_itself) continue;  // recorded trajectories hold it
     Training found(rule, without, parameters(kSmallShapes, at::kDouble));
     Training wanted(rule, without, parameters(kSmallShapes, at::kDouble));
     // The first step is without decay: FTRL's starts from what the parameter was before it.
     found.steps(1, 1);
     wanted.steps(1, 1);
-    found.optimizer->group_options().set({{"weight_decay", kDecay}});
+    for (size_t g = 0; g < found.optimizer->param_groups().size(); ++g)
+      found.optimizer->group_options(g).set({{"weight_decay", kDecay}});
     for (int64_t t = 2; t <= 5; ++t) {
       set_gradients(found.params, t);
       take_step(*found.optimizer);
@@ -637,9 +691,9 @@ Failures does_not_see_how_parameters_are_grouped(const RuleTable& rule,
   auto params = parameters(kSmallShapes, at::kFloat);
   Training apart(rule, options, {params[0]});
   for (size_t i = 1; i < params.size(); i += 2)
-    apart.optimizer->add_group(
-        {params.begin() + static_cast<int64_t>(i),
-         params.begin() + static_cast<int64_t>(std::min(i + 2, params.size()))});
+    add_groups(*apart.optimizer, options,
+               {params.begin() + static_cast<int64_t>(i),
+                params.begin() + static_cast<int64_t>(std::min(i + 2, params.size()))});
   apart.params = params;
   apart.steps(1, 5);
   compare(failures, "in several groups", apart.everything(), together.everything());
@@ -659,8 +713,10 @@ Failures continues_from_an_archive(const RuleTable& rule, const OptionValues& op
 
   // One optimizer that is new, and one that has already gone another way with a state to be
   // replaced.
-  Training fresh(rule, {}, leaves(middle));
-  Training used(rule, {}, leaves(middle));
+  // What groups there are may depend on the options.
+  const OptionValues others = has_option(rule, "algorithm") ? options : OptionValues{};
+  Training fresh(rule, others, leaves(middle));
+  Training used(rule, others, leaves(middle));
   used.steps(3, 4);
   for (size_t i = 0; i < middle.size(); ++i) used.params[i].detach().copy_(middle[i]);
   for (auto* run : {&fresh, &used}) {
@@ -710,7 +766,9 @@ Failures ignores_no_option(const RuleTable& rule, const std::vector<std::string>
     if (std::find(exempt.begin(), exempt.end(), option.name) != exempt.end()) continue;
     std::vector<OptionValues> candidates = changes(option);
     if (std::holds_alternative<double>(option.value))
-      for (const double x : {1e-3, 1.0, 5.0}) candidates.push_back({{option.name, x}});
+      for (const double x : {1e-3, 1.0, 5.0})
+        if (x >= 1 || option.allowed.find("a whole number") == std::string::npos)
+          candidates.push_back({{option.name, x}});
     bool differs = false;
     for (const auto& context : contexts)
       for (const auto& candidate : candidates) {

@@ -88,6 +88,12 @@ std::vector<at::Tensor> parameters(const Shapes& shapes, at::ScalarType type, in
 /// Gives every parameter the gradient of step t.
 void set_gradients(const std::vector<at::Tensor>& params, int64_t t, double factor = 1);
 
+/// An optimizer of the rule. Parameters that it refuses because of their sizes stand in a group of
+/// their own, with algorithm = adamw, as users of Muon put them.
+std::unique_ptr<descent::OptimizerBase> make_fitting(const RuleTable& rule,
+                                                     const std::vector<at::Tensor>& params,
+                                                     const OptionValues& options = {});
+
 /// An optimizer and its parameters.
 struct Training {
   std::vector<at::Tensor> params;

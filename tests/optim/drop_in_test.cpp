@@ -466,7 +466,7 @@ Options& as(torch::optim::OptimizerOptions& options) {
 }
 
 TEST_P(EveryOtherRule, HasItsRateWhereLibTorchsClassesHaveTheirs) {
-  const auto opt = descent::make_optimizer(GetParam(), start());
+  const auto opt = make_fitting(descent::find_rule(GetParam()), start());
   torch::optim::OptimizerOptions& options = opt->param_groups()[0].options();
   as<torch::optim::AdamOptions>(options).lr(0.5);
   EXPECT_EQ(options.get_lr(), 0.5);
@@ -482,7 +482,7 @@ TEST_P(EveryOtherRule, HasItsRateWhereLibTorchsClassesHaveTheirs) {
 
 TEST_P(EveryOtherRule, NoticesWhatElseIsWrittenThroughLibTorchsClasses) {
   const auto refused = [&](const auto& write, const char* name) {
-    const auto opt = descent::make_optimizer(GetParam(), start());
+    const auto opt = make_fitting(descent::find_rule(GetParam()), start());
     take_gradients(*opt, 1);
     take_step(*opt);
     const auto before = everything(*opt);

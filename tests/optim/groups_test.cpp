@@ -12,9 +12,10 @@ namespace {
 using namespace checks;
 using torch::optim::OptimizerParamGroup;
 
-at::Tensor leaf(double value = 1) { return at::full({2}, value, at::kDouble).requires_grad_(); }
+/// A matrix, because Muon takes nothing else.
+at::Tensor leaf(double value = 1) { return at::full({2, 1}, value, at::kDouble).requires_grad_(); }
 void give(const std::vector<at::Tensor>& params, double value) {
-  for (const auto& p : params) p.mutable_grad() = at::full({2}, value, at::kDouble);
+  for (const auto& p : params) p.mutable_grad() = at::full({2, 1}, value, at::kDouble);
 }
 
 std::vector<std::string> keys() {
@@ -30,7 +31,11 @@ INSTANTIATE_TEST_SUITE_P(Registered, EveryRulesGroups, testing::ValuesIn(keys())
 TEST_P(EveryRulesGroups, KeepTheirOptionsHoweverTheyCame) {
   const RuleTable& rule = descent::find_rule(GetParam());
   for (const auto& setting : settings(rule)) {
-    const auto options = [&] { return descent::make_group_options(rule, setting.options); };
+    const auto options = [&] {
+      auto made = descent::make_group_options(rule, setting.options);
+      descent::group_options(*made).settle();
+      return made;
+    };
     const std::string wanted = descent::group_options(*options()).text();
     std::vector<OptimizerParamGroup> groups;
     groups.emplace_back(std::vector<at::Tensor>{leaf()});
@@ -59,9 +64,10 @@ TEST_P(EveryRulesGroups, GoByTheirOwnRate) {
   const RuleTable& rule = descent::find_rule(GetParam());
   const at::Tensor still = leaf(), slow = leaf(), fast = leaf();
   // FTRL's steps are proportional to the rate only where something remembers the start.
-  const descent::OptionValues anchored = has_option(rule, "z_init")
-                                             ? descent::OptionValues{{"z_init", "anchored"}}
-                                             : descent::OptionValues{};
+  // SOAP decays what it has stepped, not where it was.
+  descent::OptionValues anchored;
+  if (has_option(rule, "z_init")) anchored.emplace_back("z_init", "anchored");
+  if (has_option(rule, "precondition_frequency")) anchored.emplace_back("weight_decay", 0.0);
   const auto opt = descent::make_optimizer(GetParam(), {still}, anchored);
   opt->group_options().set_lr(0);
   opt->add_group({slow}, {{"lr", 0.01}});

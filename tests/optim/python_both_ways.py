@@ -15,6 +15,7 @@ import torch  # noqa: E402
 
 STEPS = 10
 SHAPES = [(4, 3), (4,), (3, 5), (2, 3, 2), ()]
+MATRICES = [(4, 3), (4, 1), (3, 5), (2, 6), (1, 1)]
 FIRST_GROUP = 3  # parameters; the others are the second group
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5, torch.bfloat16: 6e-2}
 
@@ -23,6 +24,9 @@ class Case:
     def __init__(self, name, defaults, second, dtype=torch.float64, nested=False):
         self.make = getattr(torch.optim, name)
         self.defaults, self.second, self.dtype, self.nested = defaults, second, dtype, nested
+        self.shapes = MATRICES if name == "Muon" else SHAPES
+        # Muon computes in bfloat16 whatever the parameter's type.
+        self.tolerance = 5e-2 if name == "Muon" else TOLERANCE[dtype]
 
 
 def of(name, *pairs):
@@ -77,12 +81,21 @@ CASES = {
     "asgd": of("ASGD",
                (dict(lr=0.05, lambd=0.01, alpha=0.6, t0=3, weight_decay=0.1), dict(lr=0.02)),
                (dict(lr=0.05, maximize=True), dict(lambd=0.1))),
+    "adafactor": of("Adafactor",
+                    (dict(lr=0.05, weight_decay=0.1), dict(lr=0.02, d=1.5)),
+                    (dict(maximize=True, beta2_decay=-0.5, eps=(None, 1e-2)),
+                     dict(eps=(1e-3, 1e-3)))),
+    "muon": of("Muon",
+               (dict(lr=0.02, weight_decay=0.2, adjust_lr_fn="match_rms_adamw"),
+                dict(momentum=0.8, nesterov=False)),
+               (dict(lr=0.01, ns_steps=4, ns_coefficients=(2.0, -1.5, 0.5)),
+                dict(eps=1e-3))),
 }
 
 
 def start(case):
     params, first = [], 0
-    for shape in SHAPES:
+    for shape in case.shapes:
         n = torch.Size(shape).numel()
         i = torch.arange(first, first + n, dtype=torch.float64)
         params.append(torch.cos(0.9 * i + 0.3).reshape(shape).to(case.dtype))
@@ -148,7 +161,7 @@ def wrap(case, optimizer, scheduler):
 
 def make(folder, name, case):
     values, states = run(case)
-    torch.save(dict(zip(("start", "middle", "end"), values), tolerance=TOLERANCE[case.dtype]),
+    torch.save(dict(zip(("start", "middle", "end"), values), tolerance=case.tolerance),
                os.path.join(folder, name + ".run.pt"))
     torch.save(states[0], os.path.join(folder, name + ".start.pt"))
     torch.save(states[1], os.path.join(folder, name + ".middle.pt"))
@@ -158,7 +171,7 @@ def check(folder, name, case):
     values, states = run(case)
     found = torch.load(os.path.join(folder, name + ".back.pt"), weights_only=True)
     wanted = states[1]["optimizer"] if case.nested else states[1]
-    tolerance = TOLERANCE[case.dtype]
+    tolerance = case.tolerance
     for i, (f, w) in enumerate(zip(found["param_groups"], wanted["param_groups"], strict=True)):
         expect(set(f) == set(w) - {"initial_lr"}, f"group {i} has the keys {list(f)}")
         for key in f:

@@ -444,9 +444,9 @@ TEST(SavedForPython, AreReadBackBitForBit) {
   const TemporaryFile file;
   for (const RuleTable* rule : descent::optimizers()) {
     if (descent::python_class(*rule) == nullptr) continue;
-    Training run = trained(rule->about.key);
+    Training run = trained(rule->about.key, {{3, 1}, {2, 2}});
     descent::save_python(*run.optimizer, file.path);
-    Training again(*rule, {}, parameters({{3}, {2, 2}}, at::kFloat));
+    Training again(*rule, {}, parameters({{3, 1}, {2, 2}}, at::kFloat));
     descent::load_python(*again.optimizer, file.path);
     for (size_t k = 0; k < again.params.size(); ++k)
       again.params[k].detach().copy_(run.params[k].detach());

@@ -30,7 +30,8 @@ std::vector<std::string> keys() {
   return list;
 }
 
-at::Tensor leaf() { return at::ones({1}, at::kDouble).requires_grad_(); }
+/// A matrix, because Muon takes nothing else.
+at::Tensor leaf() { return at::ones({1, 1}, at::kDouble).requires_grad_(); }
 
 class EveryRuleRefuses : public testing::TestWithParam<std::string> {
  protected:
@@ -47,6 +48,9 @@ INSTANTIATE_TEST_SUITE_P(Registered, EveryRuleRefuses, testing::ValuesIn(keys())
                          [](const auto& rule) { return rule.param; });
 
 /// Whether a number is in the range that an option's text promises.
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
 bool in_range(std::string allowed, double x) {
   for (const std::string_view before : {"none or ", "each "})
     if (const auto found = allowed.find(before); found != std::string::npos)
@@ -62,6 +66,8 @@ bool in_range(std::string allowed, double x) {
   if (allowed == "finite and >= 1") return std::isfinite(x) && x >= 1;
   if (allowed == ">= 0") return x >= 0;
   if (allowed == "finite and > 1") return std::isfinite(x) && x > 1;
+  if (allowed == "finite and < 1") return x > -kInf && x < 1;
+  if (allowed == "in [1, 99]") return x >= 1 && x <= 99;
   if (allowed == "finite and >= 4") return std::isfinite(x) && x >= 4;
   if (allowed == "finite and <= 0") return std::isfinite(x) && x <= 0;
   if (allowed == "in (0, 1)") return x > 0 && x < 1;
@@ -71,8 +77,6 @@ bool in_range(std::string allowed, double x) {
   return false;
 }
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kCandidates[] = {-kInf, -1, -1e-300, 0, 0.5, 1, 1.5, kInf, kNan};
 
 /// The option with a number at one of its places.
@@ -113,7 +117,7 @@ TEST_P(EveryRuleRefuses, NumbersOutOfRangeAndNoOthers) {
       const auto opt = make({p});
       EXPECT_THAT(refusal([&] { opt->add_group({leaf()}, {{option.name, value}}); }), message);
       EXPECT_EQ(opt->param_groups().size(), 1);
-      p.mutable_grad() = at::ones({1}, at::kDouble);
+      p.mutable_grad() = at::ones({1, 1}, at::kDouble);
       opt->step();
       auto edited = rule().make_options(opt->group_options().value());
       if (!rule().set(edited.get(), option.name, value).empty()) continue;  // no field can hold it
@@ -204,22 +208,22 @@ TEST_P(EveryRuleRefuses, TheSameParameterTwice) {
 TEST_P(EveryRuleRefuses, AParameterThatWasPushedIntoAGroupTwice) {
   // LibTorch hands out its groups' lists, so that step() is the first to see this.
   const at::Tensor p = leaf();
-  p.mutable_grad() = at::ones({1}, at::kDouble);
+  p.mutable_grad() = at::ones({1, 1}, at::kDouble);
   const auto opt = make({p});
   opt->param_groups()[0].params().push_back(p);
   EXPECT_THAT(refusal([&] { opt->step(); }), HasSubstr("must be there once"));
-  EXPECT_TRUE(same_bits(p, at::ones({1}, at::kDouble)));
+  EXPECT_TRUE(same_bits(p, at::ones({1, 1}, at::kDouble)));
 }
 
 TEST_P(EveryRuleRefuses, UnfitParametersThatWerePushedIntoAGroup) {
   for (const at::Tensor& bad : {at::Tensor(), at::ones({2}, at::kComplexFloat)}) {
     const at::Tensor p = leaf();
-    p.mutable_grad() = at::ones({1}, at::kDouble);
+    p.mutable_grad() = at::ones({1, 1}, at::kDouble);
     const auto opt = make({p});
     opt->param_groups()[0].params().push_back(bad);
     if (bad.defined()) bad.mutable_grad() = at::ones_like(bad);
     EXPECT_THAT(refusal([&] { opt->step(); }), HasSubstr(name() + ": params[1]"));
-    EXPECT_TRUE(same_bits(p, at::ones({1}, at::kDouble)));
+    EXPECT_TRUE(same_bits(p, at::ones({1, 1}, at::kDouble)));
     EXPECT_EQ(opt->state_of(p), nullptr);
   }
 }
@@ -227,7 +231,7 @@ TEST_P(EveryRuleRefuses, UnfitParametersThatWerePushedIntoAGroup) {
 TEST_P(EveryRuleRefuses, GradientsThatAreSparseOrOfAnotherShape) {
   const at::Tensor p = at::ones({3}, at::kDouble).requires_grad_();
   const at::Tensor q = at::ones({3}, at::kDouble).requires_grad_();
-  const auto opt = make({p, q});
+  const auto opt = make_fitting(rule(), {p, q});
   p.mutable_grad() = at::ones({3}, at::kDouble);
   q.mutable_grad() = at::ones({3}, at::kDouble);
   opt->step();
@@ -263,7 +267,7 @@ TEST_P(EveryRuleRefuses, GroupsOfAnotherClasssOptions) {
               HasSubstr(other.about.name));
   EXPECT_EQ(opt->param_groups().size(), 1);
 
-  p.mutable_grad() = at::ones({1}, at::kDouble);
+  p.mutable_grad() = at::ones({1, 1}, at::kDouble);
   opt->step();
   const auto before = everything(*opt);
   opt->param_groups()[0].set_options(foreign());
@@ -277,7 +281,7 @@ TEST_P(EveryRuleRefuses, AnEditOfOneGroupThatIsOutOfRangeBeforeAnyGroupMoves) {
   const at::Tensor p = leaf(), q = leaf();
   const auto opt = make({p});
   opt->add_group({q});
-  for (const at::Tensor& x : {p, q}) x.mutable_grad() = at::ones({1}, at::kDouble);
+  for (const at::Tensor& x : {p, q}) x.mutable_grad() = at::ones({1, 1}, at::kDouble);
   opt->step();
   const auto before = everything(*opt);
   opt->param_groups()[1].options().set_lr(-2);
@@ -346,7 +350,7 @@ TEST(Refuses, AGroupThatDoesNotExist) {
 
 TEST(Refuses, ABufferThatNoStateHas) {
   const at::Tensor p = leaf();
-  p.mutable_grad() = at::ones({1}, at::kDouble);
+  p.mutable_grad() = at::ones({1, 1}, at::kDouble);
   descent::Lion opt({p});
   opt.step();
   EXPECT_TRUE(opt.state_of(p)->buffer("exp_avg").defined());

@@ -134,7 +134,7 @@ TEST_P(EveryRulesStep, GoesOnWhenAParameterIsFrozenAndFreedAgain) {
 TEST_P(EveryRulesStep, WorksOnInferenceTensors) {
   const c10::InferenceMode guard;
   const at::Tensor p = at::ones({4});
-  const auto opt = descent::make_optimizer(GetParam(), {p}, {{"lr", 0.1}});
+  const auto opt = make_fitting(descent::find_rule(GetParam()), {p}, {{"lr", 0.1}});
   p.mutable_grad() = at::ones({4});
   for (int step = 0; step < 2; ++step) opt->step();  // some rest at first
   EXPECT_FALSE(at::equal(p, at::ones({4})));
@@ -149,7 +149,7 @@ TEST_P(EveryRulesStep, TrainsAModule) {
   // Those whose default is 1 measure the rate in other units.
   const auto defaults = descent::find_rule(GetParam()).make_options(nullptr);
   const double lr = std::max(0.01, 4 * *descent::find_rule(GetParam()).lr(defaults.get()));
-  const auto opt = descent::make_optimizer(GetParam(), net->parameters(), {{"lr", lr}});
+  const auto opt = make_fitting(descent::find_rule(GetParam()), net->parameters(), {{"lr", lr}});
   for (int i = 0; i < 200; ++i)
     opt->step([&] {
       opt->zero_grad();

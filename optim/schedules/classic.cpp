@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <torch/optim/schedulers/step_lr.h>
+
 #include <descent/optim/schedules/classic.h>
 #include <descent/optim/schedules/wave.h>
 
@@ -45,6 +47,22 @@ double ExponentialE::scale(int64_t n) const { return std::exp(-d * static_cast<d
 double StepLR::scale(int64_t n) const {
   return std::pow(gamma, static_cast<double>(n / step_size));
 }
+
+StepLR::operator torch::optim::LRScheduler&() {
+  TORCH_CHECK(
+      libtorch.optimizer != nullptr,
+      "StepLR: has no optimizer, must be made as StepLR(optimizer, step_size, gamma), or be "
+      "given to a Scheduler, whose step() drives it");
+  if (libtorch.scheduler == nullptr) {
+    const std::string problem = fields::problem(*this);
+    TORCH_CHECK(problem.empty(), name, ": ", problem);
+    libtorch.scheduler = std::make_shared<torch::optim::StepLR>(
+        *libtorch.optimizer, static_cast<unsigned>(step_size), gamma);
+  }
+  return *libtorch.scheduler;
+}
+
+void StepLR::step() { static_cast<torch::optim::LRScheduler&>(*this).step(); }
 
 double MultiStepLR::scale(int64_t n) const {
   const auto passed = std::count_if(milestones.begin(), milestones.end(),

@@ -5,8 +5,14 @@
 // form, which differs from Python's recursions by round-off. schedule.h says how to write one of
 // your own.
 #include <functional>
+#include <memory>
 
 #include <descent/optim/schedules/schedule.h>
+
+namespace torch::optim {
+class LRScheduler;
+class Optimizer;
+}  // namespace torch::optim
 
 namespace descent {
 
@@ -46,15 +52,34 @@ struct ExponentialE {
   double at(double base, int64_t n) const { return base * scale(n); }
 };
 
+/// What a schedule holds that is made as LibTorch's scheduler of its name is, with an optimizer in
+/// front: that scheduler, once its step() was called. Empty otherwise.
+struct LibTorchForm {
+  torch::optim::Optimizer* optimizer = nullptr;
+  std::shared_ptr<torch::optim::LRScheduler> scheduler = {};
+  LibTorchForm() = default;
+  LibTorchForm(torch::optim::Optimizer& of) : optimizer(&of) {}
+};
+
 /// base gamma^floor(n / step_size)
+///
+/// Code that was written for torch::optim::StepLR goes on unchanged, with LibTorch's numbers, each
+/// drop one step late: descent::StepLR schedule(opt, 30, 0.1); ... schedule.step(). (Clang before 16
+/// wants braces there.)
 struct StepLR {
   static constexpr const char* name = "StepLR";
   static constexpr const char* key = "step";
+  LibTorchForm libtorch = {};
   int64_t step_size = 0;  ///< steps between two drops; must be given
   double gamma = 0.1;     ///< factor of each drop
-  DESCENT_OPTIONS((step_size, at_least_one), (gamma, non_negative))
+  DESCENT_OPTIONS((libtorch, not_text), (step_size, at_least_one), (gamma, non_negative))
   double scale(int64_t n) const;
   double at(double base, int64_t n) const { return base * scale(n); }
+
+  /// A step of torch::optim::StepLR. Throws c10::Error for a schedule without an optimizer, which a
+  /// Scheduler drives, and for options that are refused.
+  void step();
+  operator torch::optim::LRScheduler&();
 };
 
 /// base gamma^(number of milestones <= n); a milestone that stands twice counts twice.

@@ -53,6 +53,7 @@ using descent::WSD;
 using descent::WsdShape;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::ThrowsMessage;
 
 at::Tensor leaf() { return at::ones({2}, at::kDouble).requires_grad_(); }
 double rate(torch::optim::Optimizer& opt, size_t group = 0) {
@@ -89,6 +90,41 @@ TEST(LibTorchsStepSchedule, IsOneStepLate) {
     theirs.step();
   }
   EXPECT_THAT(list, ElementsAre(1, 1, 1, 0.5, 0.5, 0.25, 0.25));
+}
+
+TEST(OurStepSchedule, IsWrittenAsLibTorchsAndThenHasItsNumbers) {
+  descent::SGD opt({leaf()}, {.lr = 1}), theirs({leaf()}, {.lr = 1});
+  StepLR schedule{opt, 2, 0.5};
+  torch::optim::StepLR reference(theirs, 2, 0.5);
+  for (int n = 0; n < 7; ++n) {
+    EXPECT_EQ(rate(opt), rate(theirs)) << n;
+    n % 2 == 0 ? schedule.step() : static_cast<torch::optim::LRScheduler&>(schedule).step();
+    reference.step();
+  }
+#ifdef __cpp_aggregate_paren_init
+  struct Trainer {
+    descent::SGD optimizer{{leaf()}, {.lr = 1}};
+    StepLR schedule;
+    Trainer() : schedule(optimizer, 1) {}
+  } trainer;
+  const auto shared = std::make_shared<StepLR>(trainer.optimizer, 1, 0.5);
+  trainer.schedule.step();
+  trainer.schedule.step();
+  EXPECT_DOUBLE_EQ(rate(trainer.optimizer), 0.1);
+  shared->step();
+  shared->step();
+  EXPECT_DOUBLE_EQ(rate(trainer.optimizer), 0.05);
+#endif
+}
+
+TEST(OurStepSchedule, RefusesAStepWithoutAnOptimizerAndWrongOptions) {
+  descent::SGD opt({leaf()}, {.lr = 1});
+  StepLR alone{.step_size = 2}, never{opt, 0, 0.5};
+  EXPECT_THAT([&] { alone.step(); },
+              ThrowsMessage<c10::Error>(HasSubstr("StepLR: has no optimizer, must be made as")));
+  EXPECT_THAT([&] { never.step(); },
+              ThrowsMessage<c10::Error>(HasSubstr("StepLR: step_size = 0, must be")));
+  EXPECT_EQ(rate(opt), 1);
 }
 
 TEST(TheCosineSchedule, FallsByHalfAWaveAndRisesAgain) {

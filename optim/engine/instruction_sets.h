@@ -41,4 +41,22 @@ DESCENT_FN double add_up(const T* lanes) {
   return sums[0];
 }
 
+/// Whether a block's sum of squares, made in T, may be wrong because T could not hold the squares:
+/// float overflows where a number is above 1.8e19, and loses what is below 1e-19.
+template <class T>
+DESCENT_FN bool is_lost(double sum) {
+  return std::is_same_v<T, float> && !(sum >= 0x1p-100 && sum < kInfinity);
+}
+
+/// The sum of squares of a block of numbers, made in double in the order of the lanes.
+template <class T>
+double wide_square_sum(const T* x, int64_t n) {
+  double lanes[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) {
+    const auto wide = static_cast<double>(x[i]);
+    lanes[i % kLanes] += wide * wide;
+  }
+  return add_up(lanes);
+}
+
 }  // namespace descent::engine

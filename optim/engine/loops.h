@@ -74,43 +74,61 @@ DESCENT_FN void sweep(const Span& span, const void* numbers) {
   }
 }
 
-/// Adds the squares of the two values that the rule measures at element i.
+/// The two values that the rule measures at element i, whose state it may advance.
 template <class R, std::size_t F, bool Coupled, class T>
-DESCENT_FN void add_squares(const Pointers<T>& x, const Constants<R, T>& k, int64_t i, T& first,
-                            T& second) {
+DESCENT_FN Pair<T> measured(const Pointers<T>& x, const Constants<R, T>& k, int64_t i) {
   T parameter = x.p[i], gradient = x.g[i];
   auto state = Element<R, F, T>::load(x.s, i);
   prepare<Coupled>(parameter, gradient, k.prologue);
   const Pair<T> pair =
       Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
   if constexpr (!Text<R, F>::template measure_only_reads<T>) Element<R, F, T>::store(state, x.s, i);
-  first += pair.first * pair.first;
-  second += pair.second * pair.second;
+  return pair;
 }
 
 // Norms are added up in a fixed order, so that no instruction set, thread count or chunk changes a
 // bit: 128 lanes, enough that no addition waits for the one before it, walk over a block, and then
-// lanes and blocks are added up in double.
+// lanes and blocks are added up in double. A block whose squares float could not hold is added up
+// again in double: its values are kept for that where measuring advances the state, and else they
+// are measured again.
 template <class R, std::size_t F, bool Coupled, class T>
 DESCENT_FN void measure(const Span& span, const void* numbers, double* sums) {
+  constexpr bool keeps = std::is_same_v<T, float> && !Text<R, F>::template measure_only_reads<T>;
   const auto k = constants<R, T>(numbers);
   const Pointers<T> x(span);
+  T firsts[kBlock], seconds[kBlock];
   sums[0] = sums[1] = 0;
   for (int64_t block = 0; block < span.n; block += kBlock) {
     const int64_t end = std::min(block + kBlock, span.n);
     T first[kLanes] = {}, second[kLanes] = {};
-    int64_t i = block;
-    for (; i + kLanes <= end; i += kLanes) {
+    const auto add = [&](int64_t i, int64_t count) __attribute__((always_inline)) {
       DESCENT_INDEPENDENT
-      for (int lane = 0; lane < kLanes; ++lane)
-        add_squares<R, F, Coupled>(x, k, i + lane, first[lane], second[lane]);
+      for (int64_t lane = 0; lane < count; ++lane) {
+        const Pair<T> pair = measured<R, F, Coupled>(x, k, i + lane);
+        if constexpr (keeps) {
+          firsts[i - block + lane] = pair.first;
+          seconds[i - block + lane] = pair.second;
+        }
+        first[lane] += pair.first * pair.first;
+        second[lane] += pair.second * pair.second;
+      }
+    };
+    int64_t i = block;
+    for (; i + kLanes <= end; i += kLanes) add(i, kLanes);
+    add(i, end - i);
+    double first_sum = add_up(first), second_sum = add_up(second);
+    if (is_lost<T>(first_sum) || is_lost<T>(second_sum)) {
+      if constexpr (!keeps)
+        for (int64_t at = block; at < end; ++at) {
+          const Pair<T> pair = measured<R, F, Coupled>(x, k, at);
+          firsts[at - block] = pair.first;
+          seconds[at - block] = pair.second;
+        }
+      if (is_lost<T>(first_sum)) first_sum = wide_square_sum(firsts, end - block);
+      if (is_lost<T>(second_sum)) second_sum = wide_square_sum(seconds, end - block);
     }
-    const int64_t rest = end - i;
-    DESCENT_INDEPENDENT
-    for (int64_t lane = 0; lane < rest; ++lane)
-      add_squares<R, F, Coupled>(x, k, i + lane, first[lane], second[lane]);
-    sums[0] += add_up(first);
-    sums[1] += add_up(second);
+    sums[0] += first_sum;
+    sums[1] += second_sum;
   }
 }
 

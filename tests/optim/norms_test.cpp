@@ -58,4 +58,14 @@ TEST(NormsOfFloats, DoNotOverflowInTheNormOfAllGradients) {
       expect_as_in_double(key, {{"lr", 0.1}, {"max_grad_norm", 2.0}}, 1, g);
 }
 
+TEST(NormsOfFloats, NeitherOverflowNorUnderflowInTrustRatios) {
+  for (const double parameter : {1e-30, 1e30})
+    for (const char* key : {"lars", "lamb", "rangerlars"})
+      expect_as_in_double(key, {{"lr", 0.1}}, parameter, 1);
+  for (const double gradient : {1e-30, 1e30}) {
+    expect_as_in_double("lars", {{"lr", 0.1}}, 1, gradient);
+    expect_as_in_double("lars", {{"lr", 0.1}}, gradient, gradient);
+  }
+}
+
 }  // namespace

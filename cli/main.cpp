@@ -17,7 +17,7 @@
 #include "commands/optimizers.h"
 #include "commands/surfaces.h"
 #ifdef HAS_PICTURES
-#include "commands/landscape/landscape.h"
+#include "commands/landscape/command.h"
 #include "commands/race.h"
 #include "output.h"
 #include "progress.h"

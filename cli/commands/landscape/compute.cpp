@@ -1,0 +1,93 @@
+#include "commands/landscape/compute.h"
+
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "commands/landscape/planes.h"
+#include "commands/landscape/report.h"
+
+namespace descent::cli {
+namespace {
+
+/// The point of the axis at a coordinate, up to rounding; none if there is no such point.
+std::optional<int64_t> index_of(const Axis& axis, double at) {
+  for (int64_t i = 0; i < axis.n; ++i)
+    if (std::abs(axis.at(i) - at) <= 1e-9 * std::abs(axis.hi - axis.lo)) return i;
+  return std::nullopt;
+}
+
+/// What each metric is at one point of a plane: the value of its grid, where the grid has that
+/// point, since another way to compute rounds differently and one point must not have two values.
+std::vector<double> values_at(const Job& job, const Plane& plane, const std::vector<Grid>& grids,
+                              double alpha, double beta) {
+  const auto j = index_of(grids[0].x, alpha), i = index_of(grids[0].y, beta);
+  std::vector<double> values;
+  if (i && j) {
+    for (const Grid& grid : grids) values.push_back(grid.at(*i, *j));
+    return values;
+  }
+  EvaluateOptions options = job.options;
+  options.path = Path::Loop;
+  const Axis x{alpha, alpha, 1}, y{beta, beta, 1};
+  for (const Grid& grid : evaluate(job.network, job.metrics, job.data, plane, x, y, options))
+    values.push_back(grid.values.front());
+  return values;
+}
+
+/// Where the plane's networks lie, as tracks of one point over it.
+std::vector<Track> marks_of(const Job& job, const Plane& plane, const std::vector<Grid>& grids) {
+  std::vector<Track> tracks;
+  if (plane.is_line()) return tracks;
+  for (const Plane::Mark& mark : plane.marks) {
+    const double loss = values_at(job, plane, grids, mark.alpha, mark.beta).front();
+    tracks.push_back({.label = mark.label,
+                      .x = {mark.alpha},
+                      .y = {mark.beta},
+                      .losses = {loss},
+                      .smooth_losses = {loss}});
+  }
+  return tracks;
+}
+
+}  // namespace
+
+Results compute(const Job& job, const Laid& laid, const LandscapeSettings& settings,
+                const std::filesystem::path& tiles) {
+  Results results;
+  {
+    Progress progress;
+    EvaluateOptions options = job.options;
+    options.tiles = tiles;
+    options.on_progress = shown_by(progress, "networks");
+    const auto start = std::chrono::steady_clock::now();
+    results.grids =
+        evaluate(job.network, job.metrics, job.data, laid.plane, laid.x, laid.y, options);
+    results.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    stop_if_interrupted();
+  }
+  results.at_center = values_at(job, laid.plane, results.grids, 0, 0);
+  results.tracks = laid.projection
+                       ? std::vector<Track>{laid.projection->on_plane, laid.projection->true_loss}
+                       : marks_of(job, laid.plane, results.grids);
+  for (Grid& grid : results.grids) {
+    grid.notes["model"] = settings.model.filename().string();
+    grid.notes["data"] = settings.data.filename().string();
+  }
+  if (settings.weight_decay) {
+    results.decay = squared_norm(laid.plane, laid.x, laid.y);
+    for (double& value : results.decay->values) value *= *settings.weight_decay / 2;
+    results.decay->value_name = "weight decay";
+    results.decay->notes["weight_decay"] = number(*settings.weight_decay);
+  }
+  if (settings.curvature) {
+    Progress progress;
+    results.curvature = curvature(job.network, job.metrics[0], job.data,
+                                  curvature_options(job, settings, progress, "curvature"));
+    stop_if_interrupted();
+  }
+  return results;
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,175 @@
+#include "commands/landscape/files.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <descent/pictures.h>
+
+#include "commands/landscape/report.h"
+#include "progress.h"
+
+namespace descent::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_curve(const Grid& grid) { return grid.x.n == 1 || grid.y.n == 1; }
+
+/// Whether the axis of a picture of losses has something to show.
+bool shows_a_loss(const std::vector<Track>& tracks, bool log) {
+  return std::any_of(tracks.begin(), tracks.end(), [log](const Track& track) {
+    return std::any_of(track.losses.begin(), track.losses.end(),
+                       [log](double loss) { return std::isfinite(loss) && (loss > 0 || !log); });
+  });
+}
+
+/// Whether heights and colours are logarithms: as asked for, else where values spread far.
+bool is_log(const Grid& grid, const Metric& metric, const LandscapeSettings& settings) {
+  if (metric.traits.higher_is_better || settings.linear) return false;
+  double lowest = 0, least = std::numeric_limits<double>::infinity(), most = 0;
+  for (const double value : grid.values) {
+    if (!std::isfinite(value)) continue;
+    lowest = std::min(lowest, value);
+    if (value > 0) least = std::min(least, value);
+    most = std::max(most, value);
+  }
+  if (settings.log && (lowest < 0 || most == 0))
+    throw std::runtime_error("--log with " + metric.name + " = " +
+                             number(lowest < 0 ? lowest : most) +
+                             " on the plane, must be above 0 for a logarithm");
+  return lowest == 0 && most > 0 && (settings.log || most > 100 * least);
+}
+
+/// The files of a run.
+class Files {
+ public:
+  Files(const Job& job, const Laid& laid, const Results& results, const LandscapeSettings& settings)
+      : job_(job), laid_(laid), results_(results), settings_(settings) {
+    for (size_t m = 0; m < results.grids.size(); ++m) add_metric(m);
+    if (results.decay) add_decay();
+    if (!panels_.empty())
+      add("landscape.html", [this](const fs::path& file) {
+        draw_page(panels_, file, {.title = job_.title, .caption = laid_.plane.how});
+      });
+    if (laid.projection) add_trajectory();
+    if (results.curvature) add_curvature();
+  }
+  Files(const Files&) = delete;  // what writes refers to it
+  Files& operator=(const Files&) = delete;
+
+  void write(const OutputFolder& output) const {
+    Progress progress(files_.size());
+    for (const auto& [name, write_to] : files_) {
+      write_to(output / name);
+      progress.step(name);
+    }
+  }
+
+ private:
+  using WriteTo = std::function<void(const fs::path&)>;
+  void add(std::string name, WriteTo write_to) {
+    files_.emplace_back(std::move(name), std::move(write_to));
+  }
+
+  void add_metric(size_t m) {
+    const Metric& metric = job_.metrics[m];
+    const Grid& grid = results_.grids[m];
+    add_grid(grid, metric.name, m == 0 ? "landscape" : "landscape_" + metric.name,
+             {.title = job_.title + ": " + metric.name,
+              .caption = caption(job_, laid_, results_, m),
+              .log = is_log(grid, metric, settings_),
+              .mark_minima = !metric.traits.higher_is_better},
+             m == 0 ? results_.tracks : std::vector<Track>{});
+  }
+
+  void add_decay() {
+    add_grid(
+        *results_.decay, "weight_decay", "landscape_weight_decay",
+        {.title = job_.title + ": weight decay",
+         .caption = "What weight decay adds to the loss: half of " +
+                    number(*settings_.weight_decay) + " times the sum of all squared weights."},
+        {});
+  }
+
+  void add_grid(const Grid& grid, const std::string& id, const std::string& name,
+                PictureOptions options, std::vector<Track> tracks) {
+    for (const char* const extension : {".json", ".npy", ".csv"})
+      add(name + extension, [&grid](const fs::path& file) { grid.save(file); });
+    add(name + ".vtp",
+        [&grid, log = options.log](const fs::path& file) { (log ? grid.log() : grid).save(file); });
+    if (!has_finite(grid)) return;
+    if (is_curve(grid)) tracks.clear();
+    options.on_frame = [](int64_t, int64_t) { return !interrupted(); };
+    for (const char* const extension : {".png", ".svg", ".gif"})
+      if (!is_curve(grid) || extension != std::string(".gif"))
+        add(name + extension,
+            [&grid, tracks, options](const fs::path& file) { draw(grid, tracks, file, options); });
+    if (is_curve(grid)) return;
+    panels_.push_back({.id = id,
+                       .title = grid.value_name,
+                       .caption = options.caption,
+                       .grid = grid,
+                       .tracks = std::move(tracks),
+                       .picture = {.log = options.log, .mark_minima = options.mark_minima}});
+  }
+
+  void add_trajectory() {
+    const bool log = is_log(results_.grids[0], job_.metrics[0], settings_);
+    for (const char* const extension : {".json", ".csv"}) {
+      add(std::string("trajectory") + extension,
+          [this](const fs::path& file) { save(results_.tracks, file); });
+      add(std::string("projection") + extension,
+          [this](const fs::path& file) { laid_.projection->save(file); });
+    }
+    add("trajectory.vtp", [this, log](const fs::path& file) {
+      std::vector<Track> heights = results_.tracks;
+      for (Track& track : heights)
+        if (log) track = track.log();
+      save(heights, file);
+    });
+    if (!shows_a_loss(results_.tracks, log)) return;
+    add("trajectory.png", [this, log](const fs::path& file) {
+      draw_losses(results_.tracks, file,
+                  {.title = job_.title + ": " + job_.metrics[0].name + " along the trajectory",
+                   .caption = laid_.about + " Each step is a snapshot.",
+                   .value_name = job_.metrics[0].name,
+                   .log = log});
+    });
+  }
+
+  void add_curvature() {
+    add("curvature.json", [this](const fs::path& file) { results_.curvature->save(file); });
+    add("spectrum.png", [this](const fs::path& file) {
+      const SpectralDensity& density = results_.curvature->density;
+      draw(density.grid(), file,
+           {.title = job_.title + ": spectral density of the Hessian of " + job_.metrics[0].name,
+            .caption = "Stochastic Lanczos quadrature of " + std::to_string(density.parameters) +
+                       " eigenvalues, seed " + std::to_string(job_.seed) + ".",
+            .log = true,
+            .mark_minima = false});
+    });
+  }
+
+  const Job& job_;
+  const Laid& laid_;
+  const Results& results_;
+  const LandscapeSettings& settings_;
+  std::vector<Panel> panels_{};
+  std::vector<std::pair<std::string, WriteTo>> files_{};
+};
+
+}  // namespace
+
+void write_files(const Job& job, const Laid& laid, const Results& results,
+                 const LandscapeSettings& settings, const OutputFolder& output) {
+  Files(job, laid, results, settings).write(output);
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,23 @@
+#pragma once
+#include <iosfwd>
+#include <string>
+
+#include "commands/landscape/job.h"
+
+namespace descent::cli {
+
+/// A number as captions and the terminal show it, to five digits.
+std::string number(double x);
+
+/// "alpha = 0.5, beta = 1", of a grid with two axes.
+std::string place(double alpha, double beta, const Grid& grid);
+
+bool has_finite(const Grid& grid);
+
+/// Below the picture of metric m.
+std::string caption(const Job& job, const Laid& laid, const Results& results, size_t m);
+
+/// What there is to say at the end, for the terminal.
+void print(std::ostream& out, const Job& job, const Laid& laid, const Results& results);
+
+}  // namespace descent::cli

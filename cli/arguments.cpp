@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include <descent/base/nearest.h>
 
@@ -42,7 +43,10 @@ Axis axis_of(const std::string& whole, std::string_view text) {
 Axes axes_of(const std::string& text) {
   const size_t comma = text.find(',');
   const std::string_view all = text;
-  Axes axes{.x = axis_of(text, all.substr(0, comma)), .y = {}, .second = comma != text.npos};
+  Axes axes{.x = axis_of(text, all.substr(0, comma)),
+            .y = {},
+            .second = comma != text.npos,
+            .text = text};
   axes.y = axes.second ? axis_of(text, all.substr(comma + 1)) : axes.x;
   return axes;
 }

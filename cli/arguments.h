@@ -1,7 +1,6 @@
 #pragma once
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <descent/grid/grid.h>
@@ -14,6 +13,7 @@ namespace descent::cli {
 struct Axes {
   Axis x, y;
   bool second = false;
+  std::string text{};  ///< as it was given
 };
 Axes axes_of(const std::string& text);
 
@@ -27,17 +27,5 @@ std::string whole_number(const std::string& text);
 /// Throws that `option` is `text`, and must be one of the names.
 [[noreturn]] void refuse_name(const std::string& option, const std::string& text,
                               const std::vector<std::string>& names);
-
-/// The value that is called `text`.
-template <class T>
-T named(const std::string& option, const std::string& text,
-        const std::vector<std::pair<std::string, T>>& values) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : values) {
-    if (name == text) return value;
-    names.push_back(name);
-  }
-  refuse_name(option, text, names);
-}
 
 }  // namespace descent::cli

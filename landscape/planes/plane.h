@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <descent/base/fields.h>
 #include <descent/grid/grid.h>
 #include <descent/landscape/network/network.h>
 
@@ -61,14 +62,13 @@ enum class Draw {
 
 /// How a direction d is scaled to the weights w that it starts from (Li et al. 2018,
 /// arXiv:1712.09913, section 4; the names are those of their program).
-enum class Norm {
-  None,
-  Filter,   ///< of each slice j along the first dimension: d_j ||w_j|| / (||d_j|| + 1e-10)
-  Layer,    ///< d ||w|| / ||d||
-  Weight,   ///< d * w, entry by entry
-  DFilter,  ///< d_j / (||d_j|| + 1e-10)
-  DLayer,   ///< d / ||d||
-};
+///   None
+///   Filter   of each slice j along the first dimension: d_j ||w_j|| / (||d_j|| + 1e-10)
+///   Layer    d ||w|| / ||d||
+///   Weight   d * w, entry by entry
+///   DFilter  d_j / (||d_j|| + 1e-10)
+///   DLayer   d / ||d||
+DESCENT_ENUM(Norm, None, Filter, Layer, Weight, DFilter, DLayer)
 
 struct PlaneOptions {
   uint64_t seed = 0;

@@ -16,6 +16,10 @@ function(landscape status stream expected)
   descent(${status} ${stream} "${expected}" landscape ${ARGN})
 endfunction()
 
+# The help lists what there is of losses, planes, norms and paths.
+landscape(0 out "--loss .*mse, l1, cross_entropy.*--plane .*filter.*random \\(.*pca:FOLDER.*--norm .*dlayer.*--path .*fused"
+          --help)
+
 # What is refused leaves nothing, neither folders nor hidden ones.
 set(refused "${FOLDER}/refused")
 file(MAKE_DIRECTORY "${refused}")
@@ -36,7 +40,9 @@ landscape(2 error "--plane = pca, must be pca:FOLDER" ${job} --plane pca ${out})
 landscape(2 error "--plane = filter:x, must be filter\n" ${job} --plane filter:x ${out})
 landscape(2 error "between:x, must be between:B.pt,C.pt" ${job} --plane between:x ${out})
 landscape(2 error "no_folder" ${job} --plane "pca:${net}/no_folder" ${out})
-landscape(2 error "--norm = layer with --plane filter" ${job} --norm layer ${out})
+landscape(2 error "--norm = layer with --plane filter, allowed with --plane random only" ${job}
+          --norm layer ${out})
+landscape(2 error "--norm = none with --plane filter" ${job} --norm none ${out})
 landscape(2 error "--norm = lyer, must be none, .*did you mean layer" ${job} --plane random
           --norm lyer ${out})
 landscape(2 error "--seed = 3 with --plane line:.*nothing is drawn" ${job}
@@ -51,7 +57,7 @@ landscape(2 error "at most 10000" ${job} --axes 0:1:5,0:1:10001 ${out})
 landscape(2 error "two axes, but the plane is a line" ${job} --plane "line:${net}/start.pt"
           --axes 0:1:5,0:1:5 ${out})
 landscape(2 error "--log excludes --linear" ${job} --log --linear ${out})
-landscape(2 error "--batch-norm = kep, must be keep" ${job} --batch-norm kep ${out})
+landscape(2 error "--batch-norm = kep, must be auto, keep, .*did you mean keep" ${job} --batch-norm kep ${out})
 landscape(2 error "--batch-norm = recompute, must be keep or batch for curvature" ${job}
           --batch-norm recompute --curvature ${out})
 landscape(2 error "--batch-norm = interpolate with --plane pca" ${job}

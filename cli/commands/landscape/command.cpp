@@ -1,20 +1,15 @@
 #include "commands/landscape/command.h"
 
-#include <cmath>
-#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <ostream>
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
-#include "arguments.h"
 #include "commands/landscape/compute.h"
 #include "commands/landscape/files.h"
 #include "commands/landscape/inputs.h"
@@ -30,9 +25,9 @@ namespace fs = std::filesystem;
 
 /// Where evaluate() keeps what it has computed, in the folder of the results. What is empty at the
 /// end goes away.
-class Tiles {
+class KeptTiles {
  public:
-  Tiles(const fs::path& out, bool resume, bool force)
+  KeptTiles(const fs::path& out, bool resume, bool force)
       : out_(out), existed_(check_output(out, /*replace=*/true)) {
     if (!fs::exists(folder())) {
       check_output(out, force);
@@ -44,9 +39,9 @@ class Tiles {
                                   "with it, --force begins anew");
     if (!resume) fs::remove_all(folder());
   }
-  Tiles(const Tiles&) = delete;
-  Tiles& operator=(const Tiles&) = delete;
-  ~Tiles() {
+  KeptTiles(const KeptTiles&) = delete;
+  KeptTiles& operator=(const KeptTiles&) = delete;
+  ~KeptTiles() {
     std::error_code ignored;
     fs::remove(folder(), ignored);
     if (!existed_) fs::remove(out_, ignored);
@@ -74,61 +69,15 @@ class Tiles {
   bool existed_;
 };
 
-Job read(const LandscapeSettings& settings) {
-  PlaneName plane = plane_name(settings.plane);
-  const Norm norm = norm_of(settings, plane);
-  const uint64_t seed = seed_of(settings, plane);
-  std::vector<Metric> metrics = metrics_of(settings);
-  EvaluateOptions options{
-      .path = named<Path>("--path", settings.path,
-                          {{"auto", Path::Auto},
-                           {"loop", Path::Loop},
-                           {"batched", Path::Batched},
-                           {"fused", Path::Fused}}),
-      .threads = settings.threads,
-      .batch_norm = named<BatchNorm>("--batch-norm", settings.batch_norm,
-                                     {{"keep", BatchNorm::Keep},
-                                      {"interpolate", BatchNorm::Interpolate},
-                                      {"recompute", BatchNorm::Recompute},
-                                      {"batch", BatchNorm::Batch},
-                                      {"auto", BatchNorm::Auto}}),
-      .memory = settings.memory ? bytes_of(*settings.memory) : EvaluateOptions().memory};
-  if (settings.weight_decay &&
-      !(*settings.weight_decay > 0 && std::isfinite(*settings.weight_decay)))
-    throw std::invalid_argument("--weight-decay = " + number(*settings.weight_decay) +
-                                ", must be finite and > 0");
-  const bool one_network =
-      options.batch_norm != BatchNorm::Interpolate && options.batch_norm != BatchNorm::Recompute;
-  if ((settings.curvature || plane.kind == "hessian") && !one_network)
-    throw std::invalid_argument("--batch-norm = " + settings.batch_norm +
-                                ", must be keep or batch for curvature");
-  if (plane.kind == "pca" && options.batch_norm == BatchNorm::Interpolate)
-    throw std::invalid_argument(
-        "--batch-norm = interpolate with --plane pca, which has no directions for statistics");
-  std::optional<Axes> axes;
-  if (!settings.axes.empty()) axes = axes_of(settings.axes);
-  const std::shared_ptr<SavedNetwork> model = network_of(settings);
-  return {.title = settings.model.stem().string(),
-          .metrics = std::move(metrics),
-          .plane = std::move(plane),
-          .norm = norm,
-          .seed = seed,
-          .axes = axes,
-          .options = std::move(options),
-          .model = model,
-          .network = model,
-          .data = data_of(settings)};
-}
-
-void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
-  const Job job = read(settings);
-  const Tiles tiles(settings.out, settings.resume, settings.force);
+/// Computes, writes, prints. What was computed survives an interruption.
+void run(const Job& job, std::ostream& out) {
+  const KeptTiles tiles(job.out, job.resume, job.force);
   std::string nothing;  // the metrics without a finite value
   try {
-    const Laid laid = lay(job, settings);
-    const Results results = compute(job, laid, settings, tiles.folder());
-    OutputFolder output(settings.out, /*replace=*/true);
-    write_files(job, laid, results, settings, output);
+    const PlaneToDraw laid = lay_plane(job);
+    const Results results = compute(job, laid, tiles.folder());
+    OutputFolder output(job.out, /*replace=*/true);
+    write_files(job, laid, results, output);
     output.publish();
     tiles.clear(results.grids[0].notes.at("tiles"));
     print(out, job, laid, results);
@@ -151,80 +100,25 @@ void run_landscape(const LandscapeSettings& settings, std::ostream& out) {
   }
   if (!nothing.empty())
     throw NothingFinite("no value of " + nothing + " on the plane is finite; the numbers are in " +
-                        settings.out.string());
+                        job.out.string());
 }
 
 }  // namespace
 
 void add_landscape(CLI::App& command) {
-  const auto settings = std::make_shared<LandscapeSettings>();
-  command
-      .add_option("--model", settings->model,
-                  "file of torch.export.save (.pt2) or of TorchScript (.pt)")
-      ->required();
-  command.add_option("--weights", settings->weights,
-                     "for the network: a state_dict, a checkpoint, FILE.safetensors or a folder "
-                     "with a model.safetensors");
-  command.add_option("--parameters", settings->parameters,
-                     "only these move in planes and count in Hessians: a name with * for any "
-                     "text, as head.* or *lora*");
-  command.add_option("--output", settings->output,
-                     "the network's prediction, if it has several outputs and none called logits");
-  command.add_option("--library", settings->library,
-                     "shared library that registers operations of the network");
-  command
-      .add_option("--data", settings->data,
-                  "file of torch.save: {\"input\": x, \"target\": y}, (x, y), inputs by name with "
-                  "\"target\" or \"labels\", or a list of these; FILE.npz with input and target; "
-                  "x.npy,y.npy")
-      ->required();
-  command.add_option("--scale", settings->scale, "factor of the inputs, 1/255 for images of bytes");
-  command
-      .add_option(
-          "--loss", settings->loss,
-          "mse, l1, cross_entropy, nll, binary_cross_entropy, binary_cross_entropy_with_logits or "
-          "output (of a network that computes its loss)")
-      ->required();
-  command
-      .add_option("--metrics", settings->metrics, "what is measured beside the loss: accuracy, ...")
-      ->delimiter(',');
-  command
-      .add_option("--plane", settings->plane,
-                  "random, filter (random, filter-normalised), hessian, pca:FOLDER (of weights "
-                  "saved in training), line:OTHER.pt, between:B.pt,C.pt (networks, or "
-                  "FILE.safetensors)")
-      ->capture_default_str();
-  command.add_option("--norm", settings->norm,
-                     "of a random plane: none, filter, layer, weight, dfilter, dlayer");
-  command.add_option("--seed", settings->seed, "of what is drawn at random (default: 0)")
-      ->check(whole_number);
-  command.add_option("--axes", settings->axes,
-                     "from:to:points for both axes or for each, -1:1:51,-2:2:31; else what suits "
-                     "the plane");
-  auto* const log = command.add_flag("--log", settings->log, "heights and colours are logarithms");
-  command.add_flag("--linear", settings->linear, "they never are (default: if they spread far)")
-      ->excludes(log);
-  command
-      .add_option("--batch-norm", settings->batch_norm,
-                  "by which statistics: auto, keep, interpolate, recompute or batch")
-      ->capture_default_str();
-  command.add_option("--path", settings->path, "auto, loop, batched or fused")
-      ->capture_default_str();
-  command.add_option("--threads", settings->threads, "0: as many as LibTorch uses")
-      ->capture_default_str();
-  command.add_option("--memory", settings->memory,
-                     "for what is computed at once (default: 256MiB of networks or snapshots, 1GiB "
-                     "of vectors for eigenvalues)");
-  command.add_option("--weight-decay", settings->weight_decay,
-                     "of the training: what it adds to the loss, as a landscape apart");
-  command.add_flag("--curvature", settings->curvature,
-                   "also eigenvalues, trace and spectrum of the Hessian");
-  command.add_flag("--resume", settings->resume, "goes on with what an interrupted run computed");
-  command.add_option("--out", settings->out, "folder")->capture_default_str();
-  command.add_flag("--force", settings->force, "replaces files of the same names in the folder");
-  command.callback([settings] {
+  const auto job = std::make_shared<Job>();
+  add_inputs(command, *job);
+  add_plane(command, *job);
+  add_pictures(command, *job);
+  add_computation(command, *job);
+  command.add_flag("--resume", job->resume, "goes on with what an interrupted run computed");
+  command.add_option("--out", job->out, "folder")->capture_default_str();
+  command.add_flag("--force", job->force, "replaces files of the same names in the folder");
+  command.callback([job] {
     catch_interrupts();
-    run_landscape(*settings, std::cout);
+    check_plane(*job);
+    load_inputs(*job);
+    run(*job, std::cout);
   });
 }
 

@@ -2,8 +2,13 @@
 
 #include <chrono>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
+#include <CLI/CLI.hpp>
+
+#include "choices.h"
 #include "commands/landscape/planes.h"
 #include "commands/landscape/report.h"
 
@@ -30,7 +35,7 @@ std::vector<double> values_at(const Job& job, const Plane& plane, const std::vec
   EvaluateOptions options = job.options;
   options.path = Path::Loop;
   const Axis x{alpha, alpha, 1}, y{beta, beta, 1};
-  for (const Grid& grid : evaluate(job.network, job.metrics, job.data, plane, x, y, options))
+  for (const Grid& grid : evaluate(job.network(), job.metrics, job.data, plane, x, y, options))
     values.push_back(grid.values.front());
   return values;
 }
@@ -52,8 +57,30 @@ std::vector<Track> marks_of(const Job& job, const Plane& plane, const std::vecto
 
 }  // namespace
 
-Results compute(const Job& job, const Laid& laid, const LandscapeSettings& settings,
-                const std::filesystem::path& tiles) {
+void add_computation(CLI::App& command, Job& job) {
+  add_choice<BatchNorm>(command, "--batch-norm", job.options.batch_norm, "by which statistics: ");
+  add_choice<Path>(command, "--path", job.options.path, "how it is computed: ");
+  command.add_option("--threads", job.options.threads, "0: as many as LibTorch uses")
+      ->capture_default_str();
+  command.add_option_function<std::string>(
+      "--memory",
+      [&job](const std::string& text) { job.memory = job.options.memory = bytes_of(text); },
+      "for what is computed at once (default: 256MiB of networks or snapshots, 1GiB of vectors for "
+      "eigenvalues)");
+  command.add_option_function<double>(
+      "--weight-decay",
+      [&job](double decay) {
+        if (!domains::positive.holds(decay))
+          throw std::invalid_argument(
+              fields::out_of_range("--weight-decay", decay, domains::positive.text));
+        job.weight_decay = decay;
+      },
+      "of the training: what it adds to the loss, as a landscape apart");
+  command.add_flag("--curvature", job.with_curvature,
+                   "also eigenvalues, trace and spectrum of the Hessian");
+}
+
+Results compute(const Job& job, const PlaneToDraw& laid, const std::filesystem::path& tiles) {
   Results results;
   {
     Progress progress;
@@ -62,7 +89,7 @@ Results compute(const Job& job, const Laid& laid, const LandscapeSettings& setti
     options.on_progress = shown_by(progress, "networks");
     const auto start = std::chrono::steady_clock::now();
     results.grids =
-        evaluate(job.network, job.metrics, job.data, laid.plane, laid.x, laid.y, options);
+        evaluate(job.network(), job.metrics, job.data, laid.plane, laid.x, laid.y, options);
     results.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     stop_if_interrupted();
@@ -72,19 +99,19 @@ Results compute(const Job& job, const Laid& laid, const LandscapeSettings& setti
                        ? std::vector<Track>{laid.projection->on_plane, laid.projection->true_loss}
                        : marks_of(job, laid.plane, results.grids);
   for (Grid& grid : results.grids) {
-    grid.notes["model"] = settings.model.filename().string();
-    grid.notes["data"] = settings.data.filename().string();
+    grid.notes["model"] = job.model_file.filename().string();
+    grid.notes["data"] = job.data_file.filename().string();
   }
-  if (settings.weight_decay) {
+  if (job.weight_decay) {
     results.decay = squared_norm(laid.plane, laid.x, laid.y);
-    for (double& value : results.decay->values) value *= *settings.weight_decay / 2;
+    for (double& value : results.decay->values) value *= *job.weight_decay / 2;
     results.decay->value_name = "weight decay";
-    results.decay->notes["weight_decay"] = number(*settings.weight_decay);
+    results.decay->notes["weight_decay"] = number(*job.weight_decay);
   }
-  if (settings.curvature) {
+  if (job.with_curvature) {
     Progress progress;
-    results.curvature = curvature(job.network, job.metrics[0], job.data,
-                                  curvature_options(job, settings, progress, "curvature"));
+    results.curvature = curvature(job.network(), job.metrics[0], job.data,
+                                  curvature_options(job, progress, "curvature"));
     stop_if_interrupted();
   }
   return results;

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <descent/pictures.h>
 
 #include "commands/landscape/report.h"
@@ -31,8 +33,8 @@ bool shows_a_loss(const std::vector<Track>& tracks, bool log) {
 }
 
 /// Whether heights and colours are logarithms: as asked for, else where values spread far.
-bool is_log(const Grid& grid, const Metric& metric, const LandscapeSettings& settings) {
-  if (metric.traits.higher_is_better || settings.linear) return false;
+bool is_log(const Grid& grid, const Metric& metric, const Job& job) {
+  if (metric.traits.higher_is_better || job.linear) return false;
   double lowest = 0, least = std::numeric_limits<double>::infinity(), most = 0;
   for (const double value : grid.values) {
     if (!std::isfinite(value)) continue;
@@ -40,23 +42,23 @@ bool is_log(const Grid& grid, const Metric& metric, const LandscapeSettings& set
     if (value > 0) least = std::min(least, value);
     most = std::max(most, value);
   }
-  if (settings.log && (lowest < 0 || most == 0))
+  if (job.log && (lowest < 0 || most == 0))
     throw std::runtime_error("--log with " + metric.name + " = " +
                              number(lowest < 0 ? lowest : most) +
                              " on the plane, must be above 0 for a logarithm");
-  return lowest == 0 && most > 0 && (settings.log || most > 100 * least);
+  return lowest == 0 && most > 0 && (job.log || most > 100 * least);
 }
 
 /// The files of a run.
 class Files {
  public:
-  Files(const Job& job, const Laid& laid, const Results& results, const LandscapeSettings& settings)
-      : job_(job), laid_(laid), results_(results), settings_(settings) {
+  Files(const Job& job, const PlaneToDraw& laid, const Results& results)
+      : job_(job), laid_(laid), results_(results) {
     for (size_t m = 0; m < results.grids.size(); ++m) add_metric(m);
     if (results.decay) add_decay();
     if (!panels_.empty())
       add("landscape.html", [this](const fs::path& file) {
-        draw_page(panels_, file, {.title = job_.title, .caption = laid_.plane.how});
+        draw_page(panels_, file, {.title = job_.title(), .caption = laid_.plane.how});
       });
     if (laid.projection) add_trajectory();
     if (results.curvature) add_curvature();
@@ -82,20 +84,19 @@ class Files {
     const Metric& metric = job_.metrics[m];
     const Grid& grid = results_.grids[m];
     add_grid(grid, metric.name, m == 0 ? "landscape" : "landscape_" + metric.name,
-             {.title = job_.title + ": " + metric.name,
+             {.title = job_.title() + ": " + metric.name,
               .caption = caption(job_, laid_, results_, m),
-              .log = is_log(grid, metric, settings_),
+              .log = is_log(grid, metric, job_),
               .mark_minima = !metric.traits.higher_is_better},
              m == 0 ? results_.tracks : std::vector<Track>{});
   }
 
   void add_decay() {
-    add_grid(
-        *results_.decay, "weight_decay", "landscape_weight_decay",
-        {.title = job_.title + ": weight decay",
-         .caption = "What weight decay adds to the loss: half of " +
-                    number(*settings_.weight_decay) + " times the sum of all squared weights."},
-        {});
+    add_grid(*results_.decay, "weight_decay", "landscape_weight_decay",
+             {.title = job_.title() + ": weight decay",
+              .caption = "What weight decay adds to the loss: half of " +
+                         number(*job_.weight_decay) + " times the sum of all squared weights."},
+             {});
   }
 
   void add_grid(const Grid& grid, const std::string& id, const std::string& name,
@@ -107,9 +108,9 @@ class Files {
     if (!has_finite(grid)) return;
     if (is_curve(grid)) tracks.clear();
     options.on_frame = [](int64_t, int64_t) { return !interrupted(); };
-    for (const char* const extension : {".png", ".svg", ".gif"})
-      if (!is_curve(grid) || extension != std::string(".gif"))
-        add(name + extension,
+    for (const PictureFormat& format : picture_formats())
+      if (!is_curve(grid) || !format.can_move)
+        add(name + format.extension,
             [&grid, tracks, options](const fs::path& file) { draw(grid, tracks, file, options); });
     if (is_curve(grid)) return;
     panels_.push_back({.id = id,
@@ -121,7 +122,7 @@ class Files {
   }
 
   void add_trajectory() {
-    const bool log = is_log(results_.grids[0], job_.metrics[0], settings_);
+    const bool log = is_log(results_.grids[0], job_.metrics[0], job_);
     for (const char* const extension : {".json", ".csv"}) {
       add(std::string("trajectory") + extension,
           [this](const fs::path& file) { save(results_.tracks, file); });
@@ -137,7 +138,7 @@ class Files {
     if (!shows_a_loss(results_.tracks, log)) return;
     add("trajectory.png", [this, log](const fs::path& file) {
       draw_losses(results_.tracks, file,
-                  {.title = job_.title + ": " + job_.metrics[0].name + " along the trajectory",
+                  {.title = job_.title() + ": " + job_.metrics[0].name + " along the trajectory",
                    .caption = laid_.about + " Each step is a snapshot.",
                    .value_name = job_.metrics[0].name,
                    .log = log});
@@ -149,27 +150,32 @@ class Files {
     add("spectrum.png", [this](const fs::path& file) {
       const SpectralDensity& density = results_.curvature->density;
       draw(density.grid(), file,
-           {.title = job_.title + ": spectral density of the Hessian of " + job_.metrics[0].name,
+           {.title = job_.title() + ": spectral density of the Hessian of " + job_.metrics[0].name,
             .caption = "Stochastic Lanczos quadrature of " + std::to_string(density.parameters) +
-                       " eigenvalues, seed " + std::to_string(job_.seed) + ".",
+                       " eigenvalues, seed " + std::to_string(job_.seed.value_or(0)) + ".",
             .log = true,
             .mark_minima = false});
     });
   }
 
   const Job& job_;
-  const Laid& laid_;
+  const PlaneToDraw& laid_;
   const Results& results_;
-  const LandscapeSettings& settings_;
   std::vector<Panel> panels_{};
   std::vector<std::pair<std::string, WriteTo>> files_{};
 };
 
 }  // namespace
 
-void write_files(const Job& job, const Laid& laid, const Results& results,
-                 const LandscapeSettings& settings, const OutputFolder& output) {
-  Files(job, laid, results, settings).write(output);
+void add_pictures(CLI::App& command, Job& job) {
+  auto* const log = command.add_flag("--log", job.log, "heights and colours are logarithms");
+  command.add_flag("--linear", job.linear, "they never are (default: if they spread far)")
+      ->excludes(log);
+}
+
+void write_files(const Job& job, const PlaneToDraw& laid, const Results& results,
+                 const OutputFolder& output) {
+  Files(job, laid, results).write(output);
 }
 
 }  // namespace descent::cli

@@ -2,10 +2,16 @@
 #include "commands/landscape/job.h"
 #include "output.h"
 
+namespace CLI {
+class App;
+}
+
+/// The files of a run: numbers, pictures and the page.
 namespace descent::cli {
 
-/// Writes the files of a run: numbers, pictures and the page.
-void write_files(const Job& job, const Laid& laid, const Results& results,
-                 const LandscapeSettings& settings, const OutputFolder& output);
+void add_pictures(CLI::App& command, Job& job);
+
+void write_files(const Job& job, const PlaneToDraw& laid, const Results& results,
+                 const OutputFolder& output);
 
 }  // namespace descent::cli

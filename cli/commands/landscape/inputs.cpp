@@ -2,11 +2,15 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include <descent/landscape/data/data_file.h>
 
+#include "commands/landscape/report.h"
 #include "library.h"
 
 namespace descent::cli {
@@ -57,9 +61,95 @@ double scale_of(const std::string& text) {
   return number_of(text.substr(0, slash)) / number_of(text.substr(slash + 1));
 }
 
+/// Names of the metrics that may be the loss.
+std::string losses() {
+  std::string names;
+  for (const Metric& metric : known_metrics())
+    if (metric.traits.is_loss) names += (names.empty() ? "" : ", ") + metric.name;
+  return names;
+}
+
+Metric loss_of(const std::string& name) {
+  Metric metric = find_metric(name);
+  if (!metric.traits.is_loss)
+    throw std::invalid_argument("--loss = " + metric.name + ", must be " + losses() +
+                                "; see --metrics");
+  return metric;
+}
+
+void add_metric(std::vector<Metric>& metrics, const std::string& name) {
+  for (const Metric& metric : metrics)
+    if (metric.name == name) throw std::invalid_argument("--metrics: " + name + " stands twice");
+  metrics.push_back(find_metric(name));
+}
+
+Batches scaled(const Batches& data, double scale) {
+  std::vector<Data> result;
+  for (const Data& batch : data) {
+    if (!batch.named.empty())
+      throw std::invalid_argument("--scale = " + number(scale) +
+                                  " with inputs by name, allowed with one input only");
+    const bool is_real = batch.input.is_floating_point();
+    const at::Tensor input = is_real ? batch.input : batch.input.to(at::kFloat);
+    result.push_back({input * scale, batch.target});
+  }
+  return result;
+}
+
 }  // namespace
 
-/// A network of --plane: a file of its own, or other weights of that of --model.
+void add_inputs(CLI::App& command, Job& job) {
+  command
+      .add_option("--model", job.model_file,
+                  "file of torch.export.save (.pt2) or of TorchScript (.pt)")
+      ->required();
+  command.add_option("--weights", job.weights_file,
+                     "for the network: a state_dict, a checkpoint, FILE.safetensors or a folder "
+                     "with a model.safetensors");
+  command.add_option("--parameters", job.parameters,
+                     "only these move in planes and count in Hessians: a name with * for any "
+                     "text, as head.* or *lora*");
+  command.add_option("--output", job.output,
+                     "the network's prediction, if it has several outputs and none called logits");
+  command.add_option("--library", job.library,
+                     "shared library that registers operations of the network");
+  command
+      .add_option("--data", job.data_file,
+                  "file of torch.save: {\"input\": x, \"target\": y}, (x, y), inputs by name with "
+                  "\"target\" or \"labels\", or a list of these; FILE.npz with input and target; "
+                  "x.npy,y.npy")
+      ->required();
+  command.add_option_function<std::string>(
+      "--scale", [&job](const std::string& text) { job.scale = scale_of(text); },
+      "factor of the inputs, 1/255 for images of bytes");
+  command
+      .add_option_function<std::string>(
+          "--loss",
+          [&job](const std::string& name) {
+            job.metrics.insert(job.metrics.begin(), loss_of(name));
+          },
+          losses() + "; output is of a network that computes its loss")
+      ->required();
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--metrics",
+          [&job](const std::vector<std::string>& names) {
+            for (const std::string& name : names) add_metric(job.metrics, name);
+          },
+          "what is measured beside the loss: accuracy, ...")
+      ->delimiter(',');
+}
+
+void load_inputs(Job& job) {
+  if (!job.library.empty()) load_library(job.library);
+  job.model = load_network(job.model_file);
+  if (!job.weights_file.empty()) load_weights(*job.model, job.weights_file);
+  if (!job.output.empty()) job.model->choose_output(job.output);
+  if (!job.parameters.empty()) freeze_all_but(*job.model, job.parameters);
+  job.data = load_data(job.data_file);
+  if (job.scale) job.data = scaled(job.data, *job.scale);
+}
+
 std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,
                                             const std::filesystem::path& file) {
   if (file.extension() != ".safetensors" && file.extension() != ".json" &&
@@ -68,48 +158,6 @@ std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,
   std::shared_ptr<SavedNetwork> network = model.clone();
   load_weights(*network, file);
   return network;
-}
-
-Batches data_of(const LandscapeSettings& settings) {
-  Batches data = load_data(settings.data);
-  if (settings.scale.empty()) return data;
-  const double scale = scale_of(settings.scale);
-  std::vector<Data> scaled;
-  for (const Data& batch : data) {
-    if (!batch.named.empty())
-      throw std::invalid_argument("--scale = " + settings.scale +
-                                  " with inputs by name, allowed with one input only");
-    const bool is_real = batch.input.is_floating_point();
-    const at::Tensor input = is_real ? batch.input : batch.input.to(at::kFloat);
-    scaled.push_back({input * scale, batch.target});
-  }
-  return scaled;
-}
-
-std::shared_ptr<SavedNetwork> network_of(const LandscapeSettings& settings) {
-  if (!settings.library.empty()) load_library(settings.library);
-  std::shared_ptr<SavedNetwork> network = load_network(settings.model);
-  if (!settings.weights.empty()) load_weights(*network, settings.weights);
-  if (!settings.output.empty()) network->choose_output(settings.output);
-  if (!settings.parameters.empty()) freeze_all_but(*network, settings.parameters);
-  return network;
-}
-
-std::vector<Metric> metrics_of(const LandscapeSettings& settings) {
-  std::vector<Metric> metrics{find_metric(settings.loss)};
-  if (!metrics[0].traits.is_loss) {
-    std::string losses;
-    for (const Metric& metric : known_metrics())
-      if (metric.traits.is_loss) losses += (losses.empty() ? "" : ", ") + metric.name;
-    throw std::invalid_argument("--loss = " + metrics[0].name + ", must be " + losses +
-                                "; see --metrics");
-  }
-  for (const std::string& name : settings.metrics) {
-    for (const Metric& metric : metrics)
-      if (metric.name == name) throw std::invalid_argument("--metrics: " + name + " stands twice");
-    metrics.push_back(find_metric(name));
-  }
-  return metrics;
 }
 
 }  // namespace descent::cli

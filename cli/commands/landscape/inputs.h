@@ -1,18 +1,23 @@
 #pragma once
 #include <filesystem>
 #include <memory>
-#include <vector>
 
 #include "commands/landscape/job.h"
 
+namespace CLI {
+class App;
+}
+
+/// The network, the data and what is measured.
 namespace descent::cli {
+
+void add_inputs(CLI::App& command, Job& job);
+
+/// Reads the files of the network and of the data.
+void load_inputs(Job& job);
 
 /// A network of --plane: a file of its own, or other weights of that of --model.
 std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,
                                             const std::filesystem::path& file);
-
-Batches data_of(const LandscapeSettings& settings);
-std::shared_ptr<SavedNetwork> network_of(const LandscapeSettings& settings);
-std::vector<Metric> metrics_of(const LandscapeSettings& settings);
 
 }  // namespace descent::cli

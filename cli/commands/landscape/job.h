@@ -20,49 +20,47 @@
 
 namespace descent::cli {
 
-/// The options as they are spelled.
-struct LandscapeSettings {
-  std::filesystem::path model, data;
-  std::filesystem::path weights, library;  // empty: none
-  std::string output;                      // of the network; empty: the only one
-  std::string parameters;                  // those that move; empty: all
-  std::string scale;                       // of inputs; empty: 1
-  std::string loss;
-  std::vector<std::string> metrics;  // beside the loss
-  std::string plane = "filter";
-  std::optional<double> weight_decay{};  // of the training; none: its term is not drawn
-  std::string norm;                      // of a random plane; empty: none
-  std::optional<uint64_t> seed{};        // of what is drawn at random
-  std::string axes;  // "-1:1:51" or "-1:1:51,-2:2:31"; empty: what suits the plane
-  bool log = false, linear = false;
-  std::string batch_norm = "auto", path = "auto";
-  int threads = 0;
-  std::optional<std::string> memory{};  // none: what each computation takes by default
-  bool curvature = false, resume = false, force = false;
-  std::filesystem::path out = "out/landscape";
-};
+struct PlaneKind;
 
-/// "pca:snapshots" taken apart.
-struct PlaneName {
-  std::string kind, of;
-};
-
-/// The arguments, read.
+/// What is to be done: all that the command line says. Each part of the command adds the options
+/// that it reads, and stands above their members here.
 struct Job {
-  std::string title;
-  std::vector<Metric> metrics{};  ///< the loss first
-  PlaneName plane;
-  Norm norm;
-  uint64_t seed;
-  std::optional<Axes> axes{};
+  // inputs.h
+  std::filesystem::path model_file, data_file;
+  std::filesystem::path weights_file, library;  ///< empty: none
+  std::string output{};                         ///< of the network; empty: the only one
+  std::string parameters{};                     ///< those that move; empty: all
+  std::optional<double> scale{};                ///< of inputs
+  std::vector<Metric> metrics{};                ///< the loss first
+  std::shared_ptr<SavedNetwork> model{};        ///< read by load_inputs(), as the data
+  Batches data{std::vector<Data>{}};
+
+  // planes.h
+  const PlaneKind* plane = nullptr;
+  std::string plane_of{};          ///< what follows the plane's name: a folder, files
+  std::optional<Norm> norm{};      ///< of a random plane; none: Norm::None
+  std::optional<uint64_t> seed{};  ///< of what is drawn at random; none: 0
+  std::optional<Axes> axes{};      ///< none: what suits the plane
+
+  // compute.h
   EvaluateOptions options{};
-  std::shared_ptr<SavedNetwork> model;
-  Network network;
-  Batches data;
+  std::optional<int64_t> memory{};       ///< none: what each computation takes by default
+  std::optional<double> weight_decay{};  ///< of the training; none: its term is not drawn
+  bool with_curvature = false;
+
+  // files.h
+  bool log = false, linear = false;  ///< heights and colours; neither: as the values suit
+
+  // command.h
+  std::filesystem::path out = "out/landscape";
+  bool resume = false, force = false;
+
+  std::string title() const { return model_file.stem().string(); }
+  Network network() const { return model; }
 };
 
 /// A plane and what goes with it.
-struct Laid {
+struct PlaneToDraw {
   Plane plane;
   Axis x, y;
   std::optional<Projection> projection{};  ///< of a training on its plane

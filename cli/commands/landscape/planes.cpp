@@ -1,11 +1,15 @@
 #include "commands/landscape/planes.h"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
+#include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
+#include <CLI/CLI.hpp>
+
+#include "choices.h"
 #include "commands/landscape/inputs.h"
 #include "commands/landscape/report.h"
 
@@ -22,10 +26,10 @@ std::string about_marks(const Plane& plane) {
   return about.empty() ? "" : about + ".";
 }
 
-Laid along_line(const Job& job, const std::string& file) {
-  Laid laid{.plane = line_between(job.network, other_network(*job.model, file)),
-            .x = {-0.5, 1.5, 201},
-            .y = {0, 0, 1}};
+PlaneToDraw along_line(const Job& job) {
+  PlaneToDraw laid{.plane = line_between(job.network(), other_network(*job.model, job.plane_of)),
+                   .x = {-0.5, 1.5, 201},
+                   .y = {0, 0, 1}};
   laid.about = about_marks(laid.plane);
   return laid;
 }
@@ -46,113 +50,169 @@ std::pair<Axis, Axis> axes_around_marks(const Plane& plane) {
   return {x, y};
 }
 
-Laid between(const Job& job, const std::string& files) {
+PlaneToDraw between(const Job& job) {
+  const std::string& files = job.plane_of;
   const size_t comma = files.find(',');
   if (comma == files.npos)
     throw std::invalid_argument("--plane = between:" + files + ", must be between:B.pt,C.pt");
-  Laid laid{.plane = plane_between(job.network, other_network(*job.model, files.substr(0, comma)),
-                                   other_network(*job.model, files.substr(comma + 1))),
-            .x = {},
-            .y = {}};
+  PlaneToDraw laid{
+      .plane = plane_between(job.network(), other_network(*job.model, files.substr(0, comma)),
+                             other_network(*job.model, files.substr(comma + 1))),
+      .x = {},
+      .y = {}};
   std::tie(laid.x, laid.y) = axes_around_marks(laid.plane);
   laid.about = about_marks(laid.plane);
   return laid;
 }
 
-Laid along_trajectory(const Job& job, const std::string& folder) {
-  const Trajectory trajectory = Trajectory::load(folder);
-  Laid laid{.plane = pca_plane(job.network, trajectory, job.options.memory), .x = {}, .y = {}};
+PlaneToDraw along_trajectory(const Job& job) {
+  const Trajectory trajectory = Trajectory::load(job.plane_of);
+  PlaneToDraw laid{
+      .plane = pca_plane(job.network(), trajectory, job.options.memory), .x = {}, .y = {}};
   Progress progress;
   EvaluateOptions options = job.options;
   options.on_progress = shown_by(progress, "losses along the trajectory");
-  laid.projection = project(trajectory, laid.plane, job.network, job.metrics[0], job.data, options);
+  laid.projection =
+      project(trajectory, laid.plane, job.network(), job.metrics[0], job.data, options);
   stop_if_interrupted();
   std::tie(laid.x, laid.y) = axes_around(*laid.projection, 51);
   laid.about = laid.projection->about();
   return laid;
 }
 
-Laid along_eigenvectors(const Job& job, const LandscapeSettings& settings) {
+PlaneToDraw along_eigenvectors(const Job& job) {
   Progress progress;
-  Laid laid{.plane = hessian_plane(job.network, job.metrics[0], job.data,
-                                   curvature_options(job, settings, progress, "eigenvectors")),
-            .x = {-1, 1, 51},
-            .y = {-1, 1, 51}};
+  PlaneToDraw laid{.plane = hessian_plane(job.network(), job.metrics[0], job.data,
+                                          curvature_options(job, progress, "eigenvectors")),
+                   .x = {-1, 1, 51},
+                   .y = {-1, 1, 51}};
   stop_if_interrupted();
   return laid;
 }
 
-Laid along_random(const Job& job) {
-  return {.plane = random_plane(job.network,
-                                {.seed = job.seed,
+PlaneToDraw drawn(const Job& job, Norm norm) {
+  return {.plane = random_plane(job.network(),
+                                {.seed = job.seed.value_or(0),
                                  .draw = Draw::Gaussian,
-                                 .norm = job.norm,
+                                 .norm = norm,
                                  .buffers = job.options.batch_norm == BatchNorm::Interpolate}),
           .x = {-1, 1, 51},
           .y = {-1, 1, 51}};
 }
 
+PlaneToDraw along_random(const Job& job) { return drawn(job, job.norm.value_or(Norm::None)); }
+
+PlaneToDraw along_filters(const Job& job) { return drawn(job, Norm::Filter); }
+
+// clang-format off
+constexpr PlaneKind kPlanes[] = {
+    {.name = "random", .follows = "", .help = "two random directions",
+     .lay = along_random, .draws = true, .takes_norm = true},
+    {.name = "filter", .follows = "", .help = "the same, filter-normalised",
+     .lay = along_filters, .draws = true},
+    {.name = "hessian", .follows = "", .help = "along the largest eigenvalues",
+     .lay = along_eigenvectors, .draws = true, .derives = true},
+    {.name = "pca", .follows = ":FOLDER", .help = "through weights saved in training",
+     .lay = along_trajectory, .moves_statistics = false},
+    {.name = "line", .follows = ":OTHER.pt", .help = "to another network, or FILE.safetensors",
+     .lay = along_line},
+    {.name = "between", .follows = ":B.pt,C.pt", .help = "through two others",
+     .lay = between},
+};
+// clang-format on
+
+constexpr const char* kDefault = "filter";
+
+/// Takes "pca:snapshots" apart.
+void read_plane(Job& job, const std::string& text) {
+  const size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  std::vector<std::string> names;
+  for (const PlaneKind& kind : kPlanes) names.emplace_back(kind.name);
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) refuse_name("--plane", name, names);
+  job.plane = &kPlanes[found - names.begin()];
+  job.plane_of = colon == text.npos ? "" : text.substr(colon + 1);
+  const bool stands_alone = *job.plane->follows == 0;
+  if (stands_alone ? colon != text.npos : job.plane_of.empty())
+    throw std::invalid_argument("--plane = " + text + ", must be " + name + job.plane->follows);
+}
+
+/// Names of the kinds of which something is true.
+std::string planes_that(bool PlaneKind::*is_true) {
+  std::string text;
+  for (const PlaneKind& kind : kPlanes)
+    if (kind.*is_true) text.append(text.empty() ? "" : " or ").append(kind.name);
+  return text;
+}
+
+/// "with --plane pca:snapshots"
+std::string with_plane(const Job& job) {
+  return std::string("with --plane ") + job.plane->name +
+         (job.plane_of.empty() ? "" : ":" + job.plane_of);
+}
+
 }  // namespace
 
-PlaneName plane_name(const std::string& text) {
-  const size_t colon = text.find(':');
-  PlaneName name{text.substr(0, colon), colon == text.npos ? "" : text.substr(colon + 1)};
-  const auto follows = named<std::string>("--plane", name.kind,
-                                          {{"random", ""},
-                                           {"filter", ""},
-                                           {"hessian", ""},
-                                           {"pca", ":FOLDER"},
-                                           {"line", ":OTHER.pt"},
-                                           {"between", ":B.pt,C.pt"}});
-  if (follows.empty() ? colon != text.npos : name.of.empty())
-    throw std::invalid_argument("--plane = " + text + ", must be " + name.kind + follows);
-  return name;
+void add_plane(CLI::App& command, Job& job) {
+  read_plane(job, kDefault);
+  std::string help;
+  for (const PlaneKind& kind : kPlanes)
+    help.append(help.empty() ? "" : "; ")
+        .append(kind.name)
+        .append(kind.follows)
+        .append(" (")
+        .append(kind.help)
+        .append(")");
+  command
+      .add_option_function<std::string>(
+          "--plane", [&job](const std::string& text) { read_plane(job, text); }, help)
+      ->default_str(kDefault);
+  add_choice<Norm>(command, "--norm", job.norm, "of a random plane: ");
+  command.add_option("--seed", job.seed, "of what is drawn at random (default: 0)")
+      ->check(whole_number);
+  command.add_option_function<std::string>(
+      "--axes", [&job](const std::string& text) { job.axes = axes_of(text); },
+      "from:to:points for both axes or for each, -1:1:51,-2:2:31; else what suits the plane");
 }
 
-Norm norm_of(const LandscapeSettings& settings, const PlaneName& plane) {
-  if (settings.norm.empty()) return plane.kind == "filter" ? Norm::Filter : Norm::None;
-  if (plane.kind != "random")
-    throw std::invalid_argument("--norm = " + settings.norm + " with --plane " + settings.plane +
-                                ", allowed with --plane random only");
-  return named<Norm>("--norm", settings.norm,
-                     {{"none", Norm::None},
-                      {"filter", Norm::Filter},
-                      {"layer", Norm::Layer},
-                      {"weight", Norm::Weight},
-                      {"dfilter", Norm::DFilter},
-                      {"dlayer", Norm::DLayer}});
+void check_plane(const Job& job) {
+  const BatchNorm batch_norm = job.options.batch_norm;
+  const auto refuse = [](const std::string& option, const OptionValue& value,
+                         const std::string& what) {
+    throw std::invalid_argument(option + " = " + to_text(value) + what);
+  };
+  if (job.norm && !job.plane->takes_norm)
+    refuse("--norm", fields::value_of(*job.norm),
+           " " + with_plane(job) + ", allowed with --plane " + planes_that(&PlaneKind::takes_norm) +
+               " only");
+  if (job.seed && !job.plane->draws && !job.with_curvature)
+    refuse("--seed", std::to_string(*job.seed),
+           " " + with_plane(job) + ", where nothing is drawn at random");
+  if ((job.with_curvature || job.plane->derives) &&
+      (batch_norm == BatchNorm::Interpolate || batch_norm == BatchNorm::Recompute))
+    refuse("--batch-norm", fields::value_of(batch_norm), ", must be keep or batch for curvature");
+  if (!job.plane->moves_statistics && batch_norm == BatchNorm::Interpolate)
+    refuse("--batch-norm", "interpolate",
+           " " + with_plane(job) + ", which has no directions for statistics");
 }
 
-uint64_t seed_of(const LandscapeSettings& settings, const PlaneName& plane) {
-  const bool drawn = plane.kind == "random" || plane.kind == "filter" || plane.kind == "hessian";
-  if (settings.seed && !drawn && !settings.curvature)
-    throw std::invalid_argument("--seed = " + std::to_string(*settings.seed) + " with --plane " +
-                                settings.plane + ", where nothing is drawn at random");
-  return settings.seed.value_or(0);
-}
-
-CurvatureOptions curvature_options(const Job& job, const LandscapeSettings& settings,
-                                   Progress& progress, const std::string& what) {
-  CurvatureOptions options{.batch_norm = job.options.batch_norm,
-                           .seed = job.seed,
-                           .on_progress = shown_by(progress, what)};
-  if (settings.memory) options.memory = job.options.memory;
-  return options;
-}
-
-Laid lay(const Job& job, const LandscapeSettings& settings) {
-  const auto& [kind, of] = job.plane;
-  Laid laid = kind == "pca"       ? along_trajectory(job, of)
-              : kind == "line"    ? along_line(job, of)
-              : kind == "between" ? between(job, of)
-              : kind == "hessian" ? along_eigenvectors(job, settings)
-                                  : along_random(job);
+PlaneToDraw lay_plane(const Job& job) {
+  PlaneToDraw laid = job.plane->lay(job);
   if (job.axes && job.axes->second && laid.plane.is_line())
-    throw std::invalid_argument("--axes = " + settings.axes +
+    throw std::invalid_argument("--axes = " + job.axes->text +
                                 ": two axes, but the plane is a line");
   if (job.axes) laid.x = job.axes->x;
   if (job.axes && !laid.plane.is_line()) laid.y = job.axes->y;
   return laid;
+}
+
+CurvatureOptions curvature_options(const Job& job, Progress& progress, const std::string& what) {
+  CurvatureOptions options{.batch_norm = job.options.batch_norm,
+                           .seed = job.seed.value_or(0),
+                           .on_progress = shown_by(progress, what)};
+  if (job.memory) options.memory = *job.memory;
+  return options;
 }
 
 }  // namespace descent::cli

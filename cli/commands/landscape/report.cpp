@@ -33,7 +33,7 @@ std::string place(double alpha, double beta, const Grid& grid) {
   return "alpha = " + number(alpha) + (grid.y.n == 1 ? "" : ", beta = " + number(beta));
 }
 
-std::string caption(const Job& job, const Laid& laid, const Results& results, size_t m) {
+std::string caption(const Job& job, const PlaneToDraw& laid, const Results& results, size_t m) {
   const Grid& grid = results.grids[m];
   std::string text = laid.plane.how;
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
@@ -47,7 +47,7 @@ std::string caption(const Job& job, const Laid& laid, const Results& results, si
   return text;
 }
 
-void print(std::ostream& out, const Job& job, const Laid& laid, const Results& results) {
+void print(std::ostream& out, const Job& job, const PlaneToDraw& laid, const Results& results) {
   const Grid& first = results.grids[0];
   out << "plane  " << laid.plane.how << '\n';
   out << "path   " << first.notes.at("path") << " (" << first.notes.at("reason") << ")\n";

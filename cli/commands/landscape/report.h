@@ -15,9 +15,9 @@ std::string place(double alpha, double beta, const Grid& grid);
 bool has_finite(const Grid& grid);
 
 /// Below the picture of metric m.
-std::string caption(const Job& job, const Laid& laid, const Results& results, size_t m);
+std::string caption(const Job& job, const PlaneToDraw& laid, const Results& results, size_t m);
 
 /// What there is to say at the end, for the terminal.
-void print(std::ostream& out, const Job& job, const Laid& laid, const Results& results);
+void print(std::ostream& out, const Job& job, const PlaneToDraw& laid, const Results& results);
 
 }  // namespace descent::cli

@@ -40,26 +40,7 @@ void check_equal(const char* who, const Tensor& prediction, const Tensor& target
          "; they must be equal");
 }
 
-double all_of(const Tensor& target) { return static_cast<double>(target.numel()); }
-
-/// Of class indices those that are not ignored, else one for each distribution over the classes.
-double choices_of(const Tensor& target) {
-  if (are_classes(target)) return (target != kIgnoredClass).sum().item<double>();
-  return target.dim() < 2 ? 1 : all_of(target) / static_cast<double>(target.size(1));
-}
-
 }  // namespace
-
-double Mse::count(const Tensor& target) { return all_of(target); }
-double L1::count(const Tensor& target) { return all_of(target); }
-double BinaryCrossEntropy::count(const Tensor& target) { return all_of(target); }
-double BinaryCrossEntropyWithLogits::count(const Tensor& target) { return all_of(target); }
-double CrossEntropy::count(const Tensor& target) { return choices_of(target); }
-double Nll::count(const Tensor& target) { return choices_of(target); }
-double OutputLoss::count(const Tensor& target) {
-  return target.dim() > 0 ? static_cast<double>(target.size(0)) : 1;
-}
-double Accuracy::count(const Tensor& target) { return choices_of(target); }
 
 Tensor Mse::operator()(const Tensor& prediction, const Tensor& target) const {
   check_equal(name, prediction, target);
@@ -131,6 +112,17 @@ Metric find_metric(const std::string& name) {
 }
 
 namespace landscape {
+
+double count_numbers(const Tensor& target) { return static_cast<double>(target.numel()); }
+
+double count_choices(const Tensor& target) {
+  if (are_classes(target)) return (target != kIgnoredClass).sum().item<double>();
+  return target.dim() < 2 ? 1 : count_numbers(target) / static_cast<double>(target.size(1));
+}
+
+double count_samples(const Tensor& target) {
+  return target.dim() > 0 ? static_cast<double>(target.size(0)) : 1;
+}
 
 Tensor metric_value(const Metric& metric, const Tensor& prediction, const Tensor& target) {
   if (!metric.traits.in_double) return metric.value(prediction, target);

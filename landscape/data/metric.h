@@ -25,6 +25,16 @@ struct MetricTraits {
   Kernel kernel = Kernel::None;
 };
 
+namespace landscape {
+
+/// How many targets of a batch count for a metric: all numbers; class indices that are not ignored
+/// and else distributions over the classes; samples.
+double count_numbers(const at::Tensor& target);
+double count_choices(const at::Tensor& target);
+double count_samples(const at::Tensor& target);
+
+}  // namespace landscape
+
 // Each of these is a mean over the targets of a batch that count, and is usable in training as well.
 // count() is their number. Class indices of -100 are ignored, as in LibTorch: they count nowhere.
 
@@ -37,7 +47,7 @@ struct Mse {
                                        .equal_shapes = true,
                                        .squares = true,
                                        .kernel = MetricTraits::Kernel::Squares};
-  static double count(const at::Tensor& target);
+  static constexpr auto count = landscape::count_numbers;
   at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& target) const;
 };
 inline constexpr Mse mse{};
@@ -46,7 +56,7 @@ inline constexpr Mse mse{};
 struct L1 {
   static constexpr const char* name = "l1";
   static constexpr MetricTraits traits{.is_loss = true, .in_double = true, .equal_shapes = true};
-  static double count(const at::Tensor& target);
+  static constexpr auto count = landscape::count_numbers;
   at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& target) const;
 };
 inline constexpr L1 l1{};
@@ -57,7 +67,7 @@ struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
   static constexpr MetricTraits traits{
       .is_loss = true, .in_double = true, .kernel = MetricTraits::Kernel::Entropies};
-  static double count(const at::Tensor& target);
+  static constexpr auto count = landscape::count_choices;
   at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& target) const;
 };
 inline constexpr CrossEntropy cross_entropy{};
@@ -66,7 +76,7 @@ inline constexpr CrossEntropy cross_entropy{};
 struct Nll {
   static constexpr const char* name = "nll";
   static constexpr MetricTraits traits{.is_loss = true, .in_double = true};
-  static double count(const at::Tensor& target);
+  static constexpr auto count = landscape::count_choices;
   at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& target) const;
 };
 inline constexpr Nll nll{};
@@ -75,7 +85,7 @@ inline constexpr Nll nll{};
 struct BinaryCrossEntropy {
   static constexpr const char* name = "binary_cross_entropy";
   static constexpr MetricTraits traits{.is_loss = true, .in_double = true, .equal_shapes = true};
-  static double count(const at::Tensor& target);
+  static constexpr auto count = landscape::count_numbers;
   at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& target) const;
 };
 inline constexpr BinaryCrossEntropy binary_cross_entropy{};
@@ -84,7 +94,7 @@ inline constexpr BinaryCrossEntropy binary_cross_entropy{};
 struct BinaryCrossEntropyWithLogits {
   static constexpr const char* name = "binary_cross_entropy_with_logits";
   static constexpr MetricTraits traits{.is_loss = true, .in_double = true, .equal_shapes = true};
-  static double count(const at::Tensor& target);
+  static constexpr auto count = landscape::count_numbers;
   at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& target) const;
 };
 inline constexpr BinaryCrossEntropyWithLogits binary_cross_entropy_with_logits{};
@@ -94,7 +104,7 @@ inline constexpr BinaryCrossEntropyWithLogits binary_cross_entropy_with_logits{}
 struct OutputLoss {
   static constexpr const char* name = "output";
   static constexpr MetricTraits traits{.is_loss = true};
-  static double count(const at::Tensor& target);
+  static constexpr auto count = landscape::count_samples;
   at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& target) const;
 };
 inline constexpr OutputLoss output_loss{};
@@ -104,7 +114,7 @@ struct Accuracy {
   static constexpr const char* name = "accuracy";
   static constexpr MetricTraits traits{
       .higher_is_better = true, .choices = true, .kernel = MetricTraits::Kernel::Choices};
-  static double count(const at::Tensor& target);
+  static constexpr auto count = landscape::count_choices;
   at::Tensor operator()(const at::Tensor& prediction, const at::Tensor& target) const;
 };
 inline constexpr Accuracy accuracy{};
@@ -126,7 +136,7 @@ struct Metric {
 
   template <NamedMetric M>
   Metric(M known)  // NOLINT(google-explicit-constructor)
-      : name(M::name), value(known), traits(M::traits), count(&M::count) {}
+      : name(M::name), value(known), traits(M::traits), count(M::count) {}
   template <class F>
   requires(!NamedMetric<F> &&
            std::is_invocable_r_v<at::Tensor, F&, const at::Tensor&, const at::Tensor&>) Metric(F f)

@@ -23,7 +23,7 @@
 #include <descent/landscape/data/data.h>
 #include <descent/landscape/data/metric.h>
 #include <descent/landscape/network/script.h>
-#include <descent/landscape/trajectory/trajectory.h>
+#include <descent/landscape/trajectory/recorder.h>
 #include <descent/optim/adam.h>
 #include <descent/optim/optimizer/drop_in.h>
 

@@ -139,7 +139,7 @@ struct Curvature {
   SpectralDensity density{};
   std::map<std::string, std::string> notes{};  ///< provenance: seed, parameters, versions
 
-  /// Writes all but the eigenvectors as .json, laid out as landscape/curvature_json.cpp says. The
+  /// Writes all but the eigenvectors as .json, laid out as landscape/curvature/curvature_json.cpp says. The
   /// file is complete or absent. std::invalid_argument: another extension; std::runtime_error: the
   /// file cannot be written.
   void save(const std::filesystem::path& path) const;

@@ -12,7 +12,10 @@
 #include <torch/torch.h>
 
 #include <descent/base/atomic_file.h>
-#include <descent/landscape/trajectory/trajectory.h>
+#include <descent/landscape/planes/random_plane.h>
+#include <descent/landscape/trajectory/pca_plane.h>
+#include <descent/landscape/trajectory/projection.h>
+#include <descent/landscape/trajectory/recorder.h>
 #include <descent/pickle/pickle.h>
 #include <descent/tensors/memory.h>
 

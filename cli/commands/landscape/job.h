@@ -12,7 +12,8 @@
 #include <descent/landscape/curvature/curvature.h>
 #include <descent/landscape/data/metric.h>
 #include <descent/landscape/evaluate/evaluate.h>
-#include <descent/landscape/trajectory/trajectory.h>
+#include <descent/landscape/planes/random_plane.h>
+#include <descent/landscape/trajectory/projection.h>
 #include <descent/networks.h>
 
 #include "arguments.h"

@@ -9,6 +9,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <descent/landscape/planes/between.h>
+#include <descent/landscape/planes/random_plane.h>
+#include <descent/landscape/trajectory/pca_plane.h>
+#include <descent/landscape/trajectory/projection.h>
+
 #include "choices.h"
 #include "commands/landscape/inputs.h"
 #include "commands/landscape/report.h"

@@ -82,7 +82,7 @@ TunedRacers tuned(const Surface& surface, const std::vector<Racer>& racers,
   TunedRacers result;
   std::string rates, how;
   for (const Racer& racer : racers) {
-    TuneResult best = tune(surface, racer.detail, {.race = options});
+    TuneResult best = tune(surface, racer, {.race = options});
     rates += (rates.empty() ? "" : ", ") + racer.label + " " + to_text(best.lr);
     how = std::move(best.how);
     best.racer.label = racer.label;

@@ -149,12 +149,6 @@ Racer registered_racer(std::string_view name, const OptionValues& options) {
 
 }  // namespace
 
-RacerText parse_racer(std::string_view text) {
-  const size_t end = std::min(text.find(':'), text.size());
-  const size_t rest = std::min(end + 1, text.size());
-  return {std::string(text.substr(0, end)), parse_options(text.substr(rest))};
-}
-
 Racer racer(std::string_view name, const OptionValues& options) {
   const bool search = same_word(name, kLineSearch);
   Racer result = search ? line_search_racer(options) : registered_racer(name, options);
@@ -163,14 +157,16 @@ Racer racer(std::string_view name, const OptionValues& options) {
   } catch (const c10::Error& error) {
     throw std::invalid_argument(error.what_without_backtrace());
   }
-  const std::string list = listed(options);
-  result.detail = std::string(name) + (list.empty() ? "" : ":" + list);
+  result.name = name;
+  result.options = options;
+  result.detail = result.name + (options.empty() ? "" : ":" + listed(options));
   return result;
 }
 
 Racer racer(std::string_view text) {
-  const RacerText parsed = parse_racer(text);
-  return racer(parsed.name, parsed.options);
+  const size_t end = std::min(text.find(':'), text.size());
+  const size_t rest = std::min(end + 1, text.size());
+  return racer(text.substr(0, end), parse_options(text.substr(rest)));
 }
 
 Racer racer(std::string label, MakeOptimizer make) {
@@ -205,7 +201,11 @@ std::vector<Racer> parse_racers(std::string_view text) {
                                   "' has an empty name, must be like sgd:lr=10,lion:lr=1");
     racers.push_back(racer(racer_text));
   }
-  // Racers of one name: by their options, and if those are equal too, by number.
+  tell_apart(racers);
+  return racers;
+}
+
+void tell_apart(std::vector<Racer>& racers) {
   const auto name_sharers = [&](auto rename) {
     std::vector<std::string> labels;
     for (const Racer& r : racers) labels.push_back(r.label);
@@ -214,13 +214,11 @@ std::vector<Racer> parse_racers(std::string_view text) {
         rename(racers[i], std::count(labels.begin(), labels.begin() + i + 1, labels[i]));
   };
   name_sharers([](Racer& r, auto) {
-    const size_t colon = r.detail.find(':');
-    if (colon != std::string::npos) r.label.append(" ").append(r.detail, colon + 1);
+    if (!r.options.empty()) r.label.append(" ").append(listed(r.options));
   });
   name_sharers([](Racer& r, auto number) {
     if (number > 1) r.label.append(" (").append(std::to_string(number)).append(")");
   });
-  return racers;
 }
 
 Track race(const Surface& surface, const Racer& racer, const RaceOptions& options) {

@@ -24,15 +24,9 @@ struct Racer {
   std::string label{};   ///< short: "AdamW"
   std::string detail{};  ///< what runs, as racer() takes it: "adamw:lr=1,betas=[0.9, 0.95]"
   MakeOptimizer make{};
+  std::string name{};      ///< of one of this library's optimizers; of any other empty
+  OptionValues options{};  ///< its own, those that are not the defaults
 };
-
-/// "adamw:lr=1,betas=0.9:0.95" in two parts.
-struct RacerText {
-  std::string name;
-  OptionValues options;
-};
-/// Throws std::invalid_argument for options that cannot be read; the name may be unknown.
-RacerText parse_racer(std::string_view text);
 
 /// One of this library's optimizers by name, with options, or steepest descent by line_search():
 /// "line_search:method=golden_section,lr=0.1". Names, options and values are checked at once:
@@ -45,8 +39,11 @@ Racer racer(std::string label, MakeOptimizer make);
 
 /// Several of the first kind: "sgd:lr=10,momentum=0.9,lion:lr=1". A comma parts racers and options
 /// alike: a piece with a ':' ahead of any '=', or without '=', begins a racer, any other goes on
-/// with the options; brackets keep their commas. Racers of one name get labels that tell them apart.
+/// with the options; brackets keep their commas. Ends with tell_apart().
 std::vector<Racer> parse_racers(std::string_view text);
+
+/// Adds to labels that several racers have their options, and numbers to those that are still equal.
+void tell_apart(std::vector<Racer>& racers);
 
 struct RaceOptions {
   std::optional<Point> start{};  ///< empty: the surface's own

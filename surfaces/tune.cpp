@@ -21,10 +21,11 @@ void check(const TuneOptions& options) {
 }
 
 /// The same optimizer at another rate.
-Racer at_rate(RacerText text, double lr) {
-  std::erase_if(text.options, [](const auto& option) { return option.first == "lr"; });
-  text.options.insert(text.options.begin(), {"lr", lr});
-  return racer(text.name, text.options);
+Racer at_rate(const Racer& other, double lr) {
+  OptionValues options = other.options;
+  std::erase_if(options, [](const auto& option) { return option.first == "lr"; });
+  options.insert(options.begin(), {"lr", lr});
+  return racer(other.name, options);
 }
 
 /// How good a way was: less is better.
@@ -45,32 +46,37 @@ double drawn(std::mt19937_64& bits, double low, double range) {
 
 }  // namespace
 
-TuneResult tune(const Surface& surface, std::string_view text, const TuneOptions& options) {
+TuneResult tune(const Surface& surface, const Racer& racer, const TuneOptions& options) {
   check(options);
-  const RacerText parsed = parse_racer(text);
+  if (racer.name.empty())
+    throw std::invalid_argument("tune: " + racer.label +
+                                ", must be one of this library's optimizers");
   std::mt19937_64 bits(options.seed);
   const double low = std::log(options.lo), range = std::log(options.hi) - low;
   TuneResult best;
   std::tuple<double, double> best_score{kInfinity, kInfinity};
   for (int64_t i = 0; i < options.tries; ++i) {
     const double lr = drawn(bits, low, range);
-    Racer racer = at_rate(parsed, lr);
-    const Track track = race(surface, racer, options.race);
+    Racer tried = at_rate(racer, lr);
+    const Track track = race(surface, tried, options.race);
     if (!(score(track) < best_score)) continue;
     best_score = score(track);
-    best.racer = std::move(racer);
+    best.racer = std::move(tried);
     best.lr = lr;
     best.loss = track.smooth_losses.back();
   }
-  if (best.lr == 0)
+  if (!best.racer.make)
     throw std::runtime_error("tune: no lr in [" + to_text(options.lo) + ", " + to_text(options.hi) +
-                             "] leads " + std::string(text) + " to a finite loss on " +
-                             surface.name);
+                             "] leads " + racer.detail + " to a finite loss on " + surface.name);
   best.how = "of " + std::to_string(options.tries) + " log-uniform tries in [" +
              to_text(options.lo) + ", " + to_text(options.hi) + "], seed " +
              std::to_string(options.seed) + ", by the loss after " +
              std::to_string(options.race.steps) + " steps";
   return best;
+}
+
+TuneResult tune(const Surface& surface, std::string_view text, const TuneOptions& options) {
+  return tune(surface, racer(text), options);
 }
 
 }  // namespace descent

@@ -98,15 +98,14 @@ void refuse_noise(const Surface& surface, const RaceSettings& settings) {
 
 /// The same racers, called by what is left of their options.
 std::vector<Racer> without_rates(const std::vector<Racer>& racers) {
-  std::string text;
-  for (const Racer& racer : racers) {
-    RacerText parts = parse_racer(racer.detail);
-    text += (text.empty() ? "" : ",") + parts.name + ":";
-    const char* separator = "";
-    for (const auto& [name, value] : parts.options)
-      if (name != "lr") text += std::exchange(separator, ",") + name + "=" + to_text(value);
+  std::vector<Racer> result;
+  for (const Racer& each : racers) {
+    OptionValues options = each.options;
+    std::erase_if(options, [](const auto& option) { return option.first == "lr"; });
+    result.push_back(racer(each.name, options));
   }
-  return parse_racers(text);
+  tell_apart(result);
+  return result;
 }
 
 /// Runs one race, writes its pictures, page and numbers and prints its table.

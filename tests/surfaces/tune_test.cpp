@@ -28,7 +28,9 @@ TEST(Tuning, FindsTheRateThatIsBestOnABowl) {
 TEST(Tuning, IsReproducibleAndDependsOnTheSeed) {
   const Surface rosenbrock = descent::find_surface("rosenbrock");
   const TuneResult first = tune(rosenbrock, "adam:betas=0.8:0.99,lr=3"),
-                   again = tune(rosenbrock, first.racer.detail);
+                   again = tune(rosenbrock, first.racer.detail),
+                   same = tune(rosenbrock, first.racer);
+  EXPECT_EQ(same.lr, first.lr);
   EXPECT_EQ(first.lr, again.lr);
   EXPECT_EQ(first.loss, again.loss);
   EXPECT_THAT(first.racer.detail, testing::HasSubstr("betas=[0.8, 0.99]"));
@@ -69,6 +71,9 @@ TEST(Tuning, IsRefusedWithOneSentence) {
   EXPECT_EQ(message([] { tune(kBowl, "sgd", {.lo = 1, .hi = 1}); }),
             "tune: hi = 1, must be finite and > lo = 1");
   EXPECT_EQ(message([] { tune(kBowl, "sdg"); }), "no optimizer is called sdg, did you mean sgd?");
+  const descent::Racer foreign = descent::racer("my own", descent::racer("sgd").make);
+  EXPECT_EQ(message([&] { tune(kBowl, foreign); }),
+            "tune: my own, must be one of this library's optimizers");
 }
 
 }  // namespace

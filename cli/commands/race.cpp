@@ -128,7 +128,8 @@ void run_race(const RaceSettings& settings, std::ostream& out) {
               .grid = mesh(surface, 200, 200, &*options.noise)};
   scene.tracks = race(surface, racers, options);  // refuses what is wrong ahead of any folder
   OutputFolder output(settings.out.value_or("out/race"), settings.force);
-  Progress progress(settings.tune ? racers.size() + 8 : 8);
+  const std::vector<PictureFormat> formats = picture_formats();
+  Progress progress(5 + formats.size() + (settings.tune ? racers.size() : 0));
   std::string how_tuned;
   if (settings.tune) {
     if (settings.optimizers) racers = without_rates(racers);
@@ -146,9 +147,9 @@ void run_race(const RaceSettings& settings, std::ostream& out) {
   const auto go_on = [](int64_t, int64_t) { return !interrupted(); };
   make("tracks.csv", [&](const auto& file) { save(scene.tracks, file); });
   make("tracks.json", [&](const auto& file) { save(scene.tracks, file); });
-  make("race.png", [&](const auto& file) { draw(scene, file); });
-  make("race.svg", [&](const auto& file) { draw(scene, file); });
-  make("race.gif", [&](const auto& file) { draw(scene, file, go_on); });
+  for (const PictureFormat& format : formats)
+    make(std::string("race") + format.extension,
+         [&](const auto& file) { draw(scene, file, go_on); });
   make("losses.png", [&](const auto& file) { draw_losses(scene, file, false); });
   if (has_positive_loss(scene))
     make("losses_log.png", [&](const auto& file) { draw_losses(scene, file, true); });

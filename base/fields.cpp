@@ -7,15 +7,10 @@
 
 #include <descent/base/fields.h>
 #include <descent/base/nearest.h>
+#include <descent/base/text.h>
 
 namespace descent {
 namespace {
-
-std::string shortest(double x) {
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, x).ptr;
-  return {digits, end};
-}
 
 std::string_view trimmed(std::string_view text) {
   const auto space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
@@ -62,11 +57,11 @@ OptionValue from_json(const std::string& name, const nlohmann::json& value) {
 
 std::string to_text(const OptionValue& value) {
   if (const auto* x = std::get_if<bool>(&value)) return *x ? "true" : "false";
-  if (const auto* x = std::get_if<double>(&value)) return shortest(*x);
+  if (const auto* x = std::get_if<double>(&value)) return digits(*x);
   if (const auto* x = std::get_if<std::string>(&value)) return *x;
   std::string text = "[";
   for (double x : std::get<std::vector<double>>(value))
-    text += (text.size() > 1 ? ", " : "") + shortest(x);
+    text += (text.size() > 1 ? ", " : "") + digits(x);
   return text + "]";
 }
 

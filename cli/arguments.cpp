@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <descent/base/nearest.h>
+#include <descent/base/text.h>
 
 namespace descent::cli {
 namespace {
@@ -80,10 +81,7 @@ std::string whole_number(const std::string& text) {
 
 void refuse_name(const std::string& option, const std::string& text,
                  const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names)
-    list += (list.empty() ? "" : &name == &names.back() ? " or " : ", ") + name;
-  throw std::invalid_argument(option + " = " + text + ", must be " + list +
+  throw std::invalid_argument(option + " = " + text + ", must be " + alternatives(names) +
                               did_you_mean(text, names));
 }
 

@@ -13,6 +13,7 @@
 #include <torch/version.h>
 
 #include <descent/base/nearest.h>
+#include <descent/base/text.h>
 
 #include "commands/optimizers.h"
 #include "commands/surfaces.h"
@@ -59,8 +60,7 @@ constexpr Command kCommands[] = {
 void check_command(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  const std::string list = descent::joined(names);
   if (argc < 2) throw std::invalid_argument("no command is given, must be one of " + list);
   const std::string first = argv[1];
   if (first.starts_with("-") || std::count(names.begin(), names.end(), first) > 0) return;

@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
 
 #include <descent/base/atomic_file.h>
 #include <descent/base/crc32.h>
+#include <descent/base/text.h>
 #include <descent/grid/files/formats.h>
 #include <descent/grid/files/mesh.h>
 #include <descent/grid/grid.h>
@@ -42,15 +42,15 @@ constexpr std::array kFormats = {Format{".npy", formats::to_npy, formats::from_n
 
 const Format& format_of(const std::filesystem::path& path, bool to_read) {
   const std::string extension = formats::extension_of(path);
-  std::string names;
+  std::vector<std::string_view> names;
   for (const Format& format : kFormats) {
     if (to_read && format.from == nullptr) continue;
     if (format.extension == extension) return format;
-    names.append(names.empty() ? "" : ", ").append(format.extension);
+    names.push_back(format.extension);
   }
   throw std::invalid_argument(path.string() + ": extension \"" + path.extension().string() +
                               "\" of a grid file" + (to_read ? " to read" : "") +
-                              ", must be one of " + names);
+                              ", must be one of " + joined(names));
 }
 
 }  // namespace
@@ -122,15 +122,7 @@ Grid Grid::load(const std::filesystem::path& path) {
 
 namespace formats {
 
-void append(std::string& text, double number) {
-  if (std::isnan(number)) {
-    text += "nan";
-    return;
-  }
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  text.append(digits, end);
-}
+void append(std::string& text, double number) { text += digits(number); }
 
 std::string checksum(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789abcdef";

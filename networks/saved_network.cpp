@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 
 #include <descent/base/nearest.h>
+#include <descent/base/text.h>
 #include <descent/networks/refuse.h>
 #include <descent/networks/saved_network.h>
 
@@ -49,12 +50,6 @@ class Tree : public torch::nn::Module {
  private:
   std::function<void(bool)> on_train_;
 };
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
 
 }  // namespace
 

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <deque>
@@ -13,6 +12,7 @@
 #include <ATen/ops/empty.h>
 #include <caffe2/serialize/inline_container.h>
 
+#include <descent/base/text.h>
 #include <descent/pickle/checksums.h>
 #include <descent/pickle/pickle.h>
 #include <descent/pickle/reach.h>
@@ -411,10 +411,7 @@ std::string to_text(const Value& value) {
     std::string operator()(std::monostate) const { return "None"; }
     std::string operator()(bool x) const { return x ? "True" : "False"; }
     std::string operator()(int64_t x) const { return std::to_string(x); }
-    std::string operator()(double x) const {
-      char digits[32];
-      return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
-    }
+    std::string operator()(double x) const { return digits(x); }
     std::string operator()(const std::string* x) const { return '\'' + x->substr(0, 80) + '\''; }
     std::string operator()(const Global* x) const { return x->name; }
     std::string operator()(const Storage*) const { return "a storage"; }

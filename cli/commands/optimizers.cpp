@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <descent/base/text.h>
 #include <descent/optim/files/python.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/training/line_search_descent.h>
@@ -34,12 +35,6 @@ std::vector<std::string> buffers(const engine::RuleTable& rule, bool by_default)
   for (size_t b = 0; b < rule.buffers.size(); ++b)
     if (used_by_default(rule, b) == by_default) names.push_back(rule.buffers[b]);
   return names;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 /// "8 bytes a float32 parameter (exp_avg, exp_avg_sq); max_exp_avg_sq with other options"

@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 
 #include <descent/base/atomic_file.h>
+#include <descent/base/text.h>
 #include <descent/base/zip.h>
 #include <descent/landscape/data/data_file.h>
 #include <descent/landscape/data/numpy.h>
@@ -100,11 +101,11 @@ Data archive_of_arrays(const std::filesystem::path& path) {
   const auto array = [&](const char* name) {
     const ZipReader::Record* const record = zip.find(std::string(name) + ".npy");
     if (record != nullptr) return landscape::tensor_of_npy(zip.read(*record));
-    std::string names;
+    std::vector<std::string> names;
     for (const ZipReader::Record& one : zip.records()) {
-      names += (names.empty() ? "" : ", ") + one.name.substr(0, one.name.rfind(".npy"));
+      names.push_back(one.name.substr(0, one.name.rfind(".npy")));
     }
-    throw std::runtime_error(std::string("has no array \"") + name + "\" but " + names +
+    throw std::runtime_error(std::string("has no array \"") + name + "\" but " + joined(names) +
                              "; write it with numpy.savez(file, input=x, target=y)");
   };
   return {array("input"), array("target")};

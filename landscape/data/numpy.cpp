@@ -6,6 +6,7 @@
 
 #include <ATen/ops/empty.h>
 
+#include <descent/base/text.h>
 #include <descent/grid/files/npy.h>
 #include <descent/landscape/data/numpy.h>
 #include <descent/pickle/reach.h>
@@ -23,12 +24,12 @@ constexpr std::array kNumberTypes{
     NumberType{"|i1", at::kChar},   NumberType{"|u1", at::kByte},  NumberType{"|b1", at::kBool}};
 
 at::ScalarType type_of(const std::string& name) {
-  std::string known;
+  std::vector<std::string_view> known;
   for (const NumberType& row : kNumberTypes) {
     if (row.name == name) return row.type;
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
+    known.push_back(row.name);
   }
-  throw std::runtime_error("npy type \"" + name + "\", must be one of " + known);
+  throw std::runtime_error("npy type \"" + name + "\", must be one of " + joined(known));
 }
 
 }  // namespace

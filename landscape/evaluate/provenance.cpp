@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include <descent/base/fields.h>
+#include <descent/base/text.h>
 #include <descent/landscape/evaluate/provenance.h>
 #include <descent/landscape/network/parameters.h>
 #include <descent/tensors/fingerprint.h>
@@ -64,15 +65,13 @@ Notes notes_of(const Problem& problem, const Plane& plane) {
     parameters += tensor.numel();
     types.insert(c10::toString(tensor.scalar_type()));
   }
-  std::string dtype;
-  for (const std::string& type : types) dtype += (dtype.empty() ? "" : ", ") + type;
   Notes notes{{"plane", plane.how},
               {"directions", tensors::hexadecimal(plane.hash())},
               {"weights", tensors::hexadecimal(weights_hash(problem))},
               {"data_hash", tensors::hexadecimal(data_hash(problem.data))},
               {"network", problem.model.type()},
               {"parameters", std::to_string(parameters)},
-              {"dtype", dtype},
+              {"dtype", joined(types)},
               {"samples", std::to_string(samples)},
               {"batch_norm", to_text(fields::value_of(problem.batch_norm))},
               {"torch", TORCH_VERSION},

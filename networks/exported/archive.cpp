@@ -6,6 +6,7 @@
 #include <c10/core/CPUAllocator.h>
 #include <caffe2/serialize/inline_container.h>
 
+#include <descent/base/text.h>
 #include <descent/base/zip.h>
 #include <descent/networks/exported/archive.h>
 #include <descent/networks/exported/document.h>
@@ -98,9 +99,7 @@ class Reader {
     }
     std::sort(names.begin(), names.end());
     if (names.size() > 1) {
-      std::string list;
-      for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-      refuse("it holds several programs (", list, "): save each with torch.export.save()");
+      refuse("it holds several programs (", joined(names), "): save each with torch.export.save()");
     }
     return names[0];
   }

@@ -4,6 +4,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <descent/base/text.h>
 #include <descent/networks/exported/document.h>
 #include <descent/networks/exported/output_names.h>
 #include <descent/networks/exported/program.h>
@@ -278,9 +279,7 @@ void Program::check(const Input& input, const IValue& value,
 Values Program::run(Values inputs, const Tensors& states, const Setting& setting) const {
   const std::vector<std::string> names = input_names();
   if (inputs.size() != names.size()) {
-    std::string list;
-    for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-    refuse("it takes ", names.size(), " inputs (", list, ") and got ", inputs.size());
+    refuse("it takes ", names.size(), " inputs (", joined(names), ") and got ", inputs.size());
   }
   Values arguments(graph_->inputs.size());
   for (size_t k = 0; k < states.size(); ++k) arguments[state_places_[k]] = states[k];

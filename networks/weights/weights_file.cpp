@@ -7,6 +7,7 @@
 #include <c10/util/Exception.h>
 
 #include <descent/base/atomic_file.h>
+#include <descent/base/text.h>
 #include <descent/networks/exported/document.h>
 #include <descent/networks/weights/safetensors.h>
 #include <descent/networks/weights/weights_file.h>
@@ -104,9 +105,9 @@ class StateDict : public WeightsFile::Source {
       }
     }
     if (parts.empty() || !tensors_of(top).empty()) return top;
-    std::string names;
-    for (const auto& [name, dict] : parts) names += (names.empty() ? "" : ", ") + name;
-    TORCH_CHECK(parts.size() == 1, "holds several dicts of tensors, ", names,
+    std::vector<std::string> names;
+    for (const auto& [name, dict] : parts) names.push_back(name);
+    TORCH_CHECK(parts.size() == 1, "holds several dicts of tensors, ", joined(names),
                 "; that of the network must be called state_dict, model_state_dict or model");
     return *parts.front().second;
   }
@@ -176,9 +177,7 @@ std::unique_ptr<WeightsFile::Source> open(const fs::path& path) {
 WeightsFile::WeightsFile(const fs::path& path)
     : path_(fs::is_directory(path) ? in_folder(path) : path) {
   if (path_.empty()) {
-    std::string names;
-    for (const char* name : kInFolder) names += (names.empty() ? "" : ", ") + std::string(name);
-    throw std::runtime_error(path.string() + ": the folder holds none of " + names);
+    throw std::runtime_error(path.string() + ": the folder holds none of " + joined(kInFolder));
   }
   source_ = reading(path_, [&] { return open(path_); });
   names_in_file_ = source_->names();

@@ -4,6 +4,7 @@
 #include <c10/util/Exception.h>
 
 #include <descent/base/nearest.h>
+#include <descent/base/text.h>
 #include <descent/optim/files/state_dict.h>
 
 namespace descent {
@@ -86,11 +87,11 @@ const pickle::Dict& find_state_dict(const pickle::Value& top, std::string_view k
                                     const StateDictKind& kind) {
   if (key.empty()) {
     const auto found = find_all(top, kind);
-    std::string names;
-    for (const auto& place : found) names += (names.empty() ? "" : ", ") + place.name;
+    std::vector<std::string> names;
+    for (const auto& place : found) names.push_back(place.name);
     TORCH_CHECK(!found.empty(), "holds no state_dict of ", kind.of, ", ", kind.must_be);
     TORCH_CHECK(found.size() == 1, "holds ", found.size(), " state_dicts of ", kind.several, ", ",
-                names, "; one must be named as key");
+                joined(names), "; one must be named as key");
     return *found[0].state_dict;
   }
   // A name may hold dots itself: as much of the key as fits is taken at each level.

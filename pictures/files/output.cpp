@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <descent/base/atomic_file.h>
+#include <descent/base/text.h>
 #include <descent/grid/files/formats.h>
 #include <descent/pictures/files/gif.h>
 #include <descent/pictures/files/output.h>
@@ -87,11 +88,8 @@ const Format& format_of(const std::string& what, const std::filesystem::path& pa
     if (extension == format.extension) return format;
     names.push_back(format.extension);
   }
-  std::string list;
-  for (const char* name : names)
-    list.append(list.empty() ? "" : name == names.back() ? " or " : ", ").append(name);
   throw std::invalid_argument(what + ": " + path.string() + ": extension \"" +
-                              path.extension().string() + "\", must be " + list);
+                              path.extension().string() + "\", must be " + alternatives(names));
 }
 
 Image image_of(const Sheet& sheet, const Parts& parts, int64_t step) {

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <descent/base/text.h>
 #include <descent/landscape/data/data_file.h>
 
 #include "commands/landscape/report.h"
@@ -29,17 +30,17 @@ bool fits(std::string_view pattern, std::string_view name) {
 
 /// Planes and Hessians leave parameters that are frozen where they are.
 void freeze_all_but(const SavedNetwork& network, const std::string& pattern) {
-  std::string names;
+  std::vector<std::string> names;
   bool any = false;
   for (const auto& [name, parameter] : network.named_parameters()) {
     const bool moves = fits(pattern, name);
     any |= moves;
-    names += (names.empty() ? "" : ", ") + name;
+    names.push_back(name);
     parameter.set_requires_grad(moves);
   }
   if (!any)
     throw std::invalid_argument("--parameters = " + pattern + " fits no parameter; there are " +
-                                names);
+                                joined(names));
 }
 
 /// "1/255" or "0.5".
@@ -63,10 +64,10 @@ double scale_of(const std::string& text) {
 
 /// Names of the metrics that may be the loss.
 std::string losses() {
-  std::string names;
+  std::vector<std::string> names;
   for (const Metric& metric : known_metrics())
-    if (metric.traits.is_loss) names += (names.empty() ? "" : ", ") + metric.name;
-  return names;
+    if (metric.traits.is_loss) names.push_back(metric.name);
+  return joined(names);
 }
 
 Metric loss_of(const std::string& name) {

@@ -4,6 +4,7 @@
 #include <ATen/ops/sub.h>
 
 #include <descent/tensors/centralized.h>
+#include <descent/tensors/computed_in.h>
 
 namespace descent::tensors {
 namespace {
@@ -29,7 +30,7 @@ void centralize(const T* g, T* out, int64_t rows, int64_t length) {
 
 at::Tensor centralized(const at::Tensor& g) {
   if (g.dim() < 2 || g.numel() == 0) return g;
-  const at::ScalarType type = g.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const at::ScalarType type = computed_in(g);
   if (!g.device().is_cpu()) {
     const at::Tensor wide = g.to(type).flatten(1);
     return at::sub(wide, wide.mean(1, true)).view(g.sizes()).to(g.scalar_type());

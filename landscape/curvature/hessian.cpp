@@ -17,6 +17,7 @@
 #include <descent/landscape/curvature/hessian.h>
 #include <descent/landscape/evaluate/refuse.h>
 #include <descent/landscape/paths/evaluator.h>
+#include <descent/tensors/computed_in.h>
 
 namespace descent::landscape {
 namespace {
@@ -147,9 +148,7 @@ Hessian::Hessian(const char* who, const Network& network, const Metric& loss, co
 
 at::TensorOptions Hessian::vectors() const {
   const Tensor& first = parameters_.front();
-  return first.options()
-      .dtype(first.scalar_type() == at::kDouble ? at::kDouble : at::kFloat)
-      .requires_grad(false);
+  return first.options().dtype(tensors::computed_in(first)).requires_grad(false);
 }
 
 Tensor Hessian::value(const Batch& batch) const {

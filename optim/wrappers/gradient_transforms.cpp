@@ -10,16 +10,12 @@
 #include <ATen/ops/zeros.h>
 
 #include <descent/optim/wrappers/gradient_transforms.h>
+#include <descent/tensors/computed_in.h>
 #include <descent/tensors/norm.h>
 #include <descent/tensors/record.h>
 
 namespace descent {
 namespace {
-
-/// The type that sums over a tensor are made in.
-at::ScalarType wide(const at::Tensor& x) {
-  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-}
 
 /// 1, 2, ..., dim - 1
 std::vector<int64_t> all_axes_but_the_first(const at::Tensor& x) {
@@ -84,8 +80,9 @@ void GradientNoise::transform(std::vector<Gradient>& gradients) {
   std::vector<int> signs;
   for (size_t g = 0; g < param_groups_.size(); ++g) signs.push_back(maximizes(g) ? -1 : 1);
   for (auto& [parameter, value, group] : gradients) {
-    const at::Tensor noise = at::empty(value.sizes(), value.options().dtype(wide(value)))
-                                 .normal_(0, sigma, generator(value.device()));
+    const at::Tensor noise =
+        at::empty(value.sizes(), value.options().dtype(tensors::computed_in(value)))
+            .normal_(0, sigma, generator(value.device()));
     value = at::add(value, noise, signs[group]).to(value.scalar_type());
   }
 }
@@ -160,7 +157,8 @@ void AdaptiveClip::transform(std::vector<Gradient>& gradients) {
     if (excluded_addresses_.contains(parameter.unsafeGetTensorImpl())) continue;
     const at::Tensor norms = unit_norms(value);
     const at::Tensor allowed = unit_norms(parameter).clamp_min(options_.eps) * options_.clipping;
-    const at::Tensor clipped = value * (allowed / norms.clamp_min(1e-6)).to(wide(value));
+    const at::Tensor clipped =
+        value * (allowed / norms.clamp_min(1e-6)).to(tensors::computed_in(value));
     value = at::where(norms < allowed, value, clipped).to(value.scalar_type());
   }
 }

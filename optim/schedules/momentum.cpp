@@ -10,7 +10,7 @@ namespace descent {
 namespace {
 
 /// The options of a group where they really are.
-torch::optim::OptimizerOptions& options_of(torch::optim::Optimizer& optimizer, size_t group) {
+torch::optim::OptimizerOptions& options_inside(torch::optim::Optimizer& optimizer, size_t group) {
   return innermost(optimizer).param_groups().at(group).options();
 }
 
@@ -40,7 +40,7 @@ double* libtorchs_momentum(torch::optim::OptimizerOptions& options) {
 }  // namespace
 
 std::optional<double> momentum_of(torch::optim::Optimizer& optimizer, size_t group) {
-  torch::optim::OptimizerOptions& options = options_of(optimizer, group);
+  torch::optim::OptimizerOptions& options = options_inside(optimizer, group);
   if (const auto* ours = dynamic_cast<const GroupOptions*>(&options)) {
     const auto option = option_of(*ours);
     if (!option) return {};
@@ -53,7 +53,7 @@ std::optional<double> momentum_of(torch::optim::Optimizer& optimizer, size_t gro
 
 std::function<void()> momentum_change(torch::optim::Optimizer& optimizer, size_t group,
                                       double momentum) {
-  torch::optim::OptimizerOptions& options = options_of(optimizer, group);
+  torch::optim::OptimizerOptions& options = options_inside(optimizer, group);
   if (auto* ours = dynamic_cast<GroupOptions*>(&options)) {
     if (auto option = option_of(*ours)) {
       if (auto* list = std::get_if<std::vector<double>>(&option->second))

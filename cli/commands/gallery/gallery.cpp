@@ -1,18 +1,16 @@
 #include "commands/gallery/gallery.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <ostream>
 #include <set>
 #include <thread>
 
 #include <descent/base/atomic_file.h>
 #include <descent/base/html.h>
+#include <descent/tensors/workers.h>
 
 #include "commands/gallery/adagrad_arrows.h"
 #include "commands/gallery/families.h"
@@ -198,19 +196,19 @@ std::string figure(const std::string& picture, const std::string& title, const s
 }
 
 /// What a chapter writes, and its part of the index.
-struct Made {
+struct ChapterPart {
   std::vector<Job> jobs;
   std::string html;
 };
 
-Made made(const Chapter& chapter) {
-  Made made;
+ChapterPart part_of(const Chapter& chapter) {
+  ChapterPart part;
   const auto go_on = [](int64_t, int64_t) { return !interrupted(); };
   const std::string page = chapter.key + ".html";
-  made.html = "<section id=\"" + chapter.key + "\"><h2>" + escaped_html(chapter.title) +
+  part.html = "<section id=\"" + chapter.key + "\"><h2>" + escaped_html(chapter.title) +
               "</h2>\n<p>" + escaped_html(chapter.text) + "</p>\n<p class=\"open\">" +
               link(page, "Turn it, play it &rarr;") + "</p>\n<div class=\"exhibits\">\n";
-  made.jobs.push_back({page, [&chapter](const auto& file) {
+  part.jobs.push_back({page, [&chapter](const auto& file) {
                          std::vector<Panel> panels;
                          for (const Scene& scene : chapter.scenes) panels.push_back(panel(scene));
                          draw_page(panels, file, {.title = chapter.title, .caption = chapter.text});
@@ -218,7 +216,7 @@ Made made(const Chapter& chapter) {
   for (const Scene& scene : chapter.scenes) {
     const auto still = [&](const std::string& suffix, const auto& write) {
       const std::string file = scene.key + suffix;
-      made.jobs.push_back({file, write});
+      part.jobs.push_back({file, write});
       return file;
     };
     const std::string png = still(".png", [&scene](const auto& file) { draw(scene, file); });
@@ -238,44 +236,30 @@ Made made(const Chapter& chapter) {
                                     [&scene](const auto& file) { draw_losses(scene, file, true); }),
                               "losses, logarithmic");
     files += " &middot; " + link(csv, "numbers");
-    made.html += figure(image(png, gif, scene.title), scene.title, scene.caption, files);
+    part.html += figure(image(png, gif, scene.title), scene.title, scene.caption, files);
     if (chapter.key == "joint") {
       const std::string moving = still("-loss.gif", [&scene, go_on](const auto& file) {
         draw_losses(scene, file, false, go_on);
       });
-      made.html += figure(image(losses, moving, scene.title + ", losses"),
+      part.html += figure(image(losses, moving, scene.title + ", losses"),
                           scene.title + ", loss over the steps", "", "");
     }
   }
-  made.html += "</div></section>\n";
-  return made;
+  part.html += "</div></section>\n";
+  return part;
 }
 
 /// Does all jobs, the long ones first, on several threads; the first error is thrown.
-void run(std::vector<const Job*> jobs, unsigned threads, const OutputFolder& output,
+void run(std::vector<const Job*> jobs, int threads, const OutputFolder& output,
          Progress& progress) {
   std::stable_partition(jobs.begin(), jobs.end(),
                         [](const Job* job) { return job->file.ends_with(".gif"); });
-  std::atomic<size_t> next = 0;
-  std::exception_ptr error;
-  std::mutex mutex;
-  const auto work = [&] {
-    for (size_t k = next++; k < jobs.size(); k = next++) {
-      try {
-        jobs[k]->write(output / jobs[k]->file);
-        progress.step(jobs[k]->file);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!error) error = std::current_exception();
-        next = jobs.size();
-      }
-    }
+  const auto write = [&](int, int64_t k) {
+    const Job& job = *jobs[static_cast<size_t>(k)];
+    job.write(output / job.file);
+    progress.step(job.file);
   };
-  std::vector<std::thread> pool;
-  for (unsigned t = 1; t < threads; ++t) pool.emplace_back(work);
-  work();
-  for (std::thread& thread : pool) thread.join();
-  if (error) std::rethrow_exception(error);
+  tensors::for_each_item(threads, static_cast<int64_t>(jobs.size()), write, {});
 }
 
 }  // namespace
@@ -292,15 +276,15 @@ void write_gallery(const GallerySettings& settings, std::ostream& out) {
     if (family.key != joint.key) chapters.push_back(of_family(std::move(family), noise));
   chapters.push_back(tuned(joint.racers));
 
-  std::vector<Made> parts;
+  std::vector<ChapterPart> parts;
   std::string contents;
   for (const Chapter& chapter : chapters) {
-    parts.push_back(made(chapter));
+    parts.push_back(part_of(chapter));
     contents += link("#" + chapter.key, escaped_html(chapter.title)) + "\n";
     races += chapter.scenes.size();
     for (const Scene& scene : chapter.scenes) racers += scene.tracks.size();
   }
-  Made& arrows = parts.emplace_back();
+  ChapterPart& arrows = parts.emplace_back();
   contents += link("#arrows", "AdaGrad, full and diagonal") + "\n";
   arrows.jobs = {arrows_picture(AdagradForm::Full, 32), arrows_picture(AdagradForm::Diagonal, 53)};
   arrows.html =
@@ -315,13 +299,14 @@ void write_gallery(const GallerySettings& settings, std::ostream& out) {
 
   std::string sections;
   std::vector<const Job*> jobs;
-  for (const Made& part : parts) {
+  for (const ChapterPart& part : parts) {
     sections += part.html;
     for (const Job& job : part.jobs) jobs.push_back(&job);
   }
   {
     Progress progress(jobs.size());
-    run(jobs, std::max(1u, std::thread::hardware_concurrency()), output, progress);
+    const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+    run(jobs, static_cast<int>(cores), output, progress);
   }
   write_atomically(output / kIndex, filled_html(std::string(embedded::gallery_page()),
                                                 {{"races", std::to_string(races)},

@@ -62,8 +62,8 @@ Tensor outline(const Tensor& tensor) {
 
 }  // namespace
 
-struct Loop::Placed {
-  Placed(const Named& named, const Moving& moving) : moving_(moving) {
+struct Loop::MovingTensors {
+  MovingTensors(const Named& named, const Moving& moving) : moving_(moving) {
     for (const auto& item : named) tensors_.push_back(item.second);
     for (const auto& tensor : moving.center) base_.push_back(at::empty_like(tensor));
     for (const auto& tensor : moving.center) point_.push_back(at::empty_like(tensor));
@@ -107,7 +107,7 @@ struct Loop::Worker {
         buffers(loop.buffers_.slot.empty() ? Named{} : model->buffers(), loop.buffers_) {}
 
   std::unique_ptr<Model> model;
-  Placed parameters, buffers;
+  MovingTensors parameters, buffers;
 };
 
 Loop::Loop(const Problem& problem) : problem_(problem) {

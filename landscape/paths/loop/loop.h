@@ -47,9 +47,9 @@ class Loop : public Evaluator {
     std::vector<size_t> slot;
   };
   /// Tensors of a clone that take the values of a point.
-  struct Placed;
+  struct MovingTensors;
 
-  /// Has one worker only, a new one at the plane's center.
+  /// Replaces all workers by one new worker at the plane's center.
   Worker& renewed();
   Center seen_at_center();
   bool follows_parameters(const std::vector<uint64_t>& hashes);

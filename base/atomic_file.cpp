@@ -33,9 +33,9 @@ bool is_same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/// A file beside `path` with a name of its own, which is locked as long as it is written. Names have
-/// small numbers: one that a killed process has left is not locked, and is taken away by the next
-/// who writes the same path; the numbers of others who write it now are passed over.
+/// A file beside `path` with a name of its own, which is locked as long as it is written. Names
+/// have small numbers: one that a killed process has left is not locked, and is taken away by the
+/// next who writes the same path; the numbers of others who write it now are passed over.
 class Temporary {
  public:
   explicit Temporary(const std::filesystem::path& path) {

@@ -80,7 +80,8 @@ OptionValues parse_options(std::string_view text) {
   OptionValues options;
   text = trimmed(text);
   if (!text.empty() && text.front() == '{') {
-    // Of members of one name the parser keeps only the last, so it tells the names as it reads them.
+    // Of members of one name the parser keeps only the last, so it tells the names as it reads
+    // them.
     std::vector<std::string> names;
     const auto keep_name = [&names](int depth, auto event, const nlohmann::json& parsed) {
       if (depth == 1 && event == nlohmann::json::parse_event_t::key)

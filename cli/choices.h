@@ -12,9 +12,9 @@
 
 namespace descent::cli {
 
-/// An option whose value is one of the enum E (DESCENT_ENUM): its help lists them after `about`, and
-/// what is none of them is refused with the nearest. `value` is an E, which is the default, or a
-/// std::optional<E>.
+/// An option whose value is one of the enum E (DESCENT_ENUM): its help lists them after `about`,
+/// and what is none of them is refused with the nearest. `value` is an E, which is the default, or
+/// a std::optional<E>.
 template <class E, class Value>
 CLI::Option* add_choice(CLI::App& command, const std::string& name, Value& value,
                         const std::string& about) {

@@ -14,8 +14,8 @@ namespace {
 using at::Tensor;
 using networks::refuse;
 
-/// Modules that hold tensors under names with dots: a.b.weight is the parameter weight of the module
-/// b in the module a.
+/// Modules that hold tensors under names with dots: a.b.weight is the parameter weight of the
+/// module b in the module a.
 class Tree : public torch::nn::Module {
  public:
   Tree(std::string name, std::function<void(bool)> on_train)

@@ -42,7 +42,8 @@ Racer racer(std::string label, MakeOptimizer make);
 /// with the options; brackets keep their commas. Ends with tell_apart().
 std::vector<Racer> parse_racers(std::string_view text);
 
-/// Adds to labels that several racers have their options, and numbers to those that are still equal.
+/// Adds to labels that several racers have their options, and numbers to those that are still
+/// equal.
 void tell_apart(std::vector<Racer>& racers);
 
 struct RaceOptions {
@@ -61,9 +62,9 @@ struct RaceOptions {
 /// left. A racer whose point or loss is not finite ends there, flagged. step() is given a closure,
 /// so optimizers that evaluate elsewhere (look-ahead, line searches, SAM, L-BFGS) take part.
 ///
-/// Throws std::invalid_argument for no racers, steps out of range, a start outside the domain or where the
-/// surface is not finite, and a weight_decay that an optimizer cannot have; std::runtime_error where
-/// the surface's function or an optimizer throws.
+/// Throws std::invalid_argument for no racers, steps out of range, a start outside the domain or
+/// where the surface is not finite, and a weight_decay that an optimizer cannot have;
+/// std::runtime_error where the surface's function or an optimizer throws.
 std::vector<Track> race(const Surface& surface, std::span<const Racer> racers,
                         const RaceOptions& options = {});
 

@@ -14,19 +14,20 @@
 #include <descent/landscape/network/network.h>
 #include <descent/landscape/planes/plane.h>
 
-/// The curvature of a loss at the network's present weights theta. H is the Hessian of the loss over
-/// all batches (see Metric) with respect to the distinct parameters, and is never formed: everything
-/// is computed from products H v, each of them exact up to rounding (Pearlmutter 1994, by
-/// differentiating <gradient, v>). They work on a clone: the network is never changed and gets no
-/// gradients, also when an exception passes. Where the loss has kinks (ReLU), H is that of the smooth
-/// piece around theta. Parameters that are frozen do not count, see CurvatureOptions::frozen.
+/// The curvature of a loss at the network's present weights theta. H is the Hessian of the loss
+/// over all batches (see Metric) with respect to the distinct parameters, and is never formed:
+/// everything is computed from products H v, each of them exact up to rounding (Pearlmutter 1994,
+/// by differentiating <gradient, v>). They work on a clone: the network is never changed and gets
+/// no gradients, also when an exception passes. Where the loss has kinks (ReLU), H is that of the
+/// smooth piece around theta. Parameters that are frozen do not count, see
+/// CurvatureOptions::frozen.
 ///
 /// Everything here throws std::invalid_argument for a network without parameters or that cannot be
-/// cloned, one that begins with `only` where there is none, options out of range, data that is empty,
-/// a metric of more than one element, a loss that has no gradient with respect to the parameters or
-/// cannot be differentiated twice (with LibTorch's words), and a loss or a product that is not
-/// finite. Everything is computed on the calling thread, so the same call gives the same bits whatever
-/// the number of LibTorch's threads.
+/// cloned, one that begins with `only` where there is none, options out of range, data that is
+/// empty, a metric of more than one element, a loss that has no gradient with respect to the
+/// parameters or cannot be differentiated twice (with LibTorch's words), and a loss or a product
+/// that is not finite. Everything is computed on the calling thread, so the same call gives the
+/// same bits whatever the number of LibTorch's threads.
 namespace descent {
 
 /// Which eigenvalues of H.
@@ -43,16 +44,16 @@ struct CurvatureOptions {
   bool frozen = false;
   BatchNorm batch_norm = BatchNorm::Keep;  ///< Keep (which is Auto as well) or Batch
   uint64_t seed = 0;                       ///< of the vectors that are drawn
-  /// Called after each product with the finished fraction of the most that there can be; false stops
-  /// the work, and what is known by then is returned.
+  /// Called after each product with the finished fraction of the most that there can be; false
+  /// stops the work, and what is known by then is returned.
   std::function<bool(double)> on_progress{};
 
   int64_t eigenvalues = 5;  ///< how many, at most the number of parameters (of hessian_plane: 2)
   End end = End::Largest;   ///< which
   double tolerance = 1e-4;  ///< of the residuals, relative to the largest absolute eigenvalue
   int64_t max_products = 1000;  ///< no more are computed for the eigenvalues
-  /// Bytes for the vectors of the eigenvalues and of the density, which are kept in double where that
-  /// fits. Fewer vectors take more products, and the density fewer steps.
+  /// Bytes for the vectors of the eigenvalues and of the density, which are kept in double where
+  /// that fits. Fewer vectors take more products, and the density fewer steps.
   int64_t memory = int64_t{1} << 30;
 
   int64_t trace_probes = 100;     ///< at most
@@ -108,7 +109,8 @@ struct SpectralDensity {
 };
 
 /// The spectral density by stochastic Lanczos quadrature: Gauss's rule for each of several random
-/// probes (Ghorbani, Krishnan and Xiao 2019, arXiv:1901.10159; the quadrature is Golub and Welsch's).
+/// probes (Ghorbani, Krishnan and Xiao 2019, arXiv:1901.10159; the quadrature is Golub and
+/// Welsch's).
 SpectralDensity spectral_density(const Network& network, const Metric& loss, const Batches& data,
                                  const CurvatureOptions& options = {});
 
@@ -117,8 +119,8 @@ SpectralDensity spectral_density(const Network& network, const Metric& loss, con
 double sharpness(const Network& network, const Metric& loss, const Batches& data,
                  const CurvatureOptions& options = {});
 
-/// H v, `v` and the result as Plane::center. With options.only both are zero elsewhere, and what `v`
-/// has there is not read.
+/// H v, `v` and the result as Plane::center. With options.only both are zero elsewhere, and what
+/// `v` has there is not read.
 std::vector<at::Tensor> hessian_vector_product(const Network& network, const Metric& loss,
                                                const Batches& data,
                                                const std::vector<at::Tensor>& v,
@@ -139,9 +141,9 @@ struct Curvature {
   SpectralDensity density{};
   std::map<std::string, std::string> notes{};  ///< provenance: seed, parameters, versions
 
-  /// Writes all but the eigenvectors as .json, laid out as landscape/curvature/curvature_json.cpp says. The
-  /// file is complete or absent. std::invalid_argument: another extension; std::runtime_error: the
-  /// file cannot be written.
+  /// Writes all but the eigenvectors as .json, laid out as landscape/curvature/curvature_json.cpp
+  /// says. The file is complete or absent. std::invalid_argument: another extension;
+  /// std::runtime_error: the file cannot be written.
   void save(const std::filesystem::path& path) const;
 };
 

@@ -35,7 +35,7 @@ double count_samples(const at::Tensor& target);
 
 }  // namespace landscape
 
-// Each of these is a mean over the targets of a batch that count, and is usable in training as well.
+// Each of these is a mean over the targets of a batch that count, and is usable in training too.
 // count() is their number. Class indices of -100 are ignored, as in LibTorch: they count nowhere.
 
 /// Mean squared error over samples and outputs. Prediction and target must have the same shape: a

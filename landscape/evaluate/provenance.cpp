@@ -33,8 +33,8 @@ uint64_t data_hash(const Batches& data) {
   return hash.value();
 }
 
-/// What the running statistics are over the plane, and whether the networks that it was laid through
-/// show their own values.
+/// What the running statistics are over the plane, and whether the networks that it was laid
+/// through show their own values.
 std::string statistics_of(const Problem& problem, const Plane& plane) {
   if (floating_buffers_of(problem.model).names.empty()) return "";
   const bool several = plane.marks.size() > 1;

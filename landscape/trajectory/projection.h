@@ -29,8 +29,8 @@ struct Projection {
   std::string about() const;
 
   /// Writes it, the format chosen by the extension:
-  ///   .csv   "step,alpha,beta,distance,plane_loss,true_loss", one line a snapshot with the shortest
-  ///          digits that read back exactly
+  ///   .csv   "step,alpha,beta,distance,plane_loss,true_loss", one line a snapshot with the
+  ///          shortest digits that read back exactly
   ///   .json  everything, laid out as landscape/trajectory/projection_file.cpp says
   /// The file is complete or absent. std::invalid_argument: another extension, lists that are empty
   /// or of several lengths. std::runtime_error: the file cannot be written.

@@ -66,8 +66,8 @@ StoredByName tensors_of(const pickle::Dict& dict) {
   return tensors;
 }
 
-/// The state_dict in a file of torch.save: the file's one dict, or a part of a training's checkpoint
-/// that is called as trainers call it, or its only dict of tensors by name.
+/// The state_dict in a file of torch.save: the file's one dict, or a part of a training's
+/// checkpoint that is called as trainers call it, or its only dict of tensors by name.
 class StateDict : public WeightsFile::Source {
  public:
   explicit StateDict(const fs::path& path) : file_(path) {

@@ -15,8 +15,8 @@ namespace {
 
 constexpr int64_t kFormat = 1;
 
-/// Stands for the options of one group of another optimizer. A rate that was set by a cast to one of
-/// LibTorch's classes is handed on by the next call of one of these functions.
+/// Stands for the options of one group of another optimizer. A rate that was set by a cast to one
+/// of LibTorch's classes is handed on by the next call of one of these functions.
 class ForwardedOptions final : public engine::LrOnlyOptions {
  public:
   ForwardedOptions(torch::optim::Optimizer& optimizer, size_t group)

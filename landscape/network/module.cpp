@@ -2,10 +2,11 @@
 #include <array>
 #include <stdexcept>
 
-#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/module.h>
 
 #include <descent/landscape/network/network.h>
 #include <descent/landscape/network/parameters.h>
+#include <descent/tensors/batch_norm.h>
 
 namespace descent::landscape {
 namespace {
@@ -17,16 +18,6 @@ Named listed(const Dict& dict) {
   Named result;
   for (const auto& item : dict) result.emplace_back(item.key(), item.value());
   return result;
-}
-
-/// Calls visit(layer) for every layer of batch normalisation.
-template <class Visit>
-void for_each_batch_norm(const nn::Module& root, const Visit& visit) {
-  for (const auto& part : root.modules()) {
-    if (auto* one = dynamic_cast<nn::BatchNorm1dImpl*>(part.get())) visit(*one);
-    if (auto* two = dynamic_cast<nn::BatchNorm2dImpl*>(part.get())) visit(*two);
-    if (auto* three = dynamic_cast<nn::BatchNorm3dImpl*>(part.get())) visit(*three);
-  }
 }
 
 class ModuleModel : public Model {
@@ -62,11 +53,11 @@ class ModuleModel : public Model {
   void eval(bool batch_statistics) override {
     changeable().eval();
     if (!batch_statistics) return;
-    for_each_batch_norm(changeable(), [](auto& layer) { layer.train(); });
+    tensors::for_each_batch_norm(changeable(), [](auto& layer) { layer.train(); });
   }
 
   void reset_statistics(const char*) override {
-    for_each_batch_norm(changeable(), [](auto& layer) {
+    tensors::for_each_batch_norm(changeable(), [](auto& layer) {
       layer.options.momentum(std::nullopt);  // the mean of all batches
       layer.reset_running_stats();
     });

@@ -3,9 +3,9 @@
 
 #include <ATen/core/grad_mode.h>
 #include <torch/nn/module.h>
-#include <torch/nn/modules/batchnorm.h>
 
 #include <descent/optim/training/averaging.h>
+#include <descent/tensors/batch_norm.h>
 #include <descent/tensors/fit.h>
 #include <descent/tensors/record.h>
 
@@ -190,33 +190,21 @@ struct Normalisation {
   std::optional<double> momentum;
 };
 
-template <class BatchNorm>
-bool prepare(torch::nn::Module& module, std::vector<Normalisation>& found,
-             tensors::KeptValues& statistics) {
-  auto* norm = dynamic_cast<BatchNorm*>(&module);
-  if (norm == nullptr) return false;
-  for (const auto& x : {norm->running_mean, norm->running_var, norm->num_batches_tracked})
-    if (x.defined()) statistics.keep(x);
-  found.push_back({[norm](std::optional<double> momentum) { norm->options.momentum(momentum); },
-                   norm->options.momentum()});
-  norm->options.momentum(std::nullopt);
-  norm->reset_running_stats();
-  return true;
-}
-
 }  // namespace
 
 void update_bn(torch::nn::Module& module, const std::function<void()>& pass) {
-  using torch::nn::BatchNorm1dImpl, torch::nn::BatchNorm2dImpl, torch::nn::BatchNorm3dImpl;
   const at::NoGradGuard no_grad;
   tensors::KeptValues statistics;
   std::vector<Normalisation> norms;
   std::vector<std::pair<torch::nn::Module*, bool>> modes;
-  module.apply([&](torch::nn::Module& m) {
-    modes.emplace_back(&m, m.is_training());
-    prepare<BatchNorm1dImpl>(m, norms, statistics) ||
-        prepare<BatchNorm2dImpl>(m, norms, statistics) ||
-        prepare<BatchNorm3dImpl>(m, norms, statistics);
+  module.apply([&](torch::nn::Module& m) { modes.emplace_back(&m, m.is_training()); });
+  tensors::for_each_batch_norm(module, [&](auto& norm) {
+    for (const auto& x : {norm.running_mean, norm.running_var, norm.num_batches_tracked})
+      if (x.defined()) statistics.keep(x);
+    norms.push_back({[&norm](std::optional<double> momentum) { norm.options.momentum(momentum); },
+                     norm.options.momentum()});
+    norm.options.momentum(std::nullopt);
+    norm.reset_running_stats();
   });
   if (norms.empty()) return;
   const auto back = [&] {

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include <descent/base/fields.h>
+#include <descent/base/random.h>
 #include <descent/surfaces/noise.h>
 
 namespace descent {
@@ -48,11 +49,10 @@ std::vector<double> tables(uint64_t seed) {
 
 double Normal::operator()() {
   if (has_spare_) return has_spare_ = false, spare_;
-  const auto symmetric = [&] { return static_cast<double>(bits_() >> 11) * 0x1p-52 - 1; };
   double a = 0, b = 0, square = 0;
   do {
-    a = symmetric();
-    b = symmetric();
+    a = symmetric(bits_);
+    b = symmetric(bits_);
     square = a * a + b * b;
   } while (square >= 1 || square == 0);
   const double factor = std::sqrt(-2 * std::log(square) / square);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <tuple>
 
+#include <descent/base/random.h>
 #include <descent/surfaces/tune.h>
 
 namespace descent {
@@ -38,9 +39,8 @@ std::tuple<double, double> score(const Track& track) {
 
 /// A rate in [exp(low), exp(low + range)), to three digits.
 double drawn(std::mt19937_64& bits, double low, double range) {
-  const double uniform = static_cast<double>(bits() >> 11) * 0x1p-53;
   char text[32];
-  std::snprintf(text, sizeof text, "%.2e", std::exp(low + uniform * range));
+  std::snprintf(text, sizeof text, "%.2e", std::exp(low + uniform(bits) * range));
   return std::strtod(text, nullptr);
 }
 

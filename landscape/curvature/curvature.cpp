@@ -12,6 +12,7 @@
 #include <ATen/ops/empty.h>
 #include <torch/version.h>
 
+#include <descent/base/random.h>
 #include <descent/landscape/curvature/curvature.h>
 #include <descent/landscape/curvature/hessian.h>
 #include <descent/landscape/curvature/lanczos.h>
@@ -45,7 +46,7 @@ class Draws {
 
   /// Uniform in [-1, 1).
   Tensor uniform() {
-    return vector([this] { return static_cast<double>(generator_() >> 11) * 0x1p-52 - 1; });
+    return vector([this] { return symmetric(generator_); });
   }
   /// 1 or -1.
   Tensor signs() {

@@ -3,7 +3,7 @@
 
 namespace descent {
 
-/// The ways in which a step can be computed. All give the same bits.
+/// The ways in which a step of an optimizer can be computed. All give the same bits.
 ///   Tensor    one ATen operation after another: the reference, on any device
 ///   Baseline  one loop, instructions that every CPU of the architecture has
 ///   V3, V4    the same loop for x86-64-v3 (AVX2) and x86-64-v4 (AVX-512)

@@ -55,6 +55,8 @@ std::vector<Track> marks_of(const Job& job, const Plane& plane, const std::vecto
   return tracks;
 }
 
+std::string mebibytes(int64_t bytes) { return std::to_string(bytes >> 20) + "MiB"; }
+
 }  // namespace
 
 void add_computation(CLI::App& command, Job& job) {
@@ -65,8 +67,9 @@ void add_computation(CLI::App& command, Job& job) {
   command.add_option_function<std::string>(
       "--memory",
       [&job](const std::string& text) { job.memory = job.options.memory = bytes_of(text); },
-      "for what is computed at once (default: 256MiB of networks or snapshots, 1GiB of vectors for "
-      "eigenvalues)");
+      "for what is computed at once (default: " + mebibytes(EvaluateOptions::kMemory) +
+          " of networks or snapshots, " + mebibytes(CurvatureOptions().memory) +
+          " of vectors for eigenvalues)");
   command.add_option_function<double>(
       "--weight-decay",
       [&job](double decay) {

@@ -4,8 +4,8 @@
 // private handles, so nothing outside can exchange them; but each operation passes the dispatcher,
 // and there a fallback on a key above vmap's exchanges the arguments.
 //
-// Only batched.cpp includes this, and the probe of Batched.cmake, which finds out whether the
-// LibTorch at hand has all that is used here.
+// Only batched.cpp and batching_rules.h include this, and the probe of Batched.cmake, which finds out
+// whether the LibTorch at hand has all that is used here.
 #include <unordered_map>
 #include <utility>
 

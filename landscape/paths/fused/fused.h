@@ -17,6 +17,8 @@ namespace descent::landscape {
 ///   the whole grid instead of once for each network;
 /// - with one scalar input and ReLU the second layer's are piecewise linear in the input: see
 ///   kernel_text.h.
+/// The kernels of v3 and v4 give the same bits; those of the baseline, which cannot add a product in
+/// one operation, round otherwise.
 class Fused : public Evaluator {
  public:
   /// The fused form of a problem on these axes, or nullptr with the reason in `why_not`, as where

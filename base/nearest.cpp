@@ -45,6 +45,11 @@ std::vector<std::string> nearest(std::string_view name,
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
+  // Two edits change half of a short name.
+  if (wanted.size() < 5)
+    std::erase_if(ranked, [best = ranked.empty() ? 0 : ranked.front().first](const auto& found) {
+      return found.first > best;
+    });
   std::vector<std::string> result;
   for (size_t i = 0; i < ranked.size() && i < 3; ++i) result.push_back(std::move(ranked[i].second));
   return result;

@@ -42,6 +42,7 @@ TEST(Nearest, TakesEmptyNamesAndEmptyLists) {
 
 TEST(DidYouMean, JoinsTheNamesAsASentenceDoes) {
   EXPECT_EQ(did_you_mean("Lino", optimizers), ", did you mean Lion?");
+  EXPECT_EQ(did_you_mean("lyon", {"muon", "lion"}), ", did you mean lion?");
   EXPECT_EQ(did_you_mean("beta", {"beta1", "beta2"}), ", did you mean beta1 or beta2?");
   EXPECT_EQ(did_you_mean("adamx", optimizers), ", did you mean Adam, AdamW or Adamax?");
   EXPECT_EQ(did_you_mean("rosenbrock", optimizers), "");

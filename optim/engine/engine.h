@@ -48,20 +48,20 @@ struct OptimizerBase::Engine {
   std::vector<std::shared_ptr<void>> options_known;
 
  private:
-  /// A parameter that has a gradient.
+  /// A parameter that has a gradient. Small, because there is one for each.
   struct Item {
     const at::Tensor* parameter = nullptr;
     const at::Tensor* gradient = nullptr;  ///< in the parameter's layout from `prepare` on
     ParamState* state = nullptr;
-    engine::Span span{};       ///< what the loops have to do; of length 0 for the tensor pass
+    int64_t n = 0;             ///< elements that the loops have to do, 0 for the tensor pass
     uint32_t first_block = 0;  ///< in the list of all blocks
     uint32_t group = 0;        ///< in which the parameter stands
     uint32_t numbers = 0;      ///< index of its numbers
     std::optional<engine::NumberType> type{};  ///< none: the tensor pass takes it
-    bool contiguous = false;                   ///< the parameter, in row-major order
-    bool ready = false;                        ///< the span is there already, ahead of `prepare`
-    bool fresh = false;                        ///< a buffer had to be created
-    bool reads_twice = false;                  ///< a rule with norms
+    bool contiguous : 1 = false;               ///< the parameter, in row-major order
+    bool ready : 1 = false;                    ///< it has its places already, ahead of `prepare`
+    bool fresh : 1 = false;                    ///< a buffer had to be created
+    bool reads_twice : 1 = false;              ///< a rule with norms
   };
 
   /// A group's options and what they select.
@@ -70,6 +70,7 @@ struct OptimizerBase::Engine {
     const engine::RuleForm* form;
     bool coupled;
     engine::Prologue<double> prologue;
+    bool rests;  ///< no parameter of it moves
   };
 
   /// Prologue and Coefficients of one group at one step, in both widths.
@@ -88,6 +89,10 @@ struct OptimizerBase::Engine {
   static constexpr uint32_t kNone = UINT32_MAX;
   // Kept from step to step, so that no step but the first allocates.
   std::vector<Item> items_;
+  /// Where the loops find the items' numbers, `places_each_` for each item: parameter, gradient, and
+  /// the buffers that its form uses.
+  std::vector<void*> places_;
+  size_t places_each_ = 0;
   std::vector<Group> groups_;
   std::vector<Numbers> numbers_;
   std::vector<uint32_t> buckets_;  ///< by a hash of group and step count: a list of numbers
@@ -102,8 +107,17 @@ struct OptimizerBase::Engine {
   engine::Isa isa_ = engine::Isa::Baseline;
 
   void collect(OptimizerBase& optimizer);
-  bool point_at_memory(Item& item) const;
-  bool point_at_buffers(Item& item) const;
+  void collect_groups(OptimizerBase& optimizer);
+  void* const* places_of(const Item& item) const {
+    return places_.data() + places_each_ * static_cast<size_t>(&item - items_.data());
+  }
+  void** places_of(Item& item) {
+    return places_.data() + places_each_ * static_cast<size_t>(&item - items_.data());
+  }
+  bool point_at_memory(Item& item);
+  bool point_at_buffers(Item& item);
+  void point_at_all(Item& item);
+  void sort_by_readings();
   void check_memory_of(const at::Tensor& p, bool contiguous, const at::Tensor& gradient,
                        uint32_t group, size_t position) const;
   void check_pulled(OptimizerBase& optimizer, const at::Tensor& p, uint32_t group,

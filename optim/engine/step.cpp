@@ -288,36 +288,47 @@ std::optional<NumberType> OptimizerBase::Engine::type_for_loops(const at::Tensor
   return number_type(p.scalar_type());
 }
 
+void OptimizerBase::Engine::collect_groups(OptimizerBase& optimizer) {
+  groups_.clear();
+  places_each_ = 0;
+  for (size_t g = 0; g < optimizer.param_groups().size(); ++g) {
+    GroupOptions& options = optimizer.adopt_options(g);
+    options.check();
+    options.settle();
+    const void* const o = options.value();
+    const RuleForm* const form = rule.forms.empty() ? nullptr : &form_of(rule, o);
+    groups_.push_back(
+        {o, form, rule.coupled(o), rule.prologue(o), rule.divides_by_lr && options.get_lr() == 0});
+    if (form == nullptr) continue;
+    const auto used = std::count(form->buffers.begin(), form->buffers.end(), true);
+    places_each_ = std::max(places_each_, 2 + static_cast<size_t>(used));
+  }
+}
+
 void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   const char* const name = rule.about.name;
   const Pass pass = current_pass();
   isa_ = pass == Pass::V4 ? Isa::V4 : pass == Pass::V3 ? Isa::V3 : Isa::Baseline;
   items_.clear();
-  groups_.clear();
   ++serial_;
+  collect_groups(optimizer);
   const auto& groups = optimizer.param_groups();
   auto& states = optimizer.state();
   size_t count = 0;
   for (const auto& group : groups) count += group.params().size();
   items_.reserve(count);
+  if (places_.size() < count * places_each_) places_.resize(count * places_each_);
   // What these rules do to gradients and buffers ahead of the loops is done in full each time.
   const bool may_be_plain = pass != Pass::Tensor && !rule.forms.empty() && rule.pull == nullptr &&
                             rule.centralizes == nullptr;
   std::unordered_set<const void*> newcomers;
   for (uint32_t g = 0; g < groups.size(); ++g) {
-    GroupOptions& options = optimizer.adopt_options(g);
-    options.check();
-    options.settle();
-    const void* const o = options.value();
-    groups_.push_back(
-        {o, rule.forms.empty() ? nullptr : &form_of(rule, o), rule.coupled(o), rule.prologue(o)});
-    const bool rests = rule.divides_by_lr && options.get_lr() == 0;
     const auto& params = groups[g].params();
     for (size_t i = 0; i < params.size(); ++i) {
       const at::Tensor& p = params[i];
       TORCH_CHECK(p.defined(), name, ": params[", i, "] is undefined, must be a tensor");
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
-      if (rests || !gradient.defined()) {
+      if (groups_[g].rests || !gradient.defined()) {
         if (rule.pull != nullptr) check_pulled(optimizer, p, g, i);
         continue;
       }
@@ -354,7 +365,8 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
       TORCH_CHECK(once, name, ": params[", i, "] of group ", g,
                   " is in the groups twice, must be there once");
     }
-    if (rule.tensor_update != nullptr) optimizer.check_blocks(groups[g], options);
+    if (rule.tensor_update != nullptr)
+      optimizer.check_blocks(groups[g], optimizer.adopt_options(g));
   }
   options_known.resize(groups.size());
   check_apart(optimizer);
@@ -363,7 +375,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
 /// Reads of parameter and gradient, each once, what the loops have to know: whether they are plain
 /// tensors of one type and the same sizes, all in memory, and where. False: something has to be
 /// looked at in full.
-bool OptimizerBase::Engine::point_at_memory(Item& item) const {
+bool OptimizerBase::Engine::point_at_memory(Item& item) {
   const c10::TensorImpl& p = *item.parameter->unsafeGetTensorImpl();
   const c10::TensorImpl& g = *item.gradient->unsafeGetTensorImpl();
   c10::StorageImpl* const of_p = tensors::plain_storage(*item.parameter);
@@ -374,16 +386,18 @@ bool OptimizerBase::Engine::point_at_memory(Item& item) const {
   if (!item.type) return false;
   const auto size = static_cast<int64_t>(p.itemsize());
   item.contiguous = true;
-  item.span.p = static_cast<char*>(of_p->mutable_data()) + p.storage_offset() * size;
-  item.span.g = static_cast<const char*>(of_g->data()) + g.storage_offset() * size;
-  item.span.n = p.numel();
+  item.n = p.numel();
+  void** const places = places_of(item);
+  places[0] = static_cast<char*>(of_p->mutable_data()) + p.storage_offset() * size;
+  places[1] = const_cast<char*>(static_cast<const char*>(of_g->data())) + g.storage_offset() * size;
   return true;
 }
 
 /// The same of the buffers, for a parameter of which point_at_memory() was true.
-bool OptimizerBase::Engine::point_at_buffers(Item& item) const {
+bool OptimizerBase::Engine::point_at_buffers(Item& item) {
   const c10::TensorImpl& p = *item.parameter->unsafeGetTensorImpl();
   const auto& used = groups_[item.group].form->buffers;
+  void** place = places_of(item) + 2;
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
     const at::Tensor& buffer = item.state->buffer(b);
     if (!buffer.defined()) {
@@ -394,8 +408,8 @@ bool OptimizerBase::Engine::point_at_buffers(Item& item) const {
     c10::StorageImpl* const storage = tensors::plain_storage(buffer);
     if (storage == nullptr || x.dtype() != p.dtype() || !same_sizes(x, p)) return false;
     if (used[b])
-      item.span.s[b] = static_cast<char*>(storage->mutable_data()) +
-                       x.storage_offset() * static_cast<int64_t>(x.itemsize());
+      *place++ = static_cast<char*>(storage->mutable_data()) +
+                 x.storage_offset() * static_cast<int64_t>(x.itemsize());
   }
   return true;
 }
@@ -440,9 +454,9 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
   const auto each = [&](const auto& visit) {
     for (uint32_t i = 0; i < items_.size(); ++i) {
       if (items_[i].ready) {
-        const Span& span = items_[i].span;
-        const auto* const begin = static_cast<const char*>(span.p);
-        if (span.n != 0) visit(begin, begin + span.n * size_of(*items_[i].type), i);
+        const auto* const begin = static_cast<const char*>(*places_of(items_[i]));
+        const int64_t n = items_[i].n;
+        if (n != 0) visit(begin, begin + n * size_of(*items_[i].type), i);
         continue;
       }
       const at::Tensor& p = *items_[i].parameter;
@@ -521,13 +535,23 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
   }
 }
 
+/// Elementwise items come first.
+void OptimizerBase::Engine::sort_by_readings() {
+  elementwise_ = 0;
+  for (auto& item : items_) {
+    if (item.reads_twice) continue;
+    Item& first = items_[elementwise_++];
+    if (&first == &item) continue;
+    std::swap_ranges(places_of(item), places_of(item) + places_each_, places_of(first));
+    std::swap(item, first);
+  }
+}
+
 void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
   numbers_.clear();
   buckets_.assign(std::bit_ceil(items_.size() / 8 + 1), kNone);
   blocks_ = norm_blocks_ = 0;
-  const auto elementwise = [](const Item& item) { return !item.reads_twice; };
-  elementwise_ = static_cast<size_t>(std::partition(items_.begin(), items_.end(), elementwise) -
-                                     items_.begin());
+  sort_by_readings();
   for (auto& item : items_) {
     if (item.ready) continue;
     ensure_state(optimizer, item);
@@ -543,7 +567,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
       copies_.reserve(2 * items_.size());
       item.gradient = &copies_.emplace_back(at::empty_like(p).copy_(g));
     }
-    item.span = span(item);
+    point_at_all(item);
   }
   for (auto& item : items_) {
     const StepInfo at{++item.state->step(), item.fresh, item.parameter->dim()};
@@ -555,7 +579,7 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     // The loops write behind autograd's back: a graph that has saved this parameter must notice.
     auto* const impl = item.parameter->unsafeGetTensorImpl();
     if (!impl->is_inference()) impl->bump_version();
-    blocks += static_cast<uint32_t>((item.span.n + kBlock - 1) / kBlock);
+    blocks += static_cast<uint32_t>((item.n + kBlock - 1) / kBlock);
   }
 }
 
@@ -613,7 +637,7 @@ void OptimizerBase::Engine::run() {
   if (norm_blocks_ > 0) sums_.resize(static_cast<size_t>(2 * 2 * kPieces));
 
   int64_t elements = 0;
-  for (const auto& item : items_) elements += item.span.n;
+  for (const auto& item : items_) elements += item.n;
   const bool alone = elements < kSerial || at::in_parallel_region();
   const int64_t threads =
       alone ? 1 : std::min<int64_t>(at::get_num_threads(), blocks_ + norm_blocks_);
@@ -627,15 +651,24 @@ void OptimizerBase::Engine::run() {
   work(omp_get_thread_num(), omp_get_num_threads());
 }
 
-/// Where an item's numbers lie.
-Span OptimizerBase::Engine::span(const Item& item) const {
-  Span span{item.parameter->mutable_data_ptr(),
-            item.gradient->const_data_ptr(),
-            {},
-            item.parameter->numel()};
+void OptimizerBase::Engine::point_at_all(Item& item) {
+  void** place = places_of(item);
+  item.n = item.parameter->numel();
+  *place++ = item.parameter->mutable_data_ptr();
+  *place++ = const_cast<void*>(item.gradient->const_data_ptr());
   const auto& used = groups_[item.group].form->buffers;
   for (size_t b = 0; b < rule.buffers.size(); ++b)
-    if (used[b]) span.s[b] = item.state->buffer(b).mutable_data_ptr();
+    if (used[b]) *place++ = item.state->buffer(b).mutable_data_ptr();
+}
+
+/// Where an item's numbers lie.
+Span OptimizerBase::Engine::span(const Item& item) const {
+  void* const* place = places_of(item);
+  Span span{place[0], place[1], {}, item.n};
+  place += 2;
+  const auto& used = groups_[item.group].form->buffers;
+  for (size_t b = 0; b < rule.buffers.size(); ++b)
+    if (used[b]) span.s[b] = *place++;
   return span;
 }
 
@@ -691,14 +724,12 @@ void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) con
                                [](int64_t block, const Item& x) { return block < x.first_block; });
   for (--item; item != last && item->first_block < end; ++item) {
     if (last - item > kFetchAhead) {
-      const Span& later = item[kFetchAhead].span;
-      fetch(later.p);
-      fetch(later.g);
-      for (size_t b = 0; b < rule.buffers.size(); ++b) fetch(later.s[b]);
+      void* const* const later = places_of(item[kFetchAhead]);
+      for (size_t k = 0; k < places_each_; ++k) fetch(later[k]);
     }
     const int64_t from = std::max<int64_t>(0, begin - item->first_block) * kBlock;
-    const int64_t to = std::min((end - item->first_block) * kBlock, item->span.n);
-    if (from < to) sweep(*item, part(item->span, size_of(*item->type), from, to - from));
+    const int64_t to = std::min((end - item->first_block) * kBlock, item->n);
+    if (from < to) sweep(*item, part(span(*item), size_of(*item->type), from, to - from));
   }
 }
 
@@ -706,21 +737,20 @@ void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) con
 // one thread's, from start to end. On a long one all threads work together, tensor after tensor;
 // the second reading runs backwards, because what was read last is still there.
 void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
-  const auto together = [&](const Item& item) { return item.span.n > kWhole && threads > 1; };
+  const auto together = [&](const Item& item) { return item.n > kWhole && threads > 1; };
   const int64_t first_block = norm_blocks_ * thread / threads;
   const int64_t end_block = norm_blocks_ * (thread + 1) / threads;
   bool odd = false;
   for (const bool long_ones : {true, false}) {
     for (size_t at = elementwise_; at < items_.size(); ++at) {
       const Item& item = items_[at];
-      if (item.span.n == 0 || together(item) != long_ones) continue;
+      if (item.n == 0 || together(item) != long_ones) continue;
       if (!long_ones && (item.first_block < first_block || item.first_block >= end_block)) continue;
-      const Span& whole = item.span;
+      const Span whole = span(item);
       const int64_t size = size_of(*item.type);
-      const int64_t length = piece_length(item.span.n),
-                    pieces = (item.span.n + length - 1) / length;
+      const int64_t length = piece_length(item.n), pieces = (item.n + length - 1) / length;
       const auto piece = [&](int64_t i) {
-        return part(whole, size, i * length, std::min(length, item.span.n - i * length));
+        return part(whole, size, i * length, std::min(length, item.n - i * length));
       };
       const int64_t begin = long_ones ? pieces * thread / threads : 0;
       const int64_t end = long_ones ? pieces * (thread + 1) / threads : pieces;
@@ -749,7 +779,7 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
 }
 
 double OptimizerBase::Engine::gradient_squares(const Item& item) const {
-  const int64_t n = item.span.n;
+  const int64_t n = item.n;
   if (!item.type) return sum_of_squares(item.gradient->to(computed_in(*item.parameter)), isa_);
   const int64_t piece = piece_length(n), bytes = item.parameter->element_size();
   const auto* const g = static_cast<const char*>(item.gradient->const_data_ptr());

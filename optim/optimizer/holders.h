@@ -175,7 +175,7 @@ class HeldState final : public LibTorch<Class>::State, public ParamState {
       holders.step = place(&Theirs::step());
     else
       holders.step = place(&own_step_);
-    size_t more = 0;
+    [[maybe_unused]] size_t more = 0;
     for (size_t b = 0; b < holders.rule->buffers.size(); ++b) {
       const void* found = nullptr;
       if constexpr (LibTorch<Class>::key == nullptr)
@@ -185,12 +185,18 @@ class HeldState final : public LibTorch<Class>::State, public ParamState {
                                      [&](std::string_view name, const at::Tensor& buffer) {
                                        if (name == holders.rule->buffers[b]) found = &buffer;
                                      });
-      holders.buffers[b] = place(found != nullptr ? found : &more_.at(more++));
+      if constexpr (LibTorch<Class>::more_buffers != 0)
+        if (found == nullptr) found = &more_.at(more++);
+      holders.buffers[b] = place(found);
     }
   }
 
  private:
-  std::array<at::Tensor, LibTorch<Class>::more_buffers> more_;
+  // An array of nothing would take 8 bytes of each state.
+  struct NoMore {};
+  [[no_unique_address]] std::conditional_t<LibTorch<Class>::more_buffers == 0, NoMore,
+                                           std::array<at::Tensor, LibTorch<Class>::more_buffers>>
+      more_;
   struct None {};
   [[no_unique_address]] std::conditional_t < requires(Theirs& s) { s.step(); }
   , None, int64_t > own_step_{};

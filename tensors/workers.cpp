@@ -9,7 +9,7 @@
 #include <descent/tensors/workers.h>
 
 #ifndef _OPENMP
-#error "landscape/workers.cpp needs OpenMP: without it the landscape would silently use one thread"
+#error "tensors/workers.cpp needs OpenMP: without it the landscape would silently use one thread"
 #endif
 
 namespace descent::tensors {

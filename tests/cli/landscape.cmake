@@ -17,7 +17,7 @@ function(landscape status stream expected)
 endfunction()
 
 # The help lists what there is of losses, planes, norms and paths.
-landscape(0 out "--loss .*mse, l1, cross_entropy.*--plane .*filter.*random \\(.*pca:FOLDER.*--norm .*dlayer.*--path .*fused"
+landscape(0 out "--loss .*mse, l1, cross_entropy.*--plane [^\n]*filter[^\n]*random \\(.*pca:FOLDER.*--norm .*dlayer.*--path .*fused"
           --help)
 
 # What is refused leaves nothing, neither folders nor hidden ones.

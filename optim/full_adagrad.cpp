@@ -13,14 +13,10 @@
 #include <ATen/ops/zeros.h>
 
 #include <descent/optim/full_adagrad.h>
+#include <descent/tensors/computed_in.h>
 
 namespace descent::rules {
 namespace {
-
-/// The type that gradients are kept in: the parameter's, but never a 16-bit one.
-at::ScalarType kept_in(const at::Tensor& p) {
-  return p.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-}
 
 at::Tensor root(const FullAdagrad::Options& o, const at::Tensor& w) {
   return o.eps_mode == RootEps::Inside ? (w + o.eps).sqrt() : w.sqrt() + o.eps;
@@ -58,7 +54,8 @@ void FullAdagrad::update(const Options& o, const TensorStep& step) {
   at::Tensor& factor = step.s[1];
   // A state that one method began goes on with that method, whatever `method` says now.
   const bool eigen = factor.defined() ? false : sum.defined() || o.method == AdagradMethod::Eigen;
-  const at::Tensor v = eigen ? by_eigen(o, g, sum) : by_factor(o, g, factor, kept_in(step.p));
+  const at::Tensor v =
+      eigen ? by_eigen(o, g, sum) : by_factor(o, g, factor, tensors::computed_in(step.p));
   step.p.copy_(step.p.to(at::kDouble) - o.lr * v.view(step.p.sizes()));
 }
 

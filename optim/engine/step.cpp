@@ -17,6 +17,7 @@
 #include <descent/optim/engine/low_precision.h>
 #include <descent/optim/pieces/slow_weights.h>
 #include <descent/tensors/centralized.h>
+#include <descent/tensors/computed_in.h>
 #include <descent/tensors/fit.h>
 #include <descent/tensors/restore.h>
 
@@ -110,11 +111,6 @@ int64_t size_of(NumberType type) {
   return has_16_bits(type) ? 2 : type == NumberType::Double ? 8 : 4;
 }
 
-/// The type that a parameter is computed in.
-at::ScalarType computed_in(const at::Tensor& parameter) {
-  return parameter.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-}
-
 /// Creates the buffers that are used and missing, as they are ahead of a parameter's first step;
 /// whether there were any.
 bool create_missing(const RuleTable& rule, const void* options,
@@ -127,7 +123,7 @@ bool create_missing(const RuleTable& rule, const void* options,
   if (b == count) return false;
   std::array<Array, kMaxBuffers> first;
   if (rule.initial != nullptr)
-    rule.initial(options, Array(p.detach().to(computed_in(p))), first.data());
+    rule.initial(options, Array(p.detach().to(tensors::computed_in(p))), first.data());
   for (; b < count; ++b)
     if (is_missing(b))
       state.buffer(b) =
@@ -780,7 +776,8 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
 
 double OptimizerBase::Engine::gradient_squares(const Item& item) const {
   const int64_t n = item.n;
-  if (!item.type) return sum_of_squares(item.gradient->to(computed_in(*item.parameter)), isa_);
+  if (!item.type)
+    return sum_of_squares(item.gradient->to(tensors::computed_in(*item.parameter)), isa_);
   const int64_t piece = piece_length(n), bytes = item.parameter->element_size();
   const auto* const g = static_cast<const char*>(item.gradient->const_data_ptr());
   double total = 0;
@@ -835,7 +832,7 @@ void OptimizerBase::Engine::scale_gradients() {
 /// The tensor pass: the rule's text on whole tensors.
 void OptimizerBase::Engine::step_tensor(const Item& item) const {
   const at::Tensor& p = *item.parameter;
-  const at::ScalarType type = computed_in(p);
+  const at::ScalarType type = tensors::computed_in(p);
   const Group& group = groups_[item.group];
   const ArrayKernels& text = group.form->arrays[group.coupled];
   std::array<double, kMaxConstants> k = numbers_[item.numbers].doubles;
@@ -891,7 +888,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
   // A copy of the parameter in the type that it is computed in: 16 bits are rounded once, at the
   // end.
   const auto widened = [](const at::Tensor& p) {
-    return p.detach().to(computed_in(p), /*non_blocking=*/false, /*copy=*/true);
+    return p.detach().to(tensors::computed_in(p), /*non_blocking=*/false, /*copy=*/true);
   };
   // What `prepare` of compile.h does inside the loops.
   const auto decayed = [](const Group& group, const at::Tensor& wide, const at::Tensor& gradient) {

@@ -11,7 +11,8 @@ namespace rules {
 ///   Lr: lr      Corrected: lr^2/max_lr      Independent: lr/max_lr
 /// so that with Corrected (Defazio 2025, arXiv:2506.02285) and Independent a schedule that falls to
 /// zero does not change how large weights end. max_lr is the group's rate when it is added, unless
-/// it is given or decay_scale is set later; with lr = max_lr Corrected is Lr, and Independent decays by wd itself.
+/// it is given or decay_scale is set later; with lr = max_lr Corrected is Lr, and Independent decays
+/// by wd itself.
 template <class Options>
 double decay_rate(const Options& o) {
   const double part = o.lr / o.max_lr.value_or(o.lr == 0 ? 1 : o.lr);

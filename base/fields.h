@@ -64,9 +64,11 @@ inline constexpr Domain at_least_one{"finite and >= 1",
                                      [](double x) { return x >= 1 && x < kInfinity; }};
 inline constexpr Domain below_one{"finite and < 1",
                                   [](double x) { return x > -kInfinity && x < 1; }};
+inline constexpr Domain one_to_16{"in [1, 16]", [](double x) { return x >= 1 && x <= 16; }};
 inline constexpr Domain one_to_99{"in [1, 99]", [](double x) { return x >= 1 && x <= 99; }};
 inline constexpr Domain at_least_four{"finite and >= 4",
                                       [](double x) { return x >= 4 && x < kInfinity; }};
+inline constexpr Domain above_one_or_infinite{"> 1", [](double x) { return x > 1; }};
 inline constexpr Domain above_one{"finite and > 1",
                                   [](double x) { return x > 1 && x < kInfinity; }};
 

@@ -56,7 +56,11 @@ at::Tensor orthogonal_direction(const Muon::Options& o, const TensorStep& step) 
     m = step.g * (1 - mu);
   const at::Tensor u = (o.nesterov ? (1 - mu) * step.g + mu * m : m).flatten(1);
   if (o.normuon && !second.defined()) second = at::zeros({u.size(0), 1}, u.options());
-  const NewtonSchulz orthogonal{o.ns_preset, o.ns_coefficients, o.ns_steps, o.eps, o.ns_dtype};
+  const NewtonSchulz orthogonal{.preset = o.ns_preset,
+                                .coefficients = o.ns_coefficients,
+                                .steps = o.ns_steps,
+                                .eps = o.eps,
+                                .dtype = o.ns_dtype};
   std::vector<at::Tensor> blocks;
   int64_t first = 0;
   for (const int64_t rows : blocks_of(o, u.size(0))) {

@@ -15,6 +15,7 @@
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/sub.h>
 #include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
 
 #include <descent/optim/engine/array.h>
 
@@ -101,5 +102,10 @@ Array pow(const Array& x, double e) {
   return Array(at::pow(t, e));
 }
 Array filled(const Array& like, double value) { return Array(at::full_like(like.tensor(), value)); }
+Array one_in(const Array& like, int64_t n) {
+  at::Tensor result = at::zeros(like.tensor().sizes(), like.tensor().options());
+  result.view({-1}).slice(0, 0, std::nullopt, n).fill_(1);
+  return Array(result);
+}
 
 }  // namespace descent::engine

@@ -34,6 +34,8 @@ Array by_sign(const Array& x, double if_negative, double if_zero, double if_posi
 Array clamp(const Array& x, double low, double high);
 Array pow(const Array& x, double e);
 Array filled(const Array& like, double value);
+/// 1 at every n-th number in the order of rows, beginning with the first; 0 elsewhere.
+Array one_in(const Array& like, int64_t n);
 
 }  // namespace descent::engine
 
@@ -44,6 +46,7 @@ using engine::cbrt;
 using engine::clamp;
 using engine::filled;
 using engine::is_positive;
+using engine::one_in;
 using engine::pow;
 using engine::select;
 using engine::sign;

@@ -26,7 +26,8 @@ void append_sizes(std::vector<int64_t>& block, const at::Tensor& p);
 struct OptimizerBase::Engine {
   explicit Engine(const engine::RuleTable& table)
       : rule(table), holders(engine::holders_of(table)) {}
-  void step(OptimizerBase& optimizer);
+  /// The loss is the closure's, where the rule needs it.
+  void step(OptimizerBase& optimizer, double loss);
   /// Calls the closure with the parameters where the rule wants the gradient, and puts them back.
   at::Tensor loss_ahead(OptimizerBase& optimizer,
                         const torch::optim::Optimizer::LossClosure& closure);
@@ -43,7 +44,16 @@ struct OptimizerBase::Engine {
 
   const engine::RuleTable& rule;
   const engine::Holders& holders;
-  int64_t steps = 0;  ///< of the optimizer, for rules with slow weights
+  int64_t steps = 0;     ///< of the optimizer, for rules with slow weights
+  bool training = true;  ///< false between eval() and train()
+  /// What each group remembers; of a rule that weighs, the first one's is that of all. The numbers
+  /// are in the order of rule.shared.
+  std::vector<std::array<double, engine::kMaxShared>> shared;
+  std::array<double, engine::kMaxShared>& shared_of(size_t group);
+  /// Why a group with these options cannot stand beside the first one, or "".
+  std::string beside_first(const OptimizerBase& optimizer, const GroupOptions& options) const;
+  void change_mode(OptimizerBase& optimizer, bool to_training);
+  void update_hessian(OptimizerBase& optimizer);
   /// Of each group, the rule's Options that it held when it was last used.
   std::vector<std::shared_ptr<void>> options_known;
 
@@ -104,6 +114,12 @@ struct OptimizerBase::Engine {
   size_t elementwise_ = 0;
   uint32_t blocks_ = 0, norm_blocks_ = 0;
   uint64_t serial_ = 0;  ///< counts the steps
+  /// Of a rule that weighs: what threads work on one by one.
+  struct Piece {
+    const Item* item;
+    int64_t first, n;  ///< elements
+  };
+  std::vector<Piece> pieces_;
   engine::Isa isa_ = engine::Isa::Baseline;
 
   void collect(OptimizerBase& optimizer);
@@ -132,7 +148,10 @@ struct OptimizerBase::Engine {
   const void* constants(const Item& item) const;
   const engine::Kernels& kernels(const Item& item) const;
 
-  void run();
+  void run(double loss);
+  void run_jointly(double loss);
+  template <class Work>
+  void for_each_piece(const Work& work) const;
   void run_elementwise(int64_t thread, int64_t threads) const;
   void run_with_norms(int64_t thread, int64_t threads);
   engine::Span span(const Item& item) const;
@@ -143,7 +162,11 @@ struct OptimizerBase::Engine {
 
   double gradient_squares(const Item& item) const;
   void scale_gradients();
+  struct WholeTensors;
   void step_tensor(const Item& item) const;
+  /// The two readings of a rule with norms in the tensor pass.
+  void measure_tensor(const Item& item, double* sums) const;
+  void apply_tensor(const Item& item, double ratio) const;
   void run_tensor_algorithm(OptimizerBase& optimizer);
   void pull_slow_weights(OptimizerBase& optimizer);
 };

@@ -93,7 +93,9 @@ DESCENT_FN Pair<T> measured(const Pointers<T>& x, const Constants<R, T>& k, int6
 // are measured again.
 template <class R, std::size_t F, bool Coupled, class T>
 DESCENT_FN void measure(const Span& span, const void* numbers, double* sums) {
-  constexpr bool keeps = std::is_same_v<T, float> && !Text<R, F>::template measure_only_reads<T>;
+  constexpr bool values = Text<R, F>::adds_values;
+  constexpr bool keeps =
+      std::is_same_v<T, float> && !values && !Text<R, F>::template measure_only_reads<T>;
   const auto k = constants<R, T>(numbers);
   const Pointers<T> x(span);
   T firsts[kBlock], seconds[kBlock];
@@ -109,15 +111,20 @@ DESCENT_FN void measure(const Span& span, const void* numbers, double* sums) {
           firsts[i - block + lane] = pair.first;
           seconds[i - block + lane] = pair.second;
         }
-        first[lane] += pair.first * pair.first;
-        second[lane] += pair.second * pair.second;
+        if constexpr (values) {
+          first[lane] += pair.first;
+          second[lane] += pair.second;
+        } else {
+          first[lane] += pair.first * pair.first;
+          second[lane] += pair.second * pair.second;
+        }
       }
     };
     int64_t i = block;
     for (; i + kLanes <= end; i += kLanes) add(i, kLanes);
     add(i, end - i);
     double first_sum = add_up(first), second_sum = add_up(second);
-    if (is_lost<T>(first_sum) || is_lost<T>(second_sum)) {
+    if (!values && (is_lost<T>(first_sum) || is_lost<T>(second_sum))) {
       if constexpr (!keeps)
         for (int64_t at = block; at < end; ++at) {
           const Pair<T> pair = measured<R, F, Coupled>(x, k, at);

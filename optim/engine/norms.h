@@ -9,6 +9,8 @@ namespace descent::engine {
 /// inside a block, then lanes and blocks in double; a block whose squares float cannot hold in
 /// double from the start. Every instruction set gives the same bits. `type` is Float or Double.
 double square_sum(NumberType type, Isa isa, const void* x, int64_t n);
+/// The sum of the numbers themselves in the same order.
+double value_sum(NumberType type, Isa isa, const void* x, int64_t n);
 
 /// Norms of long tensors are added up in pieces that threads share, each piece first to last, then
 /// the pieces: at most kPieces of them, whole blocks, chosen by the length alone so that no thread

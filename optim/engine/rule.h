@@ -34,9 +34,25 @@
 //   struct Scalars                       numbers remembered per parameter, listed like buffers;
 //                                        begin(options, at, scalars) reads and changes them
 //                                        trust(options, sums, at, scalars) of a rule with norms too
+//   struct Shared                        numbers that a group remembers, listed like buffers;
+//                                        begin(options, at, shared) reads them,
+//                                        advance(options, shared) changes them ahead of each step
+//   weigh(options, totals, shared)       of a rule with norms, in the place of trust: one number for
+//                                        all parameters from the sums over all of them; none: no
+//                                        parameter moves. There is one Shared then, and groups may
+//                                        differ in the options of the list `own` only
+//   bool adds_values = true              sums are those of what measure returned, not of squares
+//   bool needs_loss = true               step() wants a closure, whose loss is in totals
+//   bool rests_at_zero = true            a group whose rate is 0 takes no part
+//   void change_mode(options, step, training)
+//                                        of a rule that is evaluated elsewhere than it trains:
+//                                        train() and eval() move p there and back
+//   const char* hessian, double hessian_beta(options)
+//                                        the buffer that update_hessian() averages squares in
 //   bool decays(options, at)             false: no decoupled decay in this step
 //   bool decays_itself = true            the rule's text has its decoupled decay, at a place of its
 //                                        own
+//   bool couples_itself = true           the same of its coupled decay
 //   void settle(Options&)                fills in what is unset, when a group is added and ahead
 //                                        of each step
 //   bool divides_by_lr = true            lr = 0 is refused at construction, and later rests
@@ -101,6 +117,12 @@ struct Sums {
   int64_t n;
 };
 
+/// The same over all parameters of all groups that have a gradient, and the closure's loss.
+struct Totals {
+  double first, second;
+  double loss;
+};
+
 /// How a rule with slow weights draws them and the parameter together: every k steps
 /// slow <- slow + alpha (p - slow), p <- slow. The slow weights start as p ahead of its first step,
 /// or, Lazy, at the first of these times.
@@ -117,6 +139,7 @@ struct TensorStep {
   at::Tensor* s;        ///< the state's tensors in the order of the list; undefined at first
   StepInfo at;
   c10::ScalarType type;  ///< the parameter's own; p is a wider copy of one of 16 bits
+  int64_t position;      ///< among all parameters of all groups; of a group that joins, its first
 };
 
 /// What has one state of a tensor algorithm: a parameter, or all of a group that it joins.

@@ -66,10 +66,11 @@ at::Tensor in_memory_order(const at::Tensor& x) {
   return x.contiguous().view(-1);
 }
 
-double sum_of_squares(const at::Tensor& x, Isa isa) {
+/// The sum of a tensor's numbers, or of their squares, as the loops make it.
+double sum_of(const at::Tensor& x, Isa isa, bool squares) {
   if (!x.device().is_cpu()) {
     const at::Tensor wide = x.to(at::kDouble);
-    return (wide * wide).sum().item<double>();
+    return (squares ? wide * wide : wide).sum().item<double>();
   }
   const at::Tensor flat = in_memory_order(x);
   const NumberType type = x.scalar_type() == at::kDouble ? NumberType::Double : NumberType::Float;
@@ -77,9 +78,11 @@ double sum_of_squares(const at::Tensor& x, Isa isa) {
   const int64_t n = flat.numel(), piece = piece_length(n);
   double total = 0;
   for (int64_t i = 0; i < n; i += piece)
-    total += square_sum(type, isa, numbers + i * x.element_size(), std::min(piece, n - i));
+    total += (squares ? square_sum : value_sum)(type, isa, numbers + i * x.element_size(),
+                                                std::min(piece, n - i));
   return total;
 }
+double sum_of_squares(const at::Tensor& x, Isa isa) { return sum_of(x, isa, true); }
 
 /// As == of IntArrayRef, which calls memcmp for what are one to four numbers.
 bool same_sizes(const c10::TensorImpl& x, const c10::TensorImpl& y) {
@@ -134,6 +137,11 @@ bool create_missing(const RuleTable& rule, const void* options,
 }  // namespace
 
 at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
+  const char* const name = rule_->about.name;
+  TORCH_CHECK(engine_->training, name,
+              ": step() while the parameters are those of an evaluation, must follow train()");
+  TORCH_CHECK(!rule_->needs_loss || closure, name,
+              ": step() has no closure, must have one: the step's size depends on the loss");
   at::Tensor loss;
   if (engine_->looks_ahead(*this)) {
     loss = engine_->loss_ahead(*this, closure);
@@ -142,7 +150,10 @@ at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
     loss = closure();
   }
   const at::NoGradGuard no_grad;
-  engine_->step(*this);
+  TORCH_CHECK(
+      !rule_->needs_loss || (loss.defined() && loss.numel() == 1), name, ": the closure returned ",
+      loss.defined() ? c10::str("sizes ", loss.sizes()) : "nothing", ", must return one number");
+  engine_->step(*this, rule_->needs_loss ? loss.item<double>() : 0);
   return loss;
 }
 
@@ -214,17 +225,93 @@ void OptimizerBase::make_states() {
   }
 }
 
-void OptimizerBase::Engine::step(OptimizerBase& optimizer) {
+void OptimizerBase::Engine::step(OptimizerBase& optimizer, double loss) {
   collect(optimizer);
+  if (rule.advance != nullptr)
+    for (size_t g = 0; g < groups_.size(); ++g)
+      rule.advance(groups_[g].options, shared_of(g).data());
   if (rule.tensor_update != nullptr) {
     run_tensor_algorithm(optimizer);
   } else {
     prepare(optimizer);
-    run();
+    run(loss);
   }
   copies_.clear();
   ++steps;
   if (rule.pull != nullptr) pull_slow_weights(optimizer);
+}
+
+std::array<double, kMaxShared>& OptimizerBase::Engine::shared_of(size_t group) {
+  const size_t place = rule.weigh != nullptr ? 0 : group;
+  if (place >= shared.size()) shared.resize(place + 1, rule.first_shared);
+  return shared[place];
+}
+
+std::string OptimizerBase::Engine::beside_first(const OptimizerBase& optimizer,
+                                                const GroupOptions& options) const {
+  const GroupOptions& first = optimizer.adopt_options(0);
+  if (!rule.alike(first.value(), options.value())) {
+    const auto wanted = rule.describe(first.value()), found = rule.describe(options.value());
+    for (size_t i = 0; i < found.size(); ++i)
+      if (std::find(rule.own.begin(), rule.own.end(), found[i].name) == rule.own.end() &&
+          !(found[i].value == wanted[i].value))
+        return c10::str(found[i].name, " = ", to_text(found[i].value), ", must be ",
+                        to_text(wanted[i].value), " as in group 0: it is one for all groups");
+  }
+  const double lr = options.get_lr(), of_first = first.get_lr();
+  if (rule.rests_at_zero && lr != of_first && lr != 0 && of_first != 0)
+    return c10::str("lr = ", lr, ", must be ", of_first, " as in group 0, or 0");
+  return "";
+}
+
+/// Refuses what cannot be written to ahead of the first parameter.
+void OptimizerBase::Engine::change_mode(OptimizerBase& optimizer, bool to_training) {
+  if (rule.change_mode == nullptr || training == to_training) return;
+  const at::NoGradGuard no_grad;
+  optimizer.check_states();
+  const auto for_each = [&](const auto& work) {
+    for (size_t g = 0; g < optimizer.param_groups().size(); ++g) {
+      const auto& params = optimizer.param_groups()[g].params();
+      for (size_t i = 0; i < params.size(); ++i) {
+        ParamState* const state = optimizer.state_of(params[i]);
+        if (state != nullptr && state->buffer(0).defined()) work(g, i, params[i], *state);
+      }
+    }
+  };
+  for_each([&](size_t g, size_t i, const at::Tensor& p, const ParamState&) {
+    const std::string problem = tensors::misfit(p, p.sizes());
+    TORCH_CHECK(problem.empty(), rule.about.name, ": params[", i, "] of group ", g, " ", problem);
+  });
+  for_each([&](size_t g, size_t i, const at::Tensor& p, ParamState& state) {
+    for (size_t b = 0; b < rule.buffers.size(); ++b)
+      if (at::Tensor& buffer = state.buffer(b); buffer.defined() && buffer.device() != p.device())
+        buffer = buffer.to(p.device());
+    at::Tensor wide = p.detach().to(tensors::computed_in(p), /*non_blocking=*/false, /*copy=*/true);
+    rule.change_mode(optimizer.adopt_options(g).value(),
+                     {wide,
+                      wide,
+                      &state.buffer(0),
+                      {state.step(), false, p.dim()},
+                      p.scalar_type(),
+                      static_cast<int64_t>(i)},
+                     to_training);
+    p.copy_(wide);
+  });
+  training = to_training;
+}
+
+/// h <- b h + (1 - b) g^2
+void OptimizerBase::Engine::update_hessian(OptimizerBase& optimizer) {
+  const at::NoGradGuard no_grad;
+  collect(optimizer);
+  for (auto& item : items_) {
+    ensure_state(optimizer, item);
+    const double beta = rule.hessian_beta(groups_[item.group].options);
+    at::Tensor& h = item.state->buffer(std::string_view(rule.hessian));
+    const at::ScalarType type = tensors::computed_in(*item.parameter);
+    const at::Tensor g = item.gradient->to(h.device(), type);
+    h.copy_(beta * h.to(type) + (1 - beta) * (g * g));
+  }
 }
 
 bool OptimizerBase::Engine::looks_ahead(OptimizerBase& optimizer) const {
@@ -291,10 +378,14 @@ void OptimizerBase::Engine::collect_groups(OptimizerBase& optimizer) {
     GroupOptions& options = optimizer.adopt_options(g);
     options.check();
     options.settle();
+    if (rule.weigh != nullptr && g > 0) {
+      const std::string problem = beside_first(optimizer, options);
+      TORCH_CHECK(problem.empty(), rule.about.name, ": group ", g, " has ", problem);
+    }
     const void* const o = options.value();
     const RuleForm* const form = rule.forms.empty() ? nullptr : &form_of(rule, o);
     groups_.push_back(
-        {o, form, rule.coupled(o), rule.prologue(o), rule.divides_by_lr && options.get_lr() == 0});
+        {o, form, rule.coupled(o), rule.prologue(o), rule.rests_at_zero && options.get_lr() == 0});
     if (form == nullptr) continue;
     const auto used = std::count(form->buffers.begin(), form->buffers.end(), true);
     places_each_ = std::max(places_each_, 2 + static_cast<size_t>(used));
@@ -608,7 +699,8 @@ uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
   const void* const options = groups_[group].options;
   if (rule.decays != nullptr && !rule.decays(options, at)) numbers.doubles[2] = 1;
   const int count =
-      kPrologue + rule.begin(options, at, numbers.after.data(), numbers.doubles.data() + kPrologue);
+      kPrologue + rule.begin(options, at, numbers.after.data(), shared_of(group).data(),
+                             numbers.doubles.data() + kPrologue);
   for (int i = 0; i < count; ++i) numbers.floats[i] = static_cast<float>(numbers.doubles[i]);
   return static_cast<uint32_t>(numbers_.size() - 1);
 }
@@ -625,8 +717,9 @@ const Kernels& OptimizerBase::Engine::kernels(const Item& item) const {
       ->kernels[group.coupled][item.type == NumberType::Double][static_cast<size_t>(isa_)];
 }
 
-void OptimizerBase::Engine::run() {
+void OptimizerBase::Engine::run(double loss) {
   scale_gradients();
+  if (rule.weigh != nullptr) return run_jointly(loss);
   for (auto& item : items_)
     if (!item.type) step_tensor(item);
   if (blocks_ + norm_blocks_ == 0) return;
@@ -774,6 +867,59 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
   }
 }
 
+/// Calls work(i) for each piece, on all threads where there is enough to do.
+template <class Work>
+void OptimizerBase::Engine::for_each_piece(const Work& work) const {
+  const auto count = static_cast<int64_t>(pieces_.size());
+  const bool alone = norm_blocks_ * kBlock < kSerial || at::in_parallel_region();
+  const auto threads = static_cast<int>(std::min<int64_t>(at::get_num_threads(), count));
+  if (alone || threads <= 1) {
+    for (int64_t i = 0; i < count; ++i) work(i);
+    return;
+  }
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (int64_t i = 0; i < count; ++i) work(i);
+}
+
+// All tensors are measured before any moves. The sums of pieces are added up in the order of the
+// parameters, so that no thread count changes a bit.
+void OptimizerBase::Engine::run_jointly(double loss) {
+  pieces_.clear();
+  for (const Item& item : items_)
+    for (int64_t first = 0, length = piece_length(item.n); first < item.n; first += length)
+      pieces_.push_back({&item, first, std::min(length, item.n - first)});
+  sums_.resize(std::max(sums_.size(), 2 * pieces_.size()));
+  const auto span_of = [&](const Piece& piece) {
+    return part(span(*piece.item), size_of(*piece.item->type), piece.first, piece.n);
+  };
+  for_each_piece([&](int64_t i) {
+    const Piece& piece = pieces_[static_cast<size_t>(i)];
+    measure(*piece.item, span_of(piece), &sums_[static_cast<size_t>(2 * i)]);
+  });
+  Totals totals{0, 0, loss};
+  size_t i = 0;
+  for (const Item& item : items_) {
+    double sums[2] = {0, 0};
+    if (!item.type) measure_tensor(item, sums);
+    for (; i < pieces_.size() && pieces_[i].item == &item; ++i) {
+      sums[0] += sums_[2 * i];
+      sums[1] += sums_[2 * i + 1];
+    }
+    totals.first += sums[0];
+    totals.second += sums[1];
+  }
+  if (items_.empty()) return;
+  const std::optional<double> weight =
+      rule.weigh(groups_.front().options, totals, shared_of(0).data());
+  if (!weight) return;
+  for_each_piece([&](int64_t j) {
+    const Piece& piece = pieces_[static_cast<size_t>(j)];
+    apply(*piece.item, span_of(piece), *weight);
+  });
+  for (const Item& item : items_)
+    if (!item.type) apply_tensor(item, *weight);
+}
+
 double OptimizerBase::Engine::gradient_squares(const Item& item) const {
   const int64_t n = item.n;
   if (!item.type)
@@ -830,41 +976,65 @@ void OptimizerBase::Engine::scale_gradients() {
 }
 
 /// The tensor pass: the rule's text on whole tensors.
-void OptimizerBase::Engine::step_tensor(const Item& item) const {
-  const at::Tensor& p = *item.parameter;
-  const at::ScalarType type = tensors::computed_in(p);
-  const Group& group = groups_[item.group];
-  const ArrayKernels& text = group.form->arrays[group.coupled];
-  std::array<double, kMaxConstants> k = numbers_[item.numbers].doubles;
-  if (type == at::kFloat)
-    for (size_t i = 0; i < k.size(); ++i) k[i] = numbers_[item.numbers].floats[i];
-
-  const Array g(item.gradient->to(p.device(), type));
-  Array result(p.to(type));
-  std::array<Array, kMaxBuffers> state;
-  const auto& used = group.form->buffers;
-  const auto load = [&] {
+struct OptimizerBase::Engine::WholeTensors {
+  WholeTensors(const Engine& engine, const Item& of)
+      : rule(engine.rule),
+        item(of),
+        used(engine.groups_[item.group].form->buffers),
+        text(engine.groups_[item.group].form->arrays[engine.groups_[item.group].coupled]),
+        type(tensors::computed_in(*item.parameter)),
+        k(engine.numbers_[item.numbers].doubles),
+        g(item.gradient->to(item.parameter->device(), type)),
+        p(item.parameter->to(type)) {
+    if (type == at::kFloat)
+      for (size_t i = 0; i < k.size(); ++i) k[i] = engine.numbers_[item.numbers].floats[i];
     for (size_t b = 0; b < rule.buffers.size(); ++b)
       if (used[b]) state[b] = Array(item.state->buffer(b).to(type));
-  };
-  const auto store = [&] {
+  }
+  /// Rounds the state to its own type.
+  void store_state() const {
     for (size_t b = 0; b < rule.buffers.size(); ++b)
       if (used[b]) item.state->buffer(b).copy_(state[b].tensor());
-  };
-  load();
-  if (!item.reads_twice) {
-    text.sweep(result, g, state.data(), k.data());
-  } else {
-    const Pair<Array> pair = text.measure(result, g, state.data(), k.data());
-    store();  // rounded to the state's type, as the loops do
-    load();
-    double ratio = trust(item, sum_of_squares(pair.first.tensor(), isa_),
-                         sum_of_squares(pair.second.tensor(), isa_), /*remembers=*/true);
-    if (type == at::kFloat) ratio = static_cast<float>(ratio);
-    text.apply(result, g, state.data(), k.data(), ratio);
   }
-  store();
-  p.copy_(result.tensor());
+  void store() const {
+    store_state();
+    item.parameter->copy_(p.tensor());
+  }
+
+  const RuleTable& rule;
+  const Item& item;
+  const std::array<bool, kMaxBuffers>& used;
+  const ArrayKernels& text;
+  at::ScalarType type;
+  std::array<double, kMaxConstants> k;
+  Array g, p;
+  std::array<Array, kMaxBuffers> state;
+};
+
+void OptimizerBase::Engine::step_tensor(const Item& item) const {
+  if (item.reads_twice) {
+    double sums[2];
+    measure_tensor(item, sums);
+    return apply_tensor(item, trust(item, sums[0], sums[1], /*remembers=*/true));
+  }
+  WholeTensors whole(*this, item);
+  whole.text.sweep(whole.p, whole.g, whole.state.data(), whole.k.data());
+  whole.store();
+}
+
+void OptimizerBase::Engine::measure_tensor(const Item& item, double* sums) const {
+  WholeTensors whole(*this, item);
+  const Pair<Array> pair = whole.text.measure(whole.p, whole.g, whole.state.data(), whole.k.data());
+  whole.store_state();  // rounded to the state's type, as the loops do
+  sums[0] = sum_of(pair.first.tensor(), isa_, !rule.adds_values);
+  sums[1] = sum_of(pair.second.tensor(), isa_, !rule.adds_values);
+}
+
+void OptimizerBase::Engine::apply_tensor(const Item& item, double ratio) const {
+  WholeTensors whole(*this, item);
+  if (whole.type == at::kFloat) ratio = static_cast<float>(ratio);
+  whole.text.apply(whole.p, whole.g, whole.state.data(), whole.k.data(), ratio);
+  whole.store();
 }
 
 void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
@@ -901,28 +1071,31 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     return g;
   };
   const auto update = [&](const Group& group, at::Tensor& wide, const at::Tensor& g,
-                          ParamState& state, at::ScalarType type) {
+                          const at::Tensor& p, int64_t position, ParamState& state) {
     const int64_t step = ++state.step();
     const StepInfo at{step, step == 1, wide.dim()};
-    rule.tensor_update(group.options, {wide, g, &state.buffer(0), at, type});
+    rule.tensor_update(group.options, {wide, g, &state.buffer(0), at, p.scalar_type(), position});
   };
-
+  int64_t next = 0;  // parameters of the groups so far
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Group& group = groups_[g];
+    const auto& params = optimizer.param_groups()[g].params();
+    const int64_t first = next;
+    next += static_cast<int64_t>(params.size());
     const auto has_gradient = [&](const Item& item) { return item.group == g; };
     if (!rule.joins_group || !rule.joins_group(group.options)) {
       for (const auto& item : items_) {
         if (!has_gradient(item) || item.parameter->numel() == 0) continue;
         const at::Tensor& p = *item.parameter;
         at::Tensor wide = widened(p);
-        update(group, wide, decayed(group, wide, *item.gradient).contiguous(), state_for(&p, 1),
-               p.scalar_type());
+        const int64_t position = first + (&p - params.data());
+        update(group, wide, decayed(group, wide, *item.gradient).contiguous(), p, position,
+               state_for(&p, 1));
         p.copy_(wide);
       }
       continue;
     }
     if (std::none_of(items_.begin(), items_.end(), has_gradient)) continue;
-    const auto& params = optimizer.param_groups()[g].params();
     std::vector<at::Tensor> values, gradients;
     for (const auto& p : params) {
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
@@ -933,8 +1106,8 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     }
     at::Tensor joined = at::cat(values);
     if (joined.numel() == 0) continue;
-    update(group, joined, at::cat(gradients), state_for(params.data(), params.size()),
-           params[0].scalar_type());
+    update(group, joined, at::cat(gradients), params[0], first,
+           state_for(params.data(), params.size()));
     int64_t offset = 0;
     for (const auto& p : params) {
       if (p.unsafeGetTensorImpl()->grad().defined())

@@ -13,6 +13,7 @@ inline constexpr int64_t kBlock = 4096;   ///< elements; norms are summed block 
 inline constexpr int kLanes = 128;        ///< partial sums inside a block
 inline constexpr int kMaxConstants = 24;  ///< numbers that one step may need
 inline constexpr int kMaxScalars = 2;     ///< numbers remembered per parameter, besides its steps
+inline constexpr int kMaxShared = 4;      ///< numbers remembered per group
 
 /// Elements of one parameter that a kernel walks over.
 struct Span {
@@ -71,9 +72,13 @@ struct RuleTable {
   std::vector<OptionInfo> defaults;
   std::vector<std::string> scalars;  ///< what is remembered per parameter besides its steps
   std::array<double, kMaxScalars> first_scalars{};
+  std::vector<std::string> shared;  ///< what is remembered per group, or for all together
+  std::array<double, kMaxShared> first_shared{};
   std::vector<RuleForm> forms;  ///< empty for a tensor algorithm
   bool divides_by_lr = false;
-  bool decays_itself = false;
+  bool rests_at_zero = false;   ///< a group whose rate is 0 takes no part
+  bool decays_itself = false;   ///< with its decoupled decay
+  bool couples_itself = false;  ///< with its coupled decay
 
   // The options, by address of the rule's Options struct.
   std::shared_ptr<void> (*make_options)(const void* from);  ///< a copy, or null: the defaults
@@ -89,12 +94,22 @@ struct RuleTable {
   Prologue<double> (*prologue)(const void* options);
   bool (*coupled)(const void* options);  ///< decays through the gradient, and not by 0
   /// Fills in `coefficients`, changes `scalars` and returns how many coefficients there are.
-  int (*begin)(const void* options, const StepInfo& at, double* scalars,
+  int (*begin)(const void* options, const StepInfo& at, double* scalars, const double* shared,
                double* coefficients) = nullptr;
   /// May change `scalars`.
   double (*trust)(const void* options, const Sums& sums, const StepInfo& at,
                   double* scalars) = nullptr;
   // The optional members of a rule, see rule.h; null where it has none.
+  void (*advance)(const void* options, double* shared) = nullptr;
+  std::optional<double> (*weigh)(const void* options, const Totals& totals,
+                                 double* shared) = nullptr;
+  std::vector<std::string> own;  ///< of a rule that weighs: options that groups may differ in
+  bool (*alike)(const void* one, const void* other) = nullptr;  ///< in all options but these
+  bool adds_values = false;
+  bool needs_loss = false;
+  void (*change_mode)(const void* options, const TensorStep& step, bool training) = nullptr;
+  const char* hessian = nullptr;
+  double (*hessian_beta)(const void* options) = nullptr;
   void (*initial)(const void* options, const Array& p, Array* s) = nullptr;
   bool (*decays)(const void* options, const StepInfo& at) = nullptr;
   bool (*centralizes)(const void* options, int64_t dim) = nullptr;

@@ -68,7 +68,8 @@ RuleTable options_table() {
   t.describe = [](const void* o) { return fields::describe(*static_cast<const O*>(o)); };
   t.lr = [](void* o) { return &static_cast<O*>(o)->lr; };
   t.coupled = [](const void* options) {
-    if constexpr (requires(O o) { o.decay_mode; }) {
+    if constexpr (
+        requires(O o) { o.decay_mode; } && !requires { R::couples_itself; }) {
       const O& o = *static_cast<const O*>(options);
       return o.decay_mode == DecayMode::Coupled && o.weight_decay != 0;
     } else {
@@ -87,6 +88,11 @@ RuleTable options_table() {
     return prologue;
   };
   t.decays_itself = decays_itself<R>;
+  if constexpr (requires { R::couples_itself; }) t.couples_itself = R::couples_itself;
+  if constexpr (requires { &R::change_mode; })
+    t.change_mode = [](const void* o, const TensorStep& step, bool training) {
+      R::change_mode(*static_cast<const O*>(o), step, training);
+    };
   if constexpr (requires { &R::settle; })
     t.settle = [](void* options) { R::settle(*static_cast<O*>(options)); };
   typename R::template State<char> state{};
@@ -108,17 +114,50 @@ int form_index([[maybe_unused]] const typename R::Options& options) {
   }
 }
 
-/// Calls f with a rule's Scalars made from the numbers, which become what f leaves there.
-template <class R, class F>
-auto with_scalars(double* scalars, F f) {
-  using Scalars = typename R::Scalars;
-  std::array<double, sizeof(Scalars) / sizeof(double)> numbers;
-  std::copy_n(scalars, numbers.size(), numbers.begin());
-  auto remembered = std::bit_cast<Scalars>(numbers);
-  const auto result = f(remembered);
-  numbers = std::bit_cast<decltype(numbers)>(remembered);
-  std::copy(numbers.begin(), numbers.end(), scalars);
+/// A struct of nothing but doubles, from where they lie.
+template <class Numbers>
+Numbers read_numbers(const double* from) {
+  std::array<double, sizeof(Numbers) / sizeof(double)> raw;
+  std::copy_n(from, raw.size(), raw.begin());
+  return std::bit_cast<Numbers>(raw);
+}
+
+/// Calls f with a rule's Scalars or Shared made from the numbers, which become what f leaves there.
+template <class Numbers, class F>
+auto with_numbers(double* at, F f) {
+  auto numbers = read_numbers<Numbers>(at);
+  const auto result = f(numbers);
+  const auto raw = std::bit_cast<std::array<double, sizeof(Numbers) / sizeof(double)>>(numbers);
+  std::copy(raw.begin(), raw.end(), at);
   return result;
+}
+
+/// The names of a rule's Scalars or Shared and the numbers that they begin with.
+template <class Numbers, std::size_t Most>
+void list_numbers(std::vector<std::string>& names, std::array<double, Most>& first) {
+  const Numbers beginning;
+  Numbers::each(beginning, [&](const char* name, double value) {
+    first.at(names.size()) = value;
+    names.emplace_back(name);
+  });
+  static_assert(sizeof(Numbers) == Numbers::listed * sizeof(double),
+                "DESCENT_BUFFERS must list every member of Scalars and of Shared");
+  static_assert(Numbers::listed <= Most);
+}
+
+/// Whether two Options are equal in everything but what is the group's own.
+template <class R>
+bool alike_but_for(const typename R::Options& one, const typename R::Options& other) {
+  bool alike = true;
+  R::Options::each(one, [&](const char* name, const auto& x, const Domain& = fields::anything) {
+    const auto place = reinterpret_cast<const char*>(&x) - reinterpret_cast<const char*>(&one);
+    const auto& y = *reinterpret_cast<const std::remove_reference_t<decltype(x)>*>(
+        reinterpret_cast<const char*>(&other) + place);
+    const bool own = std::any_of(R::own.begin(), R::own.end(),
+                                 [&](std::string_view of_group) { return of_group == name; });
+    alike = alike && (own || x == y);
+  });
+  return alike;
 }
 
 template <class R>
@@ -141,28 +180,47 @@ RuleTable make_table() {
     return found;
   };
   t.begin = [](const void* o, const StepInfo& at, [[maybe_unused]] double* scalars,
-               double* coefficients) {
+               [[maybe_unused]] const double* shared, double* coefficients) {
     const O& options = *static_cast<const O*>(o);
     C c;
     if constexpr (requires { typename R::Scalars; }) {
-      c = with_scalars<R>(scalars, [&](typename R::Scalars& remembered) {
-        return R::begin(options, at, remembered);
-      });
+      c = with_numbers<typename R::Scalars>(
+          scalars, [&](auto& remembered) { return R::begin(options, at, remembered); });
+    } else if constexpr (requires { typename R::Shared; }) {
+      c = R::begin(options, at, read_numbers<typename R::Shared>(shared));
     } else {
       c = R::begin(options, at);
     }
     std::memcpy(coefficients, &c, sizeof(C));
     return static_cast<int>(sizeof(C) / sizeof(double));
   };
-  if constexpr (requires { typename R::Scalars; }) {
-    const typename R::Scalars first;
-    R::Scalars::each(first, [&](const char* name, double value) {
-      t.first_scalars.at(t.scalars.size()) = value;
-      t.scalars.emplace_back(name);
-    });
-    static_assert(sizeof first == R::Scalars::listed * sizeof(double),
-                  "DESCENT_BUFFERS must list every member of Scalars");
-    static_assert(R::Scalars::listed <= kMaxScalars);
+  if constexpr (requires { typename R::Scalars; })
+    list_numbers<typename R::Scalars>(t.scalars, t.first_scalars);
+  if constexpr (requires { typename R::Shared; })
+    list_numbers<typename R::Shared>(t.shared, t.first_shared);
+  if constexpr (requires { &R::advance; })
+    t.advance = [](const void* o, double* shared) {
+      with_numbers<typename R::Shared>(shared, [&](auto& remembered) {
+        R::advance(*static_cast<const O*>(o), remembered);
+        return 0;
+      });
+    };
+  if constexpr (requires { &R::weigh; }) {
+    t.weigh = [](const void* o, const Totals& totals, double* shared) {
+      return with_numbers<typename R::Shared>(
+          shared, [&](auto& s) { return R::weigh(*static_cast<const O*>(o), totals, s); });
+    };
+    for (const char* name : R::own) t.own.emplace_back(name);
+    t.alike = [](const void* one, const void* other) {
+      return alike_but_for<R>(*static_cast<const O*>(one), *static_cast<const O*>(other));
+    };
+  }
+  if constexpr (requires { R::adds_values; }) t.adds_values = R::adds_values;
+  if constexpr (requires { R::needs_loss; }) t.needs_loss = R::needs_loss;
+  if constexpr (requires { R::rests_at_zero; }) t.rests_at_zero = R::rests_at_zero;
+  if constexpr (requires { R::hessian; }) {
+    t.hessian = R::hessian;
+    t.hessian_beta = [](const void* o) { return R::hessian_beta(*static_cast<const O*>(o)); };
   }
   if constexpr (requires { &R::trust; })
     t.trust = [](const void* o, const Sums& sums, const StepInfo& at,
@@ -171,9 +229,8 @@ RuleTable make_table() {
       if constexpr (requires { R::trust(options, sums, at); })
         return R::trust(options, sums, at);
       else
-        return with_scalars<R>(scalars, [&](typename R::Scalars& remembered) {
-          return R::trust(options, sums, at, remembered);
-        });
+        return with_numbers<typename R::Scalars>(
+            scalars, [&](auto& remembered) { return R::trust(options, sums, at, remembered); });
     };
   if constexpr (requires(const O& o, const Array& p) { R::initial(o, p); })
     t.initial = [](const void* o, const Array& p, Array* s) {
@@ -191,7 +248,8 @@ RuleTable make_table() {
     t.look_ahead = [](const void* o) { return R::look_ahead(*static_cast<const O*>(o)); };
   if constexpr (requires { &R::pull; })
     t.pull = [](const void* o) { return R::pull(*static_cast<const O*>(o)); };
-  if constexpr (requires { R::divides_by_lr; }) t.divides_by_lr = R::divides_by_lr;
+  if constexpr (requires { R::divides_by_lr; })
+    t.divides_by_lr = t.rests_at_zero = R::divides_by_lr;
   if constexpr (requires { &R::gradient_scale; }) {
     t.needs_gradient_norm = [](const void* o) {
       return R::needs_gradient_norm(*static_cast<const O*>(o));

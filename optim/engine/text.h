@@ -68,8 +68,11 @@ struct Text {
     if constexpr (requires { R::reads_twice(forms_of<R>()[F]); })
       return R::reads_twice(forms_of<R>()[F]);
     else
-      return requires { &R::trust; };
+      return requires { &R::trust; }
+    || requires { &R::weigh; };
   }();
+  /// Whether what measure returns is added up as it is, not squared.
+  static constexpr bool adds_values = requires { R::adds_values; };
   /// Whether measure, or apply, takes its state as const.
   template <class T, class State = const typename R::template State<T>>
   static constexpr bool measure_only_reads =

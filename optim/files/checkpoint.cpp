@@ -22,6 +22,8 @@
 //   state      "<position>.<buffer>" -> tensor
 //   scalars    where the rule has such: each parameter's numbers besides its steps, one after another
 //   count      where the rule has slow weights: steps of the optimizer
+//   shared     where a group remembers numbers: each group's, or those of all together
+//   training   where the rule has modes: 1 unless the parameters are those of an evaluation
 //   checked, checksums   the names of all these and their checksums (tensors/record.h)
 // Parameters are named by position: no address enters the file, so equal optimizers write equal
 // bytes, and a thousand small parameters do not cost a thousand nested archives.
@@ -105,6 +107,13 @@ void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
   record.write("state", state);
   if (!rule_->scalars.empty()) record.write("scalars", scalars);
   if (rule_->pull != nullptr) record.write("count", this->steps());
+  if (!rule_->shared.empty()) {
+    std::vector<double> shared;
+    for (size_t g = 0; g < (rule_->weigh != nullptr ? 1 : param_groups().size()); ++g)
+      for (size_t i = 0; i < rule_->shared.size(); ++i) shared.push_back(engine_->shared_of(g)[i]);
+    record.write("shared", shared);
+  }
+  if (rule_->change_mode != nullptr) record.write("training", int64_t{engine_->training ? 1 : 0});
   record.close();
 }
 
@@ -126,6 +135,19 @@ void OptimizerBase::load(torch::serialize::InputArchive& archive) {
   const auto scalars =
       rule_->scalars.empty() ? std::vector<double>() : record.read<std::vector<double>>("scalars");
   const int64_t count = rule_->pull == nullptr ? this->steps() : record.count("count");
+
+  const size_t sharing = rule_->weigh != nullptr ? 1 : sizes.size();
+  std::vector<double> shared;
+  if (!rule_->shared.empty()) {
+    shared = record.read<std::vector<double>>("shared");
+    TORCH_CHECK(shared.size() == sharing * rule_->shared.size(), name, ": the archive has ",
+                shared.size(), " shared numbers, must have ", sharing * rule_->shared.size());
+    for (size_t i = 0; i < shared.size(); ++i)
+      TORCH_CHECK(std::isfinite(shared[i]), name, ": the archive has ",
+                  rule_->shared[i % rule_->shared.size()], " = ", shared[i], ", must be finite");
+  }
+  const int64_t training = rule_->change_mode == nullptr ? 1 : record.count("training");
+  TORCH_CHECK(training <= 1, name, ": the archive has training = ", training, ", must be 0 or 1");
 
   Incoming incoming(*this);
   incoming.expect_groups(sizes.size());
@@ -161,6 +183,9 @@ void OptimizerBase::load(torch::serialize::InputArchive& archive) {
   }
   incoming.commit();
   engine_->steps = count;
+  engine_->training = training == 1;
+  for (size_t i = 0; i < shared.size(); ++i)
+    engine_->shared_of(i / rule_->shared.size())[i % rule_->shared.size()] = shared[i];
 }
 
 void save_archive(const std::function<void(torch::serialize::OutputArchive&)>& save,

@@ -194,6 +194,10 @@ void OptimizerBase::add_param_group(const torch::optim::OptimizerParamGroup& gro
   check_first(descent::group_options(*options));
   check_params(added.params());
   check_blocks(added, descent::group_options(*options));
+  if (rule_->weigh != nullptr && count > 0) {
+    const std::string problem = engine_->beside_first(*this, descent::group_options(*options));
+    TORCH_CHECK(problem.empty(), rule_->about.name, ": group ", count, " has ", problem);
+  }
   if (libtorchs) {
     // It means what it means to the LibTorch that is linked.
     as_libtorch().add_param_group(added);
@@ -282,6 +286,25 @@ GroupOptions& OptimizerBase::group_options(size_t group) {
 }
 
 int64_t OptimizerBase::steps() const { return engine_->steps; }
+
+void OptimizerBase::eval() { engine_->change_mode(*this, false); }
+void OptimizerBase::train() { engine_->change_mode(*this, true); }
+bool OptimizerBase::is_training() const { return engine_->training; }
+void OptimizerBase::update_hessian() {
+  TORCH_CHECK(rule_->hessian != nullptr, rule_->about.name,
+              ": update_hessian() is of no use, the rule must estimate the Hessian, as Sophia does");
+  engine_->update_hessian(*this);
+}
+
+double OptimizerBase::remembered(std::string_view name, size_t group) const {
+  group_options(group);
+  const auto& names = rule_->shared;
+  const auto found = std::find(names.begin(), names.end(), name);
+  TORCH_CHECK(found != names.end(), rule_->about.name, ": no number is called ", name,
+              names.empty() ? ": it remembers none of a group" : ", must be one of ",
+              c10::Join(", ", names));
+  return engine_->shared_of(group)[static_cast<size_t>(found - names.begin())];
+}
 
 void OptimizerBase::swap_with(std::string_view buffer) {
   const at::NoGradGuard no_grad;

@@ -102,6 +102,22 @@ class OptimizerBase {
   /// their checkpoints.
   int64_t steps() const;
 
+  /// Schedule-free rules train at other weights than they are to be evaluated at: eval() puts the
+  /// latter into the parameters, train() the former back. A new optimizer trains; step() between
+  /// eval() and train() is refused. Nothing happens to rules that train where they are evaluated.
+  void eval();
+  void train();
+  bool is_training() const;
+
+  /// Of rules that divide by an estimate of the Hessian's diagonal (Sophia): averages the squares of
+  /// the gradients that are there, which should be those of labels drawn from the model's own output,
+  /// in the estimate. Parameters do not move. Throws c10::Error for other rules.
+  void update_hessian();
+
+  /// A number that the rule remembers of a group ("weight_sum"), or of all together ("d"); c10::Error
+  /// for unknown names.
+  double remembered(std::string_view name, size_t group = 0) const;
+
   /// Writes everything that is needed to go on bit for bit: options of all groups, steps, buffers.
   /// Parameters are named by position, so equal optimizers write equal bytes. LibTorch's
   /// own class of the same rule reads what save_libtorch() writes.

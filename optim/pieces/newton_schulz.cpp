@@ -66,7 +66,8 @@ at::Tensor NewtonSchulz::operator()(const at::Tensor& matrix) const {
   const bool high = matrix.size(0) > matrix.size(1);
   at::Tensor x = matrix.to(type_of(dtype, matrix));
   if (high) x = x.t();
-  x = x / (x.norm() * f).clamp_min(eps);
+  const at::Tensor size = x.norm() * f;
+  x = x / (adds_eps ? size + eps : size.clamp_min(eps));
   for (int64_t i = 0; i < steps; ++i) {
     const auto [a, b, c] = table[std::min(static_cast<size_t>(i), table.size() - 1)];
     const at::Tensor s = x.mm(x.t());

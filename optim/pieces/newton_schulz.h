@@ -21,6 +21,7 @@ struct NewtonSchulz {
   std::array<double, 3> coefficients{3.4445, -4.7750, 2.0315};  ///< of Original
   int64_t steps = 5;
   double eps = 1e-7;
+  bool adds_eps = false;              ///< divides by f ||M|| + eps
   NsDtype dtype = NsDtype::BFloat16;  ///< what the products are made in
 
   /// Of a matrix, in its own type.

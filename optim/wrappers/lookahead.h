@@ -3,6 +3,8 @@
 
 namespace descent {
 
+class Companions;
+
 struct LookaheadOptions {
   int64_t k = 6;       ///< inner steps between synchronisations
   double alpha = 0.5;  ///< how far the slow weights follow: 0 never, 1 all the way
@@ -16,7 +18,8 @@ struct LookaheadOptions {
 ///   every k inner steps:  phi <- phi + alpha (theta - phi);   theta <- phi
 /// The slow weights phi start as the weights before the first inner step (Initial: the paper,
 /// optax), or at the first synchronisation, which then changes nothing (Lazy: timm, over9000).
-/// Frozen parameters (requires_grad off) are left alone, and start anew when they thaw.
+/// Frozen parameters (requires_grad off) are left alone, and start anew when they thaw. Rules that are
+/// evaluated elsewhere than they train are refused inside.
 ///
 ///   descent::Lookahead opt(descent::AdamW(net->parameters(), {.lr = 1e-3}), {.k = 5});
 class Lookahead final : public Wrapper {
@@ -37,6 +40,8 @@ class Lookahead final : public Wrapper {
   int64_t count() const { return count_; }
 
  private:
+  bool has(Has what) const override { return what == Has::SlowWeights; }
+  Companions slow() const;
   void remember();
   void check() const;
   void save_own(tensors::RecordWriter& record) const override;

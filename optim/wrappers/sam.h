@@ -46,6 +46,7 @@ class SAM final : public Wrapper {
   }
 
  private:
+  bool has(Has what) const override { return what == Has::OtherClosures; }
   at::Tensor at_the_worst_point(const LossClosure& closure);
   void climb(const std::vector<at::Tensor>& params, const std::vector<double>& signs) const;
 

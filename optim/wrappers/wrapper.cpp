@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <bit>
 
+#include <torch/optim/lbfgs.h>
+
 #include <descent/optim/optimizer/holders.h>
 #include <descent/optim/wrappers/wrapper.h>
 #include <descent/tensors/record.h>
@@ -70,6 +72,58 @@ Wrapper::Wrapper(const char* name, InnerOptimizer inner)
 torch::optim::Optimizer& innermost(torch::optim::Optimizer& optimizer) {
   auto* const wrapper = dynamic_cast<Wrapper*>(&optimizer);
   return wrapper == nullptr ? optimizer : innermost(wrapper->inner());
+}
+
+void Wrapper::refuse_inside(std::initializer_list<Has> list) {
+  const auto text = [](Has what) {
+    switch (what) {
+      case Has::Modes:
+        return "is not evaluated where it trains";
+      case Has::SlowWeights:
+        return "has slow weights";
+      case Has::OtherClosures:
+        return "needs closures of its own";
+      case Has::OwnRate:
+        return "finds its rate by itself";
+      case Has::DividesByRate:
+        break;
+    }
+    return "divides by its rate";
+  };
+  const auto rule_has = [](OptimizerBase& optimizer, Has what) {
+    const engine::RuleTable& rule = optimizer.rule();
+    switch (what) {
+      case Has::Modes:
+        return rule.change_mode != nullptr;
+      case Has::SlowWeights:
+        return rule.pull != nullptr;
+      case Has::OtherClosures:
+        for (size_t g = 0; rule.look_ahead != nullptr && g < optimizer.param_groups().size(); ++g)
+          if (rule.look_ahead(optimizer.group_options(g).value()) != 0) return true;
+        return rule.needs_loss;
+      case Has::OwnRate:
+        return rule.weigh != nullptr;
+      case Has::DividesByRate:
+        break;
+    }
+    return rule.divides_by_lr;
+  };
+  for (torch::optim::Optimizer* at = &inner(); at != nullptr;) {
+    auto* const wrapper = dynamic_cast<Wrapper*>(at);
+    auto* const ours = dynamic_cast<OptimizerBase*>(at);
+    for (const Has what : list) {
+      const bool found = wrapper != nullptr ? wrapper->has(what)
+                         : ours != nullptr  ? rule_has(*ours, what)
+                                            : what == Has::OtherClosures &&
+                                                 dynamic_cast<torch::optim::LBFGS*>(at) != nullptr;
+      TORCH_CHECK(!found, name_, ": the inner optimizer, ",
+                  wrapper != nullptr ? wrapper->name_
+                  : ours != nullptr  ? ours->rule().about.name
+                                     : "LBFGS",
+                  ", ", text(what), ", must be one that does not");
+    }
+    at = wrapper == nullptr ? nullptr : &wrapper->inner();
+  }
 }
 
 bool Wrapper::uses_present_gradients() const {

@@ -91,6 +91,19 @@ class Wrapper : public torch::optim::Optimizer {
   /// Whether the innermost optimizer ascends in this group.
   bool maximizes(size_t group);
 
+  /// What an inner optimizer may have that some wrappers cannot go around.
+  enum class Has {
+    Modes,          ///< is evaluated elsewhere than it trains
+    SlowWeights,    ///< moves parameters to weights that it remembers
+    OtherClosures,  ///< calls closures more than once, elsewhere, or for the loss
+    OwnRate,        ///< finds its rate by itself
+    DividesByRate
+  };
+  /// Refuses an inner optimizer, through any number of wrappers, that has one of these.
+  void refuse_inside(std::initializer_list<Has> list);
+  /// Of a wrapper itself.
+  virtual bool has(Has /*what*/) const { return false; }
+
   /// A change that is ready to be made and can no longer fail.
   using Change = std::function<void()>;
   /// What a wrapper remembers besides the inner optimizer, if anything: writes it, reads it (and

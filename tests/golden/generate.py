@@ -36,23 +36,23 @@ REQUIRED = set("""
     rmsprop_sigma0 rmsprop_gain k_rmsprop k_rmsprop_x rprop adam adam_ams adamw adam_in
     adam_nodebias amsgrad_nodebias k_adam k_adam_ams k_adamw adamw_caut adamax k_adamax nadam
     nadam_w k_nadam radam radamw radam_official lion lion_caut c_lion lars_plain lars_mom
-    lars_clip lars_ema lamb lamb_clip lamb_v3 lamb_phi lamb_separate k_lamb k_ftrl k_ftrl_x
-    asgd la_lazy la_paper ranger ranger_nogc ralamb rangerlars rangerlars_step paratrooper
-    adabelief adabelief_nr adabelief_ams yogi yogi_x signum sign_sgd grams laprop laprop_sched
-    laprop_cen laprop_out ademamix ademamix_w simplified_ademamix simplified_ademamix_x adopt
-    adopt_w madgrad madgrad_x madgrad_dec madgrad_mu0 nadamw nadamw_caut nadamw_ahead mars mars_1d
+    lars_clip lars_ema lamb lamb_clip lamb_v3 lamb_phi lamb_separate k_lamb k_ftrl k_ftrl_x asgd
+    la_lazy la_paper ranger ranger_nogc ralamb rangerlars rangerlars_step paratrooper adabelief
+    adabelief_nr adabelief_ams yogi yogi_x signum sign_sgd grams laprop laprop_sched laprop_cen
+    laprop_out ademamix ademamix_w simplified_ademamix simplified_ademamix_x adopt adopt_w
+    madgrad madgrad_x madgrad_dec madgrad_mu0 nadamw nadamw_caut nadamw_ahead mars mars_1d
     mars_lion stable_adamw stable_adamw_ind adam_mini adam_mini_heads novograd novograd_x
-    novograd_o came came_x adafactor adafactor_wd muon_bf16 muon_f64 muon_rms_f64 muon_dion normuon
-    normuon_polar normuon_caut muon_hyper muon_split muon_conv muon_aux shampoo soap soap_norm
+    novograd_o came came_x adafactor adafactor_wd muon_bf16 muon_f64 muon_rms_f64 muon_dion
+    normuon normuon_polar normuon_caut muon_hyper muon_split muon_conv muon_aux shampoo soap
+    soap_norm sf_adamw sf_sgd sf_radam sf_radam_x sophia prodigy prodigy_bc dadapt dadapt_bc
+    dadapt_x dadapt_l2 dog dog_x dowg dowg_x polyak polyak_x sf_rmsprop sf_sgd_r sf_warm sf_y
+    mechanic_sgd mechanic_adam mechanic_x scion scion_unc scion_sign scion_col scion_max
+    scion_conv splus kron kron_x kron_one_diag
 """.split())
 LATER = set("""
-    sophia sf_adamw sf_sgd prodigy
-    prodigy_bc adan adan_np adamw_cautdecay lion_cautdecay
-    sgd_cautdecay adamw_corrected adamw_independent adamw_stable dog dog_x dowg dowg_x polyak
-    polyak_x mechanic_sgd mechanic_adam mechanic_x dadapt dadapt_bc dadapt_x dadapt_l2 sf_rmsprop
-    sf_sgd_r sf_warm sf_y sf_radam sf_radam_x scion scion_unc scion_sign scion_col scion_max
-    scion_conv splus kron kron_x kron_one_diag sparse_adam sparse_adagrad sparse_sgd complex_adamw
-    bf16_state32 bf16_master bf16_stochastic bf16_kahan bf16_kahan_sgd state8
+    adan adan_np adamw_cautdecay lion_cautdecay sgd_cautdecay adamw_corrected adamw_independent
+    adamw_stable sparse_adam sparse_adagrad sparse_sgd complex_adamw bf16_state32 bf16_master
+    bf16_stochastic bf16_kahan bf16_kahan_sgd state8
 """.split())
 ELSEWHERE = {"sam", "asam"}  # tests/optim: the gradients of their steps come from two closures
 

@@ -75,6 +75,18 @@ def parity_gradients(values, t):
     return rows
 
 
+def parity_loss(values, t):
+    """f_t = sum_i a[i] theta[i]^2/2 - 0.15 cos(2 theta[i]) + 0.2 sin(1.3 t + 0.7 i) theta[i]."""
+    loss, first = 0.0, 0
+    for value in values:
+        i = np.arange(first, first + value.size).reshape(value.shape)
+        a = 0.5 + ((7 * i) % 11) / 5
+        loss += float(np.sum(a * value**2 / 2 - 0.15 * np.cos(2 * value)
+                             + 0.2 * np.sin(1.3 * t + 0.7 * i) * value))
+        first += value.size
+    return loss
+
+
 def checksum(values):
     """C = sum_i theta[i] cos(0.37 i + 0.1)."""
     flat = np.concatenate([value.reshape(-1) for value in values])
@@ -132,7 +144,8 @@ def full_options(rule, given):
 
 
 def run(case, rule, step=None):
-    """Values of all parameters after every step, index 0 being the start."""
+    """Values of all parameters after every step, index 0 being the start. A rule that is evaluated
+    elsewhere than it trains leaves the last values of an evaluation in case.extra."""
     groups = [
         Group(full_options(rule, given), [Parameter(value.copy()) for value in values])
         for given, values in case.groups
@@ -151,8 +164,17 @@ def run(case, rule, step=None):
             row = case.gradients[t - 1]
         for p, grad in zip(parameters, row, strict=True):
             p.grad = grad
+        # Of recorded gradients nobody knows the loss.
+        parity = case.gradients == "parity"
+        groups[0].loss = parity_loss([p.value for p in parameters], t) if parity else 0.0
         step(groups)
+        if rule.refresh and t % case.extra["hessian_every"] == 0:
+            rule.refresh(groups)
         history.append([p.value.copy() for p in parameters])
+    if rule.evaluated and case.tolerance > 0:  # an average is rounded, whatever moves
+        case.extra["evaluated"] = [
+            [float(x) for x in np.asarray(rule.evaluated(group, p)).reshape(-1)]
+            for group in groups for p in group.parameters]
     return history
 
 

@@ -70,6 +70,8 @@ bool has_option(const RuleTable& rule, const std::string& name);
 bool is_set(const RuleTable& rule, const OptionValues& options, const std::string& name);
 /// The rule's block is a whole group under these options.
 bool joins_group(const RuleTable& rule, const OptionValues& options);
+/// Whether the rule draws random numbers that go by a parameter's position in the optimizer.
+bool draws_by_position(const RuleTable& rule);
 bool needs_gradient_norm(const RuleTable& rule, const OptionValues& options);
 /// The tightest that two orders of the same operations may differ by: 0 where a rule is
 /// elementwise.

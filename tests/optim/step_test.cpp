@@ -19,7 +19,14 @@ std::vector<std::string> keys() {
 class EveryRulesStep : public testing::TestWithParam<std::string> {
  protected:
   Training run(const Shapes& shapes = {{4}, {2, 3}}) const {
-    return {descent::find_rule(GetParam()), {{"lr", 0.1}}, parameters(shapes, at::kFloat)};
+    return {rule(), options(), parameters(shapes, at::kFloat)};
+  }
+  static const descent::engine::RuleTable& rule() { return descent::find_rule(GetParam()); }
+  /// A rate that is felt from the first steps on.
+  static descent::OptionValues options() {
+    descent::OptionValues list{{"lr", 0.1}};
+    if (has_option(rule(), "silent_sgd_phase")) list.emplace_back("silent_sgd_phase", false);
+    return list;
   }
 };
 INSTANTIATE_TEST_SUITE_P(Registered, EveryRulesStep, testing::ValuesIn(keys()),
@@ -47,7 +54,10 @@ TEST_P(EveryRulesStep, CallsTheClosureOnceWithGradientsEnabledAndReturnsItsValue
     EXPECT_EQ(loss.item<float>(), ((start[0] * start[0]).sum() + start[1].sum()).item<float>());
     without.params[0].mutable_grad() = 2 * start[0].detach();
     without.params[1].mutable_grad() = at::ones({2, 3});
-    EXPECT_FALSE(without.optimizer->step().defined());
+    if (descent::find_rule(GetParam()).needs_loss)
+      without.optimizer->step([&] { return loss; });
+    else
+      EXPECT_FALSE(without.optimizer->step().defined());
     EXPECT_EQ(difference(with.everything(), without.everything()), "");
   }
 }
@@ -88,7 +98,7 @@ TEST_P(EveryRulesStep, IsNoticedByAGraphThatSavedTheParameter) {
     const at::Tensor loss = (opt.params[0] * opt.params[0]).sum();
     const at::Tensor untouched = (opt.params[1] * opt.params[1]).sum();
     opt.params[0].mutable_grad() = at::ones({4});
-    opt.optimizer->step();
+    take_step(*opt.optimizer);
     EXPECT_THROW(loss.backward(), c10::Error) << pass;
     EXPECT_NO_THROW(untouched.backward()) << pass;
   }
@@ -113,7 +123,7 @@ TEST_P(EveryRulesStep, GivesNoStateToATensorAtAFreedAddress) {
 TEST_P(EveryRulesStep, IsAsGoodAsNoneWithoutAnyGradient) {
   Training opt = run();
   const auto before = opt.everything();
-  opt.optimizer->step();
+  take_step(*opt.optimizer);
   EXPECT_EQ(difference(opt.everything(), before), "");
 }
 
@@ -124,7 +134,7 @@ TEST_P(EveryRulesStep, GoesOnWhenAParameterIsFrozenAndFreedAgain) {
   opt.optimizer->zero_grad();
   for (int i = 0; i < 2; ++i) {
     opt.params[0].mutable_grad() = at::ones({4});
-    opt.optimizer->step();
+    take_step(*opt.optimizer);
   }
   EXPECT_TRUE(same_bits(opt.params[1], resting));
   opt.steps(3, 3);
@@ -134,9 +144,9 @@ TEST_P(EveryRulesStep, GoesOnWhenAParameterIsFrozenAndFreedAgain) {
 TEST_P(EveryRulesStep, WorksOnInferenceTensors) {
   const c10::InferenceMode guard;
   const at::Tensor p = at::ones({4});
-  const auto opt = make_fitting(descent::find_rule(GetParam()), {p}, {{"lr", 0.1}});
+  const auto opt = make_fitting(descent::find_rule(GetParam()), {p}, options());
   p.mutable_grad() = at::ones({4});
-  for (int step = 0; step < 2; ++step) opt->step();  // some rest at first
+  for (int step = 0; step < 2; ++step) take_step(*opt);  // some rest at first
   EXPECT_FALSE(at::equal(p, at::ones({4})));
 }
 
@@ -148,7 +158,9 @@ TEST_P(EveryRulesStep, TrainsAModule) {
   const double first = loss().item<double>();
   // Those whose default is 1 measure the rate in other units.
   const auto defaults = descent::find_rule(GetParam()).make_options(nullptr);
-  const double lr = std::max(0.01, 4 * *descent::find_rule(GetParam()).lr(defaults.get()));
+  const double lr = has_option(rule(), "weight_lr_power") ? 0.05
+                    : rule().weigh != nullptr             ? 1
+                                              : std::max(0.01, 4 * *rule().lr(defaults.get()));
   const auto opt = make_fitting(descent::find_rule(GetParam()), net->parameters(), {{"lr", lr}});
   for (int i = 0; i < 200; ++i)
     opt->step([&] {

@@ -226,6 +226,18 @@ Case read_case(const Json& json) {
   if (!(c.tolerance >= 0) || std::isinf(c.tolerance))
     malformed("tolerance", fmt::format("is {}, must be finite and >= 0", c.tolerance));
   if (json.contains("lookahead")) c.lookahead = options(json["lookahead"], "lookahead");
+  if (json.contains("schedule_free"))
+    c.schedule_free = options(json["schedule_free"], "schedule_free");
+  if (json.contains("mechanic")) c.mechanic = options(json["mechanic"], "mechanic");
+  if (json.contains("hessian_every"))
+    c.hessian_every = whole(json["hessian_every"], "hessian_every", 1);
+  if (json.contains("evaluated")) {
+    const std::vector<size_t> wanted = sizes(c);
+    counted(array(json["evaluated"], "evaluated").size(), wanted.size(), "evaluated", "parameters");
+    for (const Json& entry : json["evaluated"])
+      c.evaluated.push_back(numbers(entry, fmt::format("evaluated[{}]", c.evaluated.size()),
+                                    wanted[c.evaluated.size()]));
+  }
   if (json.contains("schedule")) c.schedule = options(json["schedule"], "schedule");
   return c;
 }

@@ -44,8 +44,12 @@ struct Case {
   std::map<int64_t, std::vector<Numbers>> expected;  ///< step -> parameters
   std::map<int64_t, double> checksum;                ///< step -> sum_i theta_i cos(0.37 i + 0.1)
   double tolerance = 0;
-  std::optional<descent::OptionValues> lookahead;  ///< the wrapper's options
-  std::optional<descent::OptionValues> schedule;   ///< "name" and the schedule's parameters
+  std::optional<descent::OptionValues> lookahead;      ///< the wrapper's options
+  std::optional<descent::OptionValues> schedule_free;  ///< the same
+  std::optional<descent::OptionValues> mechanic;       ///< the same
+  int64_t hessian_every = 0;       ///< update_hessian() after every so many steps; 0: never
+  std::vector<Numbers> evaluated;  ///< the parameters after the last step and eval(), or none
+  std::optional<descent::OptionValues> schedule;  ///< "name" and the schedule's parameters
 };
 
 /// The cases of a file's text, still to be read one by one so that a bad one does not hide the

@@ -9,6 +9,8 @@
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/schedules/schedules.h>
 #include <descent/optim/wrappers/lookahead.h>
+#include <descent/optim/wrappers/mechanic.h>
+#include <descent/optim/wrappers/schedule_free.h>
 
 #include "parity.h"
 
@@ -125,9 +127,32 @@ std::unique_ptr<torch::optim::Optimizer> optimizer(const Case& recorded, const P
     options.insert(options.end(), given.begin(), given.end());
     made->add_group(problem.groups()[g], options);
   }
-  if (!recorded.lookahead) return made;
-  return std::make_unique<descent::Lookahead>(
-      std::move(made), with<descent::Lookahead::Options>(*recorded.lookahead, "lookahead"));
+  std::unique_ptr<torch::optim::Optimizer> whole = std::move(made);
+  const auto wrap = [&]<class Wrapper>(const auto& given, const char* what) {
+    if (given)
+      whole = std::make_unique<Wrapper>(std::move(whole),
+                                        with<typename Wrapper::Options>(*given, what));
+  };
+  wrap.operator()<descent::Lookahead>(recorded.lookahead, "lookahead");
+  wrap.operator()<descent::ScheduleFree>(recorded.schedule_free, "schedule_free");
+  wrap.operator()<descent::Mechanic>(recorded.mechanic, "mechanic");
+  return whole;
+}
+
+void update_hessian(torch::optim::Optimizer& optimizer) {
+  auto* const ours = dynamic_cast<descent::OptimizerBase*>(&optimizer);
+  if (ours == nullptr || ours->rule().hessian == nullptr)
+    throw Malformed("hessian_every: the optimizer must be sophia");
+  ours->update_hessian();
+}
+
+void evaluate(torch::optim::Optimizer& optimizer) {
+  if (auto* const wrapper = dynamic_cast<descent::ScheduleFree*>(&optimizer))
+    wrapper->eval();
+  else if (auto* const ours = dynamic_cast<descent::OptimizerBase*>(&optimizer))
+    ours->eval();
+  else
+    throw Malformed("evaluated: the optimizer must have an evaluation");
 }
 
 /// What sets the learning rates before each step: the case's schedule, else its factors, else
@@ -182,6 +207,11 @@ class Comparison {
         compare(t, p, numbers(params[p]), expected->second[p]);
     if (const auto sum = case_.checksum.find(t); with_checksum_ && sum != case_.checksum.end())
       compare_checksum(t, params, sum->second);
+  }
+
+  void evaluated(const std::vector<at::Tensor>& params) {
+    for (size_t p = 0; p < case_.evaluated.size(); ++p)
+      compare(case_.steps, p, numbers(params[p]), case_.evaluated[p]);
   }
 
   const Outcome& outcome() const { return outcome_; }
@@ -239,7 +269,12 @@ Outcome run(const Case& recorded, const std::string& dtype) {
     problem.evaluate(t);
     made->step([&] { return problem.evaluate(t); });
     problem.check_gradients(t);
+    if (recorded.hessian_every > 0 && t % recorded.hessian_every == 0) update_hessian(*made);
     comparison.at_step(t, problem.params());
+  }
+  if (!recorded.evaluated.empty()) {
+    evaluate(*made);
+    comparison.evaluated(problem.params());
   }
   return comparison.outcome();
 }

@@ -19,3 +19,7 @@ class Rule:
     # asks_at(group, parameter): the point at which the optimizer asks for the gradient, where that
     # is not the parameter's own value.
     asks_at: Callable | None = None
+    # evaluated(group, parameter): the values of an evaluation after the last step.
+    evaluated: Callable | None = None
+    # refresh(groups): update_hessian() with the gradients of the step.
+    refresh: Callable | None = None

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <numeric>
 #include <random>
 #include <stdexcept>
@@ -54,10 +55,19 @@ TuneResult tune(const Surface& surface, const Racer& racer, const TuneOptions& o
   std::mt19937_64 bits(options.seed);
   const double low = std::log(options.lo), range = std::log(options.hi) - low;
   TuneResult best;
+  std::exception_ptr refused;  // why the racer cannot have a rate that was drawn
+  bool any = false;
   std::tuple<double, double> best_score{kInfinity, kInfinity};
   for (int64_t i = 0; i < options.tries; ++i) {
     const double lr = drawn(bits, low, range);
-    Racer tried = at_rate(racer, lr);
+    Racer tried;
+    try {
+      tried = at_rate(racer, lr);
+    } catch (const std::invalid_argument&) {
+      if (refused == nullptr) refused = std::current_exception();
+      continue;
+    }
+    any = true;
     const Track track = race(surface, tried, options.race);
     if (!(score(track) < best_score)) continue;
     best_score = score(track);
@@ -65,6 +75,7 @@ TuneResult tune(const Surface& surface, const Racer& racer, const TuneOptions& o
     best.lr = lr;
     best.loss = track.smooth_losses.back();
   }
+  if (!any && refused != nullptr) std::rethrow_exception(refused);
   if (!best.racer.make)
     throw std::runtime_error("tune: no lr in [" + to_text(options.lo) + ", " + to_text(options.hi) +
                              "] leads " + racer.detail + " to a finite loss on " + surface.name);

@@ -26,7 +26,7 @@ struct TuneResult {
 /// A fair learning rate for a racer: the best of seeded tries, whose rate takes the place of its
 /// own. The best has the lowest smooth loss after the last step, not
 /// finite counting as worst; of equals the lowest mean loss, then the first. Every racer is tried
-/// at the same rates. Throws std::invalid_argument unless tries >= 1 and 0 < lo < hi, finite, for a
+/// at the same rates, but for those that it refuses. Throws std::invalid_argument unless tries >= 1 and 0 < lo < hi, finite, for a
 /// racer that is none of this library's optimizers, and for what race() refuses; std::runtime_error
 /// if no rate gives a finite loss.
 TuneResult tune(const Surface& surface, const Racer& racer, const TuneOptions& options = {});

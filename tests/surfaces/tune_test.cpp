@@ -65,12 +65,17 @@ TEST(Tuning, CountsDivergenceAsWorst) {
             "tune: no lr in [1, 2] leads sgd to a finite loss on rosenbrock");
 }
 
+TEST(Tuning, PassesOverRatesThatTheRuleRefuses) {
+  const auto found = tune(kBowl, "scion", {.tries = 60, .race = {.steps = 20}});
+  EXPECT_LT(found.lr, 1);  // the tries reach 100
+}
+
 TEST(Tuning, IsRefusedWithOneSentence) {
   EXPECT_EQ(message([] { tune(kBowl, "sgd", {.tries = 0}); }), "tune: tries = 0, must be >= 1");
   EXPECT_EQ(message([] { tune(kBowl, "sgd", {.lo = 0}); }), "tune: lo = 0, must be finite and > 0");
   EXPECT_EQ(message([] { tune(kBowl, "sgd", {.lo = 1, .hi = 1}); }),
             "tune: hi = 1, must be finite and > lo = 1");
-  EXPECT_EQ(message([] { tune(kBowl, "sdg"); }), "no optimizer is called sdg, did you mean sgd?");
+  EXPECT_EQ(message([] { tune(kBowl, "sdg"); }), "no optimizer is called sdg, did you mean dog or sgd?");
   const descent::Racer foreign = descent::racer("my own", descent::racer("sgd").make);
   EXPECT_EQ(message([&] { tune(kBowl, foreign); }),
             "tune: my own, must be one of this library's optimizers");

@@ -291,8 +291,9 @@ void OptimizerBase::eval() { engine_->change_mode(*this, false); }
 void OptimizerBase::train() { engine_->change_mode(*this, true); }
 bool OptimizerBase::is_training() const { return engine_->training; }
 void OptimizerBase::update_hessian() {
-  TORCH_CHECK(rule_->hessian != nullptr, rule_->about.name,
-              ": update_hessian() is of no use, the rule must estimate the Hessian, as Sophia does");
+  TORCH_CHECK(
+      rule_->hessian != nullptr, rule_->about.name,
+      ": update_hessian() is of no use, the rule must estimate the Hessian, as Sophia does");
   engine_->update_hessian(*this);
 }
 

@@ -75,7 +75,8 @@ TEST(Tuning, IsRefusedWithOneSentence) {
   EXPECT_EQ(message([] { tune(kBowl, "sgd", {.lo = 0}); }), "tune: lo = 0, must be finite and > 0");
   EXPECT_EQ(message([] { tune(kBowl, "sgd", {.lo = 1, .hi = 1}); }),
             "tune: hi = 1, must be finite and > lo = 1");
-  EXPECT_EQ(message([] { tune(kBowl, "sdg"); }), "no optimizer is called sdg, did you mean dog or sgd?");
+  EXPECT_EQ(message([] { tune(kBowl, "sdg"); }),
+            "no optimizer is called sdg, did you mean dog or sgd?");
   const descent::Racer foreign = descent::racer("my own", descent::racer("sgd").make);
   EXPECT_EQ(message([&] { tune(kBowl, foreign); }),
             "tune: my own, must be one of this library's optimizers");

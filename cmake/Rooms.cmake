@@ -199,6 +199,9 @@ function(descent_test name)
   descent_test_settings(${name})
   if(arg_TORCH)
     descent_precompile(${name} tests)
+    # Each source pays for the templates of LibTorch, which takes longer than most tests. The tests of
+    # a source stand in a namespace of its name, so that four of them can be compiled as one.
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
   endif()
   # One entry a program, because starting a program that links LibTorch takes longer than most tests.
   add_test(NAME ${name} COMMAND ${name})

@@ -12,6 +12,7 @@
 #include "models.h"
 
 namespace descent::tests {
+namespace evaluate_test {
 namespace {
 
 using testing::HasSubstr;
@@ -1026,4 +1027,5 @@ TEST(SquaredNorm, IsThatOfTheWeights) {
 }
 
 }  // namespace
+}  // namespace evaluate_test
 }  // namespace descent::tests

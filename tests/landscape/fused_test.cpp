@@ -11,6 +11,7 @@
 #include "models.h"
 
 namespace descent::tests {
+namespace fused_test {
 namespace {
 
 using testing::HasSubstr;
@@ -618,4 +619,5 @@ TEST(Fused, IsWhatAutoChoosesForTheSineNet) {
 }
 
 }  // namespace
+}  // namespace fused_test
 }  // namespace descent::tests

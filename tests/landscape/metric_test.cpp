@@ -7,6 +7,7 @@
 #include "models.h"
 
 namespace descent::tests {
+namespace metric_test {
 namespace {
 
 namespace F = torch::nn::functional;
@@ -200,4 +201,5 @@ TEST(Metric, NamesTheTypesThatItWasGiven) {
 }
 
 }  // namespace
+}  // namespace metric_test
 }  // namespace descent::tests

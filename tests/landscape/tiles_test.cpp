@@ -12,6 +12,7 @@
 #include "models.h"
 
 namespace descent::tests {
+namespace tiles_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -250,4 +251,5 @@ TEST(Tiles, AreThoseOfEveryOptionThatTheValuesDependOn) {
 }
 
 }  // namespace
+}  // namespace tiles_test
 }  // namespace descent::tests

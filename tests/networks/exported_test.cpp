@@ -13,6 +13,7 @@
 #include "networks.h"
 
 namespace descent::tests {
+namespace exported_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -420,4 +421,5 @@ TEST_F(ExportedFile, OfEveryKindDoesWhatItDoesInPython) {
 #endif
 
 }  // namespace
+}  // namespace exported_test
 }  // namespace descent::tests

@@ -12,6 +12,7 @@
 #include <descent/pickle/pickle.h>
 
 namespace descent::tests {
+namespace weights_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -243,4 +244,5 @@ TEST_F(Weights, OfDamagedSafetensorsAreRefused) {
 }
 
 }  // namespace
+}  // namespace weights_test
 }  // namespace descent::tests

@@ -7,6 +7,7 @@
 #include "checks.h"
 #include "wrapping.h"
 
+namespace averaging_test {
 namespace {
 
 using namespace checks;
@@ -388,3 +389,4 @@ TEST(TheRenewalOfStatistics, FindsNormalisationsOfEveryDimensionAndKind) {
 }
 
 }  // namespace
+}  // namespace averaging_test

@@ -8,6 +8,7 @@
 
 #include "checks.h"
 
+namespace checkpoint_test {
 namespace {
 
 using namespace checks;
@@ -450,3 +451,4 @@ TEST(States, AreSerializedAndClonedByThemselvesToo) {
 }
 
 }  // namespace
+}  // namespace checkpoint_test

@@ -3,6 +3,7 @@
 
 #include "checks.h"
 
+namespace contract_test {
 namespace {
 
 using namespace checks;
@@ -251,3 +252,4 @@ TEST_P(EveryRule, PropagatesWhatIsNotANumber) {
 }
 
 }  // namespace
+}  // namespace contract_test

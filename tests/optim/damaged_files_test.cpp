@@ -16,6 +16,7 @@
 #include "../damage.h"
 #include "checks.h"
 
+namespace damaged_files_test {
 namespace {
 
 using namespace checks;
@@ -358,3 +359,4 @@ TEST_F(DamagedFile, ThatIsMissingIsNamedOnce) {
 }
 
 }  // namespace
+}  // namespace damaged_files_test

@@ -8,6 +8,7 @@
 
 #include <descent/optim/engine/rule.h>
 
+namespace fields_test {
 namespace {
 
 using descent::OptionValue;
@@ -254,3 +255,4 @@ TEST(Domains, HoldWhatTheirTextSays) {
 }
 
 }  // namespace
+}  // namespace fields_test

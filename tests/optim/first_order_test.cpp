@@ -7,6 +7,7 @@
 #include "../replay/parity.h"
 #include "checks.h"
 
+namespace first_order_test {
 namespace {
 
 using namespace checks;
@@ -587,3 +588,4 @@ TEST(AddingAParameter, PutsItIntoAnExistingGroup) {
 }
 
 }  // namespace
+}  // namespace first_order_test

@@ -8,6 +8,7 @@
 #include "checks.h"
 #include "wrapping.h"
 
+namespace found_rates_test {
 namespace {
 
 using namespace checks;
@@ -266,3 +267,4 @@ TEST(Mechanic, RefusesRulesThatFindTheirRates) {
 }
 
 }  // namespace
+}  // namespace found_rates_test

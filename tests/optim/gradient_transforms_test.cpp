@@ -7,6 +7,7 @@
 #include "checks.h"
 #include "wrapping.h"
 
+namespace gradient_transforms_test {
 namespace {
 
 using namespace checks;
@@ -618,3 +619,4 @@ TEST(GradientTransforms, RefuseOptionsOutOfRange) {
 }
 
 }  // namespace
+}  // namespace gradient_transforms_test

@@ -7,6 +7,7 @@
 
 #include "checks.h"
 
+namespace groups_test {
 namespace {
 
 using namespace checks;
@@ -233,3 +234,4 @@ TEST(Groups, MoveWithTheirOptimizer) {
 }
 
 }  // namespace
+}  // namespace groups_test

@@ -7,6 +7,7 @@
 
 #include "checks.h"
 
+namespace libtorch_test {
 namespace {
 
 using namespace checks;
@@ -346,3 +347,4 @@ TEST(LibTorchsArchives, ThatLackAPartAreRefused) {
 }
 
 }  // namespace
+}  // namespace libtorch_test

@@ -6,6 +6,7 @@
 
 #include <descent/optim/training/line_search.h>
 
+namespace line_search_test {
 namespace {
 
 using descent::line_search;
@@ -281,3 +282,4 @@ TEST(TheLineSearch, RefusesWhatItCannotUse) {
 }
 
 }  // namespace
+}  // namespace line_search_test

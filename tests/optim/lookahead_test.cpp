@@ -14,6 +14,7 @@
 #include "checks.h"
 #include "wrapping.h"
 
+namespace lookahead_test {
 namespace {
 
 using namespace checks;
@@ -417,3 +418,4 @@ TEST(TheLookahead, TakesAParameterForAnother) {
 }
 
 }  // namespace
+}  // namespace lookahead_test

@@ -14,6 +14,7 @@
 #include <descent/optim/engine/low_precision.h>
 #include <descent/optim/engine/norms.h>
 
+namespace low_precision_test {
 namespace {
 
 using namespace descent::engine;
@@ -160,3 +161,4 @@ TEST(Pieces, AreWholeBlocksAndNotTooMany) {
 }
 
 }  // namespace
+}  // namespace low_precision_test

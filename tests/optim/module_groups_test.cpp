@@ -7,6 +7,7 @@
 #include "checks.h"
 #include "wrapping.h"
 
+namespace module_groups_test {
 namespace {
 
 using namespace wrapping;
@@ -226,3 +227,4 @@ TEST(TheLayerDecay, RefusesWhatIsOutOfRange) {
 }
 
 }  // namespace
+}  // namespace module_groups_test

@@ -4,6 +4,7 @@
 
 #include "checks.h"
 
+namespace newer_adaptive_test {
 namespace {
 
 using namespace checks;
@@ -223,3 +224,4 @@ TEST(Mars, BoundsTheGradientOfAMatrixAndNotThatOfAVector) {
 }
 
 }  // namespace
+}  // namespace newer_adaptive_test

@@ -4,6 +4,7 @@
 
 #include "checks.h"
 
+namespace norms_test {
 namespace {
 
 using namespace checks;
@@ -69,3 +70,4 @@ TEST(NormsOfFloats, NeitherOverflowNorUnderflowInTrustRatios) {
 }
 
 }  // namespace
+}  // namespace norms_test

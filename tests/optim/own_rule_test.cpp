@@ -8,6 +8,7 @@
 
 #include "checks.h"
 
+namespace own_rule_test {
 namespace {
 
 using namespace checks;
@@ -80,3 +81,4 @@ TEST(AnOwnRule, RefusesWhatItsFieldsRefuse) {
 }
 
 }  // namespace
+}  // namespace own_rule_test

@@ -6,6 +6,7 @@
 
 #include <descent/base/pass.h>
 
+namespace pass_test {
 namespace {
 
 using descent::Pass;
@@ -96,3 +97,4 @@ TEST(ThePass, OfAnotherNameIsRefused) {
 }
 
 }  // namespace
+}  // namespace pass_test

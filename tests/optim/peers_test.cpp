@@ -4,6 +4,7 @@
 
 #include "checks.h"
 
+namespace peers_test {
 namespace {
 
 using namespace checks;
@@ -74,3 +75,4 @@ TEST(LibTorchsPath, IsFollowedByAdamW) {
 }
 
 }  // namespace
+}  // namespace peers_test

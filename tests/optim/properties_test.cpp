@@ -6,6 +6,7 @@
 
 #include "checks.h"
 
+namespace properties_test {
 namespace {
 
 using namespace checks;
@@ -314,3 +315,4 @@ TEST(TheNumbersOfKeras, OfFiveSteps) {
 }
 
 }  // namespace
+}  // namespace properties_test

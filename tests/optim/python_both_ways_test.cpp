@@ -10,6 +10,7 @@
 
 #include "checks.h"
 
+namespace python_both_ways_test {
 namespace {
 
 using namespace checks;
@@ -147,3 +148,4 @@ TEST(PythonTorch, GoesOnFromWhatWasSavedHereAndTheOtherWayRound) {
 }
 
 }  // namespace
+}  // namespace python_both_ways_test

@@ -12,6 +12,7 @@
 #include <descent/optim.h>
 #include <descent/pickle/pickle.h>
 
+namespace python_scheduler_test {
 namespace {
 
 using namespace descent;
@@ -283,3 +284,4 @@ TEST_F(StateDictsOfSchedulers, AreReadBackButNotWithOtherSettings) {
 }
 
 }  // namespace
+}  // namespace python_scheduler_test

@@ -11,6 +11,7 @@
 #include <descent/optim.h>
 #include <descent/optim/schedules/momentum.h>
 
+namespace python_schedulers_test {
 namespace {
 
 using namespace descent;
@@ -114,3 +115,4 @@ TEST(PythonsSchedulers, GoOnFromWhatWasSavedHereAndTheOtherWayRound) {
 }
 
 }  // namespace
+}  // namespace python_schedulers_test

@@ -11,6 +11,7 @@
 
 #include "checks.h"
 
+namespace python_test {
 namespace {
 
 using namespace checks;
@@ -507,3 +508,4 @@ TEST(SavedForPython, NameThePathThatCannotBeWritten) {
 }
 
 }  // namespace
+}  // namespace python_test

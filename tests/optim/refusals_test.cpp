@@ -7,6 +7,7 @@
 
 #include "checks.h"
 
+namespace refusals_test {
 namespace {
 
 using namespace checks;
@@ -370,3 +371,4 @@ TEST(Refuses, SettingSeveralOptionsAllOrNone) {
 }
 
 }  // namespace
+}  // namespace refusals_test

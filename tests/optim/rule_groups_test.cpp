@@ -6,6 +6,7 @@
 
 #include <descent/optim.h>
 
+namespace rule_groups_test {
 namespace {
 
 using descent::NamedGroup;
@@ -140,3 +141,4 @@ TEST(MuonsGroups, LeaveFrozenParametersOut) {
 }
 
 }  // namespace
+}  // namespace rule_groups_test

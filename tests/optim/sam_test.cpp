@@ -8,6 +8,7 @@
 #include "checks.h"
 #include "wrapping.h"
 
+namespace sam_test {
 namespace {
 
 using namespace checks;
@@ -263,3 +264,4 @@ TEST(TheWorstPoint, LiesWithinRhoOfFiniteGradientsOfAnySize) {
 }
 
 }  // namespace
+}  // namespace sam_test

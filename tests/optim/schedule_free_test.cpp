@@ -11,6 +11,7 @@
 #include "checks.h"
 #include "wrapping.h"
 
+namespace schedule_free_test {
 namespace {
 
 using namespace checks;
@@ -223,3 +224,4 @@ TEST(WrappersAroundModes, AreRefusedWithThoseThatTheyCannotGoAround) {
 }
 
 }  // namespace
+}  // namespace schedule_free_test

@@ -9,6 +9,7 @@
 #include <descent/optim/schedules/cyclic.h>
 #include <descent/optim/schedules/registry.h>
 
+namespace schedule_names_test {
 namespace {
 
 using descent::make_schedule;
@@ -114,3 +115,4 @@ TEST(AnOwnSchedule, IsMadeByItsNameToo) {
 }
 
 }  // namespace
+}  // namespace schedule_names_test

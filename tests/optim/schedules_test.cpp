@@ -17,6 +17,7 @@
 #include "../replay/case.h"
 #include "checks.h"
 
+namespace schedules_test {
 namespace {
 
 using descent::AnnealStrategy;
@@ -955,3 +956,4 @@ TEST(ASchedule, SetsItsListsAndOptionalsByName) {
 }
 
 }  // namespace
+}  // namespace schedules_test

@@ -6,6 +6,7 @@
 
 #include "checks.h"
 
+namespace step_test {
 namespace {
 
 using namespace checks;
@@ -235,3 +236,4 @@ TEST(AStep, FindsTheNumbersOfEachStepCount) {
 }
 
 }  // namespace
+}  // namespace step_test

@@ -9,6 +9,7 @@
 #include <descent/optim/training/ewa.h>
 #include <descent/optim/training/stopping.h>
 
+namespace stopping_test {
 namespace {
 
 using descent::Convergence;
@@ -315,3 +316,4 @@ TEST(TheEwa, RefusesFactorsOutOfRangeAndHasNoValueAtFirst) {
 }
 
 }  // namespace
+}  // namespace stopping_test

@@ -8,6 +8,7 @@
 
 #include "checks.h"
 
+namespace whole_tensor_rules_test {
 namespace {
 
 using namespace checks;
@@ -361,3 +362,4 @@ TEST(Soap, DoesNotSeeTheSignsOfItsBasis) {
 }
 
 }  // namespace
+}  // namespace whole_tensor_rules_test

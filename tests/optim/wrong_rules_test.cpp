@@ -5,6 +5,7 @@
 
 #include "checks.h"
 
+namespace wrong_rules_test {
 namespace {
 
 using namespace checks;
@@ -86,3 +87,4 @@ TEST(TheContract, FindsAFormulaThatDependsOnThePass) {
 }
 
 }  // namespace
+}  // namespace wrong_rules_test

@@ -6,6 +6,7 @@
 
 #include "tracks.h"
 
+namespace adagrad_arrows_test {
 namespace {
 
 using descent::adagrad_arrows;
@@ -50,3 +51,4 @@ TEST(AdagradArrows, RefuseWhatMakesNoArrow) {
 }
 
 }  // namespace
+}  // namespace adagrad_arrows_test

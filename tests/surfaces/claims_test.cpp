@@ -7,6 +7,7 @@
 #include "commands/gallery/adagrad_arrows.h"
 #include "tracks.h"
 
+namespace claims_test {
 namespace {
 
 using namespace tracks;
@@ -542,3 +543,4 @@ TEST(Nesterov, ShortensTheWayOnABowlButDivergesSooner) {
 }
 
 }  // namespace
+}  // namespace claims_test

@@ -6,6 +6,7 @@
 
 #include "tracks.h"
 
+namespace facts_test {
 namespace {
 
 using namespace tracks;
@@ -177,3 +178,4 @@ TEST(TheMinimumOfF1, IsWhereItIsKnownToBe) {
 }
 
 }  // namespace
+}  // namespace facts_test

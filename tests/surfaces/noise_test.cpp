@@ -6,6 +6,7 @@
 
 #include "tracks.h"
 
+namespace noise_test {
 namespace {
 
 using descent::find_surface;
@@ -137,3 +138,4 @@ TEST(Noise, DependsOnTheSeedOnly) {
 }
 
 }  // namespace
+}  // namespace noise_test

@@ -4,6 +4,7 @@
 
 #include <descent/surfaces/number.h>
 
+namespace number_test {
 namespace {
 
 using descent::Dual;
@@ -63,3 +64,4 @@ TEST(ADual, SharesItsVocabularyWithTensors) {
 }
 
 }  // namespace
+}  // namespace number_test

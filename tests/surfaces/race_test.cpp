@@ -11,6 +11,7 @@
 
 #include "tracks.h"
 
+namespace race_test {
 namespace {
 
 using descent::find_surface;
@@ -349,3 +350,4 @@ TEST(Families, RunOnAllTheirSurfaces) {
 }
 
 }  // namespace
+}  // namespace race_test

@@ -5,6 +5,7 @@
 
 #include "tracks.h"
 
+namespace regression_test {
 namespace {
 
 using descent::LineData;
@@ -76,3 +77,4 @@ TEST(Regression, OfEqualXHasNoKnownMinimumButCanBeRaced) {
 }
 
 }  // namespace
+}  // namespace regression_test

@@ -7,6 +7,7 @@
 
 #include "tracks.h"
 
+namespace surface_test {
 namespace {
 
 using descent::Dual;
@@ -228,3 +229,4 @@ TEST(AUsersSurface, ThatThrowsSaysWhere) {
 }
 
 }  // namespace
+}  // namespace surface_test

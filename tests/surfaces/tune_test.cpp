@@ -4,6 +4,7 @@
 
 #include "tracks.h"
 
+namespace tune_test {
 namespace {
 
 using descent::Surface;
@@ -83,3 +84,4 @@ TEST(Tuning, IsRefusedWithOneSentence) {
 }
 
 }  // namespace
+}  // namespace tune_test

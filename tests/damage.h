@@ -2,6 +2,8 @@
 // What happens to files: copies with changes that are the same in each run.
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 
@@ -30,6 +32,13 @@ inline std::string copy_of(const std::string& bytes, uint32_t seed) {
     if (kind == 3) copy.insert(at, length, byte);
   }
   return copy;
+}
+
+/// Writes a file anew. One that is written over waits for the disk on ext4, which keeps what was there
+/// until the new bytes are safe: a minute for a test with thousands of copies.
+inline void write(const std::filesystem::path& path, const std::string& bytes) {
+  std::filesystem::remove(path);
+  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 }  // namespace damage

@@ -10,6 +10,8 @@
 #include <descent/base/crc32.h>
 #include <descent/base/zip.h>
 
+#include "../damage.h"
+
 namespace descent::tests {
 namespace {
 
@@ -53,7 +55,7 @@ class Zip : public testing::Test {
   ~Zip() override { std::filesystem::remove(path_); }
 
   std::string read(const std::string& bytes) const {
-    std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes;
+    damage::write(path_, bytes);
     ZipReader zip(path_);
     const ZipReader::Record* const record = zip.find("folder/a");
     return record ? zip.read(*record) : "none";

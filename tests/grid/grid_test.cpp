@@ -37,7 +37,7 @@ class GridFile : public testing::Test {
   fs::path file(const std::string& name) const { return folder_ / name; }
 
   fs::path write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(file(name), std::ios::binary) << bytes;
+    damage::write(file(name), bytes);
     return file(name);
   }
 

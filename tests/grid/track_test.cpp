@@ -123,7 +123,7 @@ TEST_F(TrackFile, IsALineUpToWhatIsNotFiniteAsVtp) {
 TEST_F(TrackFile, IsRefusedWhenDamaged) {
   const fs::path file = folder_ / "tracks.json";
   const auto refusal = [&](const std::string& bytes) {
-    std::ofstream(file, std::ios::binary) << bytes;
+    damage::write(file, bytes);
     return what([&] { load_tracks(file); });
   };
   save(two_tracks(), file);
@@ -153,7 +153,7 @@ TEST_F(TrackFile, IsRefusedOrTheSameWhateverHappensToIt) {
   const std::string saved = text(file);
   int refused = 0, other = 0;
   const auto read = [&](const std::string& changed) {
-    std::ofstream(file, std::ios::binary) << changed;
+    damage::write(file, changed);
     try {
       other += text(file) != saved;
     } catch (const std::runtime_error&) {

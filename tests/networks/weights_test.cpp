@@ -11,6 +11,8 @@
 #include <descent/networks/weights/weights_file.h>
 #include <descent/pickle/pickle.h>
 
+#include "../damage.h"
+
 namespace descent::tests {
 namespace weights_test {
 namespace {
@@ -51,7 +53,7 @@ class Weights : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   fs::path write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(folder_ / name, std::ios::binary | std::ios::trunc) << bytes;
+    damage::write(folder_ / name, bytes);
     return folder_ / name;
   }
 

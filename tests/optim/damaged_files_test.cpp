@@ -35,8 +35,7 @@ class DamagedFile : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::filesystem::path write(const std::string& bytes) const {
-    std::filesystem::remove(folder_ / "file");  // some file systems sync what is written over
-    std::ofstream(folder_ / "file", std::ios::binary) << bytes;
+    damage::write(folder_ / "file", bytes);
     return folder_ / "file";
   }
   /// All that an object knows: equal ones write equal bytes.

@@ -12,6 +12,8 @@
 #include <descent/pickle/checksums.h>
 #include <descent/pickle/pickle.h>
 
+#include "../damage.h"
+
 namespace {
 
 using namespace descent::pickle;
@@ -319,7 +321,7 @@ TEST(WrongFiles, WithAnyByteChangedDoNoHarm) {
 /// Writes the bytes and reads the tensor in them; the error of one that cannot be.
 std::variant<at::Tensor, std::string> reading(const std::filesystem::path& path,
                                               const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
+  damage::write(path, bytes);
   try {
     File opened(path);
     return opened.tensor(*std::get<const Stored*>(opened.top())).clone();

@@ -1,0 +1,6 @@
+#pragma once
+// Studies: hyperparameters that are searched for.
+#include <descent/tune/record.h>  // IWYU pragma: export
+#include <descent/tune/space.h>   // IWYU pragma: export
+#include <descent/tune/study.h>   // IWYU pragma: export
+#include <descent/tune/tune.h>    // IWYU pragma: export

@@ -1,0 +1,407 @@
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <stdexcept>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <descent/base/atomic_file.h>
+#include <descent/base/text.h>
+#include <descent/tune/journal.h>
+#include <descent/tune/methods/search.h>
+#include <descent/tune/study.h>
+
+namespace descent {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using search::Verdict;
+
+constexpr const char* kFormat = "study-1";
+constexpr const char* kIdentity = "study.json";  // in a folder of checkpoints
+
+[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("Study: " + what); }
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', true, nlohmann::detail::error_handler_t::replace);
+}
+
+// JSON has no number that is not finite.
+Json json_of(double x) { return std::isfinite(x) ? Json(x) : Json(digits(x)); }
+double number_of(const Json& json) {
+  if (json.is_number()) return json.get<double>();
+  const OptionValue value = value_from_text(json.get<std::string>());
+  if (const double* x = std::get_if<double>(&value)) return *x;
+  throw std::runtime_error(json.dump() + " is no number");
+}
+
+Json json_of(const OptionValues& values) {
+  Json json = Json::object();
+  for (const auto& [name, value] : values)
+    std::visit([&json, &name = name](const auto& x) { json[name] = x; },
+               static_cast<const OptionValue::Base&>(value));
+  return json;
+}
+
+/// What the trials depend on.
+struct Identity {
+  Json json;
+
+  Identity(const Space& space, const StudyOptions& options, const std::string& depends_on) {
+    json = {{"descent", kFormat},
+            {"space", to_text(space)},
+            {"method", to_text(options.method)},
+            {"seed", options.seed},
+            {"batch", options.batch}};
+    json["first"] = Json::array();
+    for (const OptionValues& values : options.first) json["first"].push_back(json_of(values));
+    if (!depends_on.empty()) json["depends_on"] = depends_on;
+  }
+
+  /// Throws if `line` is none, or that of another study.
+  void check(std::string_view line, const std::string& where) const {
+    const Json other = Json::parse(line, nullptr, false);
+    if (!other.is_object() || !other.contains("descent"))
+      throw std::runtime_error(where + ": is not of a study");
+    for (const auto* const side : {&other, &json})
+      for (const auto& [key, value] : side->items()) {
+        const Json theirs = other.value(key, Json()), ours = json.value(key, Json());
+        if (theirs != ours)
+          refuse(where + " is of another study: " + key + " = " + theirs.dump() + ", not " +
+                 ours.dump() + "; go on with that, or give another file");
+      }
+  }
+};
+
+Json json_of(const TrialRecord& record) {
+  Json reports = Json::array();
+  for (const Report& report : record.reports)
+    reports.push_back(Json::array({report.step, json_of(report.value)}));
+  Json json = {{"trial", record.number},         {"values", json_of(record.values)},
+               {"point", record.point},          {"state", to_text(fields::value_of(record.state))},
+               {"value", json_of(record.value)}, {"seconds", record.seconds},
+               {"reports", std::move(reports)}};
+  if (!record.error.empty()) json["error"] = record.error;
+  if (!record.memory.empty()) json["memory"] = record.memory;
+  return json;
+}
+
+TrialState state_of(const Json& json) {
+  TrialState state{};
+  if (!fields::assign(state, OptionValue(json.get<std::string>())))
+    throw std::runtime_error("no state is called " + json.dump());
+  return state;
+}
+
+/// Adds a report, which replaces all from its step on: an earlier run was interrupted after them.
+void add_report(TrialRecord& record, const Report& report) {
+  while (!record.reports.empty() && record.reports.back().step >= report.step)
+    record.reports.pop_back();
+  record.reports.push_back(report);
+}
+
+/// One line of a journal.
+void read_line(const Json& json, const Space& space, std::vector<TrialRecord>& records) {
+  const auto number = json.at("trial").get<int64_t>();
+  const auto count = static_cast<int64_t>(records.size());
+  if (json.contains("point")) {
+    if (number != count)
+      throw std::runtime_error("trial " + std::to_string(number) + " begins after " +
+                               std::to_string(count) + " others");
+    TrialRecord record{.number = number, .point = json.at("point").get<std::vector<double>>()};
+    if (record.point.size() != space.size())
+      throw std::runtime_error("the point has " + std::to_string(record.point.size()) + " sides");
+    record.values = space.values(record.point);
+    if (json.contains("memory")) record.memory = json.at("memory").get<std::vector<double>>();
+    records.push_back(std::move(record));
+    if (!json.contains("state")) return;
+  }
+  if (number < 0 || number >= static_cast<int64_t>(records.size()))
+    throw std::runtime_error("trial " + std::to_string(number) + " has not begun");
+  TrialRecord& record = records[static_cast<size_t>(number)];
+  if (json.contains("step")) {
+    add_report(record, {json.at("step").get<int64_t>(), number_of(json.at("value"))});
+    return;
+  }
+  for (const Json& report : json.value("reports", Json::array()))
+    add_report(record, {report.at(0).get<int64_t>(), number_of(report.at(1))});
+  record.state = state_of(json.at("state"));
+  record.value = number_of(json.at("value"));
+  record.seconds = json.at("seconds").get<double>();
+  record.error = json.value("error", "");
+}
+
+Method method_of(const std::string& text) {
+  const size_t colon = text.find(':');
+  return make_method(text.substr(0, colon),
+                     colon == text.npos ? OptionValues{} : parse_options(text.substr(colon + 1)));
+}
+
+}  // namespace
+
+struct Study::Parts {
+  Space space;
+  StudyOptions options;
+  std::unique_ptr<search::Search> search;
+  std::vector<std::vector<double>> first;
+  std::vector<TrialRecord> records;
+  std::deque<int64_t> interrupted;
+  std::vector<bool> given_up;    ///< of each trial: the method has told it to end
+  std::vector<int64_t> decided;  ///< after so many steps it went on, in this run
+  std::vector<int64_t> newest;   ///< the last step of this run, -1 if none
+  int64_t ended = 0;
+  std::unique_ptr<search::Journal> journal;
+
+  Parts(Space given_space, StudyOptions given)
+      : space(std::move(given_space)), options(std::move(given)) {
+    if (options.trials < 0) refuse(fields::out_of_range("trials", options.trials, ">= 0"));
+    if (options.threads < 1) refuse(fields::out_of_range("threads", options.threads, ">= 1"));
+    if (options.batch < 1) refuse(fields::out_of_range("batch", options.batch, ">= 1"));
+    for (const OptionValues& values : options.first) first.push_back(space.point(values));
+    search = search::make_search(options.method, {.space = space,
+                                                  .trials = options.trials,
+                                                  .given = static_cast<int64_t>(first.size()),
+                                                  .seed = options.seed,
+                                                  .batch = options.batch});
+  }
+
+  Identity identity() const { return {space, options, search->depends_on()}; }
+
+  void open_journal() {
+    if (options.journal.empty()) return;
+    journal = std::make_unique<search::Journal>(options.journal, dump(identity().json));
+    read(*journal);
+  }
+
+  void read(const search::Journal& from) {
+    const std::string where = options.journal.string();
+    from.each_line([&](std::string_view line, int64_t number) {
+      if (number == 1) return identity().check(line, where);
+      try {
+        read_line(Json::parse(line), space, records);
+      } catch (const std::exception& error) {
+        throw std::runtime_error(where + ": line " + std::to_string(number) +
+                                 " cannot be read: " + error.what());
+      }
+    });
+  }
+
+  void open_checkpoints() const {
+    if (options.checkpoints.empty()) return;
+    std::error_code error;
+    std::filesystem::create_directories(options.checkpoints, error);
+    if (!std::filesystem::is_directory(options.checkpoints))
+      throw std::runtime_error("Study: checkpoints = " + options.checkpoints.string() +
+                               " is no folder and cannot be made one" +
+                               (error ? ": " + error.message() : ""));
+    const auto file = options.checkpoints / kIdentity;
+    if (std::filesystem::exists(file))
+      identity().check(read_file(file), options.checkpoints.string());
+    else
+      write_atomically(file, dump(identity().json) + "\n");
+  }
+
+  void count() {
+    const size_t n = records.size();
+    given_up.assign(n, false);
+    decided.assign(n, 0);
+    newest.assign(n, -1);
+    for (const TrialRecord& record : records) {
+      if (record.ended())
+        ++ended;
+      else
+        interrupted.push_back(record.number);
+    }
+  }
+
+  void write(const Json& json, bool matters) const {
+    if (journal) journal->append(dump(json), matters);
+  }
+
+  TrialRecord& running(int64_t trial, const char* what) {
+    if (trial < 0 || trial >= static_cast<int64_t>(records.size()) ||
+        records[static_cast<size_t>(trial)].ended())
+      refuse(std::string(what) + " of trial " + std::to_string(trial) + ", which does not run");
+    return records[static_cast<size_t>(trial)];
+  }
+
+  /// Writes the end first, so that a record is as its journal.
+  void end(TrialRecord& record, TrialRecord changed) {
+    Json json = {{"trial", changed.number},
+                 {"state", to_text(fields::value_of(changed.state))},
+                 {"value", json_of(changed.value)},
+                 {"seconds", changed.seconds}};
+    if (!changed.error.empty()) json["error"] = changed.error;
+    try {
+      write(json, true);
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(std::string(error.what()) + " (trial " +
+                               std::to_string(changed.number) + ", which ended with " +
+                               digits(changed.value) +
+                               ", is not in it; all that ended before are)");
+    }
+    record = std::move(changed);
+    ++ended;
+  }
+};
+
+Study::Study(Space space, StudyOptions options)
+    : parts_(std::make_unique<Parts>(std::move(space), std::move(options))) {
+  parts_->open_journal();
+  parts_->open_checkpoints();
+  parts_->count();
+}
+Study::Study(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Study::Study(Study&&) noexcept = default;
+Study& Study::operator=(Study&&) noexcept = default;
+Study::~Study() = default;
+
+std::optional<int64_t> Study::ask() {
+  Parts& p = *parts_;
+  if (!p.interrupted.empty()) {
+    const int64_t number = p.interrupted.front();
+    p.interrupted.pop_front();
+    return number;
+  }
+  const auto number = static_cast<int64_t>(p.records.size());
+  if (number >= p.search->trials()) return {};
+  search::Chosen chosen;
+  if (static_cast<size_t>(number) < p.first.size()) {
+    chosen.point = p.first[static_cast<size_t>(number)];
+  } else {
+    for (int64_t i = p.search->needs(number); i-- > 0;)
+      if (!p.records[static_cast<size_t>(i)].ended()) return {};
+    chosen = p.search->choose(number, p.records);
+    chosen.point = p.space.snapped(std::move(chosen.point));
+  }
+  TrialRecord record{.number = number, .point = std::move(chosen.point)};
+  record.values = p.space.values(record.point);
+  record.memory = std::move(chosen.memory);
+  Json json = {{"trial", number}, {"values", json_of(record.values)}, {"point", record.point}};
+  if (!record.memory.empty()) json["memory"] = record.memory;
+  p.write(json, false);
+  p.records.push_back(std::move(record));
+  p.given_up.push_back(false);
+  p.decided.push_back(0);
+  p.newest.push_back(-1);
+  return number;
+}
+
+Verdict Study::report(int64_t trial, int64_t step, double value) {
+  Parts& p = *parts_;
+  TrialRecord& record = p.running(trial, "a report");
+  const auto i = static_cast<size_t>(trial);
+  if (step < 0 || step <= p.newest[i])
+    refuse("trial " + std::to_string(trial) + " reports step " + std::to_string(step) +
+           (step < 0 ? ", must be >= 0" : " after " + std::to_string(p.newest[i]) + ", must rise"));
+  p.write({{"trial", trial}, {"step", step}, {"value", json_of(value)}}, false);
+  p.newest[i] = step;
+  add_report(record, {step, value});
+  return verdict(trial);
+}
+
+Verdict Study::verdict(int64_t trial) const {
+  Parts& p = *parts_;
+  const auto i = static_cast<size_t>(trial);
+  const Verdict now = p.search->judge(trial, p.decided[i], p.records);
+  p.given_up[i] = now == Verdict::GiveUp;
+  const auto& reports = p.records[i].reports;
+  if (now == Verdict::GoOn && !reports.empty()) p.decided[i] = reports.back().step + 1;
+  return now;
+}
+
+void Study::tell(int64_t trial, double value, double seconds) {
+  Parts& p = *parts_;
+  TrialRecord& record = p.running(trial, "the end");
+  if (p.search->needs_reports() && record.reports.empty() && std::isfinite(value))
+    refuse("trial " + std::to_string(trial) + " has ended without a report, which " +
+           to_text(p.options.method) + " needs: call Trial::report() after each step");
+  TrialRecord changed = record;
+  changed.state = p.given_up[static_cast<size_t>(trial)] ? TrialState::Stopped : TrialState::Done;
+  changed.value = value;
+  changed.seconds = seconds;
+  p.end(record, std::move(changed));
+}
+
+void Study::fail(int64_t trial, const std::string& error, double seconds) {
+  Parts& p = *parts_;
+  TrialRecord& record = p.running(trial, "the end");
+  TrialRecord changed = record;
+  changed.state = TrialState::Failed;
+  changed.error = error.empty() ? "an exception without a text" : error;
+  changed.seconds = seconds;
+  p.end(record, std::move(changed));
+}
+
+bool Study::finished() const {
+  return ended() == std::max(size(), static_cast<int64_t>(trials().size()));
+}
+int64_t Study::size() const { return parts_->search->trials(); }
+int64_t Study::ended() const { return parts_->ended; }
+const std::vector<TrialRecord>& Study::trials() const { return parts_->records; }
+const Space& Study::space() const { return parts_->space; }
+const StudyOptions& Study::options() const { return parts_->options; }
+std::string Study::about() const { return dump(parts_->identity().json); }
+
+const TrialRecord& Study::best() const {
+  for (const TrialState state : {TrialState::Done, TrialState::Stopped}) {
+    search::Records ended;
+    for (const TrialRecord& record : trials())
+      if (record.state == state && std::isfinite(record.value)) ended.push_back(record);
+    if (ended.empty()) continue;
+    const size_t best = search::best_trial(ended, static_cast<int64_t>(ended.size()),
+                                           parts_->search->takes_means());
+    return trials()[static_cast<size_t>(ended[best].number)];
+  }
+  throw std::runtime_error("Study: none of " + std::to_string(ended()) +
+                           " trials has ended with a finite value");
+}
+
+void Study::save(const std::filesystem::path& path) const {
+  Json json = parts_->identity().json;
+  json["trials"] = Json::array();
+  for (const TrialRecord& record : trials()) json["trials"].push_back(json_of(record));
+  write_atomically(path, dump(json) + "\n");
+}
+
+Study load_study(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  const auto wrong = [&](const std::string& what) {
+    return std::runtime_error(path.string() + ": " + what);
+  };
+  const size_t first_end = bytes.find('\n');
+  const Json head = Json::parse(bytes.substr(0, first_end), nullptr, false);
+  if (!head.is_object() || head.value("descent", "") != kFormat)
+    throw wrong(std::string("is no study of the format ") + kFormat);
+  try {
+    StudyOptions options{.method = method_of(head.at("method").get<std::string>()),
+                         .seed = head.at("seed").get<uint64_t>(),
+                         .batch = head.at("batch").get<int64_t>()};
+    for (const Json& values : head.at("first"))
+      options.first.push_back(parse_options(values.dump()));
+    Space space = parse_space(head.at("space").get<std::string>());
+    std::vector<TrialRecord> records;
+    if (head.contains("trials")) {
+      for (const Json& trial : head.at("trials")) read_line(trial, space, records);
+    } else {
+      size_t at = first_end + 1;
+      for (size_t end = bytes.find('\n', at); end != bytes.npos; end = bytes.find('\n', at)) {
+        read_line(Json::parse(bytes.substr(at, end - at)), space, records);
+        at = end + 1;
+      }
+    }
+    if (head.contains("depends_on")) {  // "trials = 50"
+      const std::string text = head.at("depends_on").get<std::string>();
+      options.trials = std::stoll(text.substr(text.rfind(' ') + 1));
+    }
+    auto parts = std::make_unique<Study::Parts>(std::move(space), std::move(options));
+    parts->records = std::move(records);
+    parts->count();
+    return Study(std::move(parts));
+  } catch (const std::exception& error) {
+    throw wrong(error.what());
+  }
+}
+
+}  // namespace descent

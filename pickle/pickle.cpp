@@ -77,6 +77,7 @@ constexpr std::array<std::string_view, 10> kFunctions{"collections.OrderedDict",
                                                       "_codecs.encode"};
 
 constexpr size_t kMostDimensions = 64;  // as NumPy and LibTorch's loops allow
+constexpr size_t kMostCopies = 64;      // a key of 256 letters is repeated by two bytes
 
 template <class Table>
 const auto* entry(const Table& table, std::string_view name) {
@@ -161,7 +162,7 @@ class Machine {
         marked();
         break;
       case '2':
-        return push(top());
+        return repeat(top());
       case ')':
         return push(list({}));
       case ']':
@@ -307,7 +308,18 @@ class Machine {
     const auto found = memo_.find(index);
     TORCH_CHECK(found != memo_.end(), "its pickle recalls the object ", index,
                 ", which it has not kept");
-    push(found->second);
+    repeat(found->second);
+  }
+  /// Pushes what was named before. Whoever reads the values copies a text for each that names it.
+  void repeat(const Value value) {
+    if (const auto* const* text = std::get_if<const std::string*>(&value)) copy((*text)->size());
+    push(value);
+  }
+  /// Counts what is copied, so that a small file stays small in memory.
+  void copy(size_t bytes) {
+    copied_ += bytes;
+    TORCH_CHECK(copied_ <= kMostCopies * program_.size(),
+                "its pickle repeats itself until it is more than ", kMostCopies, " times as large");
   }
 
   template <class T>
@@ -348,12 +360,15 @@ class Machine {
     };
     if (name == "collections.OrderedDict") {
       Dict* const made = dict();
-      if (!arguments.empty())
-        for (const Value& value : as<List*>(arguments[0], "a list of pairs")->items) {
+      if (!arguments.empty()) {
+        const auto& pairs = as<List*>(arguments[0], "a list of pairs")->items;
+        copy(pairs.size() * sizeof(made->items[0]));
+        for (const Value& value : pairs) {
           const auto& pair = as<List*>(value, "a pair")->items;
           TORCH_CHECK(pair.size() == 2, "its pickle has ", pair.size(), " values in a pair");
           assign(*made, pair);
         }
+      }
       return made;
     }
     if (name == "collections.Counter") {
@@ -389,7 +404,7 @@ class Machine {
   }
 
   std::string_view program_;
-  size_t at_ = 0;
+  size_t at_ = 0, copied_ = 0;
   Nodes& nodes_;
   std::vector<Value> stack_;
   std::vector<size_t> marks_;  ///< the heights of the stack at each open bracket

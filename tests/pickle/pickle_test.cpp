@@ -245,6 +245,20 @@ TEST(WrongPickles, AreNotLargerInMemoryThanInTheFile) {
   EXPECT_THAT(refusal(ordered + "](NNNNta\x85R."), HasSubstr("4 values in a pair"));
   const std::string sizes = "(" + std::string(65, ')') + "t";
   EXPECT_THAT(refusal(tensor("K\0"s, sizes, sizes) + "."), HasSubstr("a tensor of 65 dimensions"));
+
+  const auto repeated = [](const std::string& program, int times) {
+    std::string result;
+    for (int k = 0; k < times; ++k) result += program;
+    return result;
+  };
+  const std::string long_text = "X\0\x10\0\0"s + std::string(4096, 'x') + "q\0"s;
+  const auto too_much = HasSubstr("repeats itself until it is more than 64 times as large");
+  EXPECT_EQ(refusal("(" + long_text + repeated("h\0"s, 60) + "t."), "");
+  EXPECT_THAT(refusal("(" + long_text + repeated("h\0"s, 100) + "t."), too_much);
+  EXPECT_THAT(refusal("(" + long_text + repeated("2", 100) + "t."), too_much);
+  const std::string pairs = ordered + "q\0]("s + repeated("NN\x86", 1000) + "e\x85q\1";
+  EXPECT_EQ(refusal(pairs + repeated("0h\0h\1R"s, 3) + "."), "");
+  EXPECT_THAT(refusal(pairs + repeated("0h\0h\1R"s, 20) + "."), too_much);
 }
 
 TEST(WrongFiles, WithCompressedRecordsAreRefusedBeforeTheyGrow) {

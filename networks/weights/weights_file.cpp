@@ -56,12 +56,21 @@ std::string without_compiled(std::string name) {
 
 using StoredByName = std::vector<std::pair<std::string, const pickle::Stored*>>;
 
+bool is_named_tensor(const std::pair<pickle::Value, pickle::Value>& item) {
+  return std::holds_alternative<const std::string*>(item.first) &&
+         std::holds_alternative<const pickle::Stored*>(item.second);
+}
+
+bool holds_tensors(const pickle::Dict& dict) {
+  return std::any_of(dict.items.begin(), dict.items.end(), is_named_tensor);
+}
+
 StoredByName tensors_of(const pickle::Dict& dict) {
   StoredByName tensors;
-  for (const auto& [key, value] : dict.items) {
-    const auto* const* text = std::get_if<const std::string*>(&key);
-    const auto* const* tensor = std::get_if<const pickle::Stored*>(&value);
-    if (text != nullptr && tensor != nullptr) tensors.emplace_back(**text, *tensor);
+  for (const auto& item : dict.items) {
+    if (is_named_tensor(item))
+      tensors.emplace_back(*std::get<const std::string*>(item.first),
+                           std::get<const pickle::Stored*>(item.second));
   }
   return tensors;
 }
@@ -96,7 +105,7 @@ class StateDict : public WeightsFile::Source {
     for (const auto& [key, value] : top.items) {
       const auto* const* name = std::get_if<const std::string*>(&key);
       const auto* const* dict = std::get_if<pickle::Dict*>(&value);
-      if (name == nullptr || dict == nullptr || tensors_of(**dict).empty()) continue;
+      if (name == nullptr || dict == nullptr || !holds_tensors(**dict)) continue;
       parts.emplace_back(**name, *dict);
     }
     for (const char* usual : {"state_dict", "model_state_dict", "model"}) {
@@ -104,7 +113,7 @@ class StateDict : public WeightsFile::Source {
         if (name == usual) return *dict;
       }
     }
-    if (parts.empty() || !tensors_of(top).empty()) return top;
+    if (parts.empty() || holds_tensors(top)) return top;
     std::vector<std::string> names;
     for (const auto& [name, dict] : parts) names.push_back(name);
     TORCH_CHECK(parts.size() == 1, "holds several dicts of tensors, ", joined(names),

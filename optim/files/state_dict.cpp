@@ -46,53 +46,67 @@ const void* identity(const pickle::Value& value) {
   return nullptr;
 }
 
-/// A state_dict within a file, and where.
+/// A dict or a list of a file, and where it stands.
 struct Place {
-  const pickle::Dict* state_dict;
-  std::string name;
+  const pickle::Value* value;
+  std::string name;  ///< in what holds it
+  size_t within;     ///< the number of the place that holds it
+  int depth;
 };
 
-/// All state_dicts of that kind in a file. Values may refer to each other in circles, and a
-/// damaged file may be nested without end.
-std::vector<Place> find_all(const pickle::Value& top, const StateDictKind& kind) {
-  constexpr int kDeepest = 32;
-  struct Open {
-    const pickle::Value* value;
-    std::string name;
-    int depth;
-  };
-  std::vector<Place> found;
-  std::vector<Open> open{{&top, "", 0}};
-  std::unordered_set<const void*> seen;
-  while (!open.empty()) {
-    const auto [value, name, depth] = std::move(open.back());
-    open.pop_back();
-    const void* const object = identity(*value);
-    if (object == nullptr || depth > kDeepest || !seen.insert(object).second) continue;
-    if (const auto* const* dict = std::get_if<pickle::Dict*>(value); dict && kind.is(**dict)) {
-      found.push_back({*dict, name});
-      continue;
-    }
-    auto parts = parts_of(*value);
-    for (auto part = parts.rbegin(); part != parts.rend(); ++part)
-      open.push_back(
-          {part->second, name.empty() ? part->first : name + "." + part->first, depth + 1});
-  }
-  return found;
+/// "optimizers.0"
+std::string path_of(const std::vector<Place>& places, size_t k) {
+  std::string path = places[k].name;
+  while (places[k].depth > 1) path.insert(0, places[k = places[k].within].name + ".");
+  return path;
 }
+
+/// All state_dicts of that kind in a file, and what they are called. Values may refer to each other
+/// in circles, and a damaged file may be nested without end, with names of any length.
+struct StateDicts {
+  static constexpr int kDeepest = 32;
+  static constexpr size_t kMostNames = 10;
+
+  StateDicts(const pickle::Value& top, const StateDictKind& kind) {
+    std::vector<Place> places{{&top, "", 0, 0}};
+    std::vector<size_t> open{0};
+    std::unordered_set<const void*> seen;
+    while (!open.empty()) {
+      const size_t k = open.back();
+      open.pop_back();
+      const pickle::Value& value = *places[k].value;
+      const void* const object = identity(value);
+      const int depth = places[k].depth;
+      if (object == nullptr || depth > kDeepest || !seen.insert(object).second) continue;
+      if (const auto* const* dict = std::get_if<pickle::Dict*>(&value); dict && kind.is(**dict)) {
+        found.push_back(*dict);
+        if (found.size() <= kMostNames) names.push_back(path_of(places, k));
+        continue;
+      }
+      const auto parts = parts_of(value);
+      for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+        if (identity(*part->second) == nullptr) continue;
+        open.push_back(places.size());
+        places.push_back({part->second, part->first, k, depth + 1});
+      }
+    }
+    if (found.size() > names.size()) names.emplace_back("...");
+  }
+
+  std::vector<const pickle::Dict*> found;
+  std::vector<std::string> names;  ///< of the first of them
+};
 
 }  // namespace
 
 const pickle::Dict& find_state_dict(const pickle::Value& top, std::string_view key,
                                     const StateDictKind& kind) {
   if (key.empty()) {
-    const auto found = find_all(top, kind);
-    std::vector<std::string> names;
-    for (const auto& place : found) names.push_back(place.name);
+    const auto [found, names] = StateDicts(top, kind);
     TORCH_CHECK(!found.empty(), "holds no state_dict of ", kind.of, ", ", kind.must_be);
     TORCH_CHECK(found.size() == 1, "holds ", found.size(), " state_dicts of ", kind.several, ", ",
                 joined(names), "; one must be named as key");
-    return *found[0].state_dict;
+    return *found[0];
   }
   // A name may hold dots itself: as much of the key as fits is taken at each level.
   const pickle::Value* value = &top;

@@ -2,6 +2,7 @@
 // changed. Those that Python itself wrote: python_both_ways_test.cpp.
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include <gmock/gmock.h>
 #include <torch/torch.h>
@@ -303,6 +304,37 @@ TEST(StateDicts, ThatAreNotThereAreRefusedWithWhatIsThere) {
   EXPECT_THAT(refusal(file, "optim_a.state.0.step.x"), HasSubstr("nothing at key"));
   EXPECT_THAT(refusal(Keys().set("epoch", integer(1))), HasSubstr("holds no state_dict"));
   EXPECT_THAT(refusal(integer(1)), HasSubstr("holds no state_dict"));
+}
+
+/// The most memory that the process has had since this was made, in bytes; none where Linux does not
+/// say it.
+class PeakMemory {
+ public:
+  PeakMemory() { std::ofstream("/proc/self/clear_refs") << '5'; }
+  std::optional<int64_t> read() const {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("VmHWM:")) return 1024 * std::stoll(line.substr(6));
+    return {};
+  }
+};
+
+TEST(StateDicts, AreSoughtInAsMuchMemoryAsTheFileHas) {
+  const std::string key(20'000, 'k');
+  const std::vector<Piece> many(20'000, list({}));
+  PeakMemory memory;
+  const auto before = memory.read();
+  if (!before) GTEST_SKIP() << "there is no /proc";
+  EXPECT_THAT(refusal(Keys().set(key, list(many))), HasSubstr("holds no state_dict"));
+  EXPECT_LT(*memory.read() - *before, 100'000'000);  // as names of 20,000 letters they are 400 MB
+}
+
+TEST(StateDicts, OfWhichThereAreManyAreNotAllNamed) {
+  const std::vector<Piece> many(30, Adam().piece());
+  EXPECT_THAT(refusal(Keys().set("runs", list({list(many)}))),
+              HasSubstr("holds 30 state_dicts of optimizers, runs.0.0, runs.0.1, runs.0.2, "
+                        "runs.0.3, runs.0.4, runs.0.5, runs.0.6, runs.0.7, runs.0.8, runs.0.9, "
+                        "...; one must be named as key"));
 }
 
 TEST(StateDicts, WithMissingOrUnknownKeysAreRefusedByName) {

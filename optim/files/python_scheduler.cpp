@@ -159,7 +159,7 @@ std::pair<int64_t, int64_t> cycle_at(int64_t n, int64_t length, int64_t times) {
   if (times == 1) return {length, n % length};
   while (n >= length) {
     n -= length;
-    length *= times;
+    if (__builtin_mul_overflow(length, times, &length)) length = INT64_MAX;  // nobody sees its end
   }
   return {length, n};
 }
@@ -306,7 +306,8 @@ void save_python(const Scheduler& scheduler, const std::filesystem::path& path) 
   for (const auto& [key, value] : theirs.settings) write(out, key, value);
   if (name == "CosineAnnealingWarmRestarts") {
     const auto whole = [&](const char* key) {
-      return static_cast<int64_t>(number(theirs.settings, key));
+      const double x = number(theirs.settings, key);
+      return x < 0x1p63 ? static_cast<int64_t>(x) : INT64_MAX;
     };
     const auto [length, done] = cycle_at(scheduler.n(), whole("T_0"), whole("T_mult"));
     out.text("T_i");

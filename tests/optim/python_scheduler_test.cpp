@@ -110,6 +110,19 @@ TEST_F(StateDictsOfSchedulers, AreRead) {
   }
 }
 
+TEST_F(StateDictsOfSchedulers, HoldCyclesThatNeverEnd) {
+  SGD opt({leaf()}, {.lr = 0.125});
+  for (const int64_t times : {int64_t{1} << 53, INT64_MAX}) {
+    const CosineAnnealingWarmRestarts longer{.T_0 = 1024, .T_mult = times};
+    const Scheduler scheduler(opt, longer, {.n = 2000});
+    save_python(scheduler, path_);
+    const pickle::File file(path_);
+    const auto& dict = *std::get<pickle::Dict*>(file.top());
+    EXPECT_EQ(std::get<int64_t>(*dict.find("T_i")), INT64_MAX);
+    EXPECT_EQ(std::get<int64_t>(*dict.find("T_cur")), 2000 - 1024);
+  }
+}
+
 TEST_F(StateDictsOfSchedulers, AreFoundInsideOfLargerFiles) {
   const auto dict = [](pickle::Writer& out, const std::map<std::string, Write>& keys) {
     out.begin_dict();

@@ -301,6 +301,8 @@ if(PYTHON)
   same_value(of_bytes ${on_net} --data "${files}/bytes.pt" --scale 1/255)
   landscape(2 error "is Byte, .*--scale 1/255" ${on_net} --data "${files}/bytes.pt" --out "${refused}/out")
   landscape(2 error "--scale = 1/x, must be a number" ${on_net} --data "${files}/bytes.pt" --scale 1/x --out "${refused}/out")
+  landscape(2 error "--scale = 1e300/1e-300, must be a number" ${on_net} --data "${files}/bytes.pt" --scale 1e300/1e-300
+            --out "${refused}/out")
   # A network that takes several inputs and computes its loss.
   set(inputs --model "${files}/with_loss.pt2" --data "${files}/inputs.pt")
   same_value(of_loss ${inputs} --loss cross_entropy)
@@ -309,10 +311,15 @@ if(PYTHON)
   landscape(2 error "no output 'los', allowed are loss, logits, did you mean loss" ${inputs} --loss output
             --output los --out "${refused}/out")
   # Only a part of the parameters moves.
-  landscape(0 out "1 of 3 parameters frozen" ${inputs} --loss cross_entropy --parameters "head.*"
-            --axes -1:1:3 --out "${FOLDER}/head")
+  foreach(pattern IN ITEMS "head.*" "h*a*.*")
+    landscape(0 out "1 of 3 parameters frozen" ${inputs} --loss cross_entropy --parameters "${pattern}"
+              --axes -1:1:3 --out "${FOLDER}/head" --force)
+  endforeach()
   landscape(2 error "--parameters = tail.* fits no parameter; there are embed.weight, head.weight, head.bias"
             ${inputs} --loss cross_entropy --parameters "tail.*" --out "${refused}/out")
+  foreach(pattern IN ITEMS "head.bias*s" "*.*x*" "head.**w")
+    landscape(2 error "fits no parameter" ${inputs} --loss cross_entropy --parameters "${pattern}" --out "${refused}/out")
+  endforeach()
   set(custom --model "${CUSTOM_NETWORK}" --data "${FOLDER}/python/custom_data.pt" --loss mse --axes -1:1:3)
   landscape(2 error "descent_tests::twice .*is not registered.*--library" ${custom} --out "${refused}/out")
   landscape(2 error "--library = none.so cannot be loaded" ${custom} --library none.so --out "${refused}/out")

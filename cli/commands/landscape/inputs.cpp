@@ -19,13 +19,22 @@ namespace {
 
 /// Whether a pattern fits a name; "*" stands for any text.
 bool fits(std::string_view pattern, std::string_view name) {
-  const size_t star = pattern.find('*');
-  if (star == pattern.npos) return pattern == name;
-  if (!name.starts_with(pattern.substr(0, star))) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (size_t at = star; at <= name.size(); ++at)
-    if (fits(rest, name.substr(at))) return true;
-  return false;
+  const size_t first = pattern.find('*'), last = pattern.rfind('*');
+  if (first == pattern.npos) return pattern == name;
+  const std::string_view begin = pattern.substr(0, first), end = pattern.substr(last + 1);
+  if (name.size() < begin.size() + end.size() || !name.starts_with(begin) || !name.ends_with(end))
+    return false;
+  name = name.substr(first, name.size() - begin.size() - end.size());
+  // Each text between two stars may be taken where it comes first.
+  for (size_t star = first; star != last;) {
+    const size_t next = pattern.find('*', star + 1);
+    const std::string_view text = pattern.substr(star + 1, next - star - 1);
+    const size_t found = name.find(text);
+    if (found == name.npos) return false;
+    name.remove_prefix(found + text.size());
+    star = next;
+  }
+  return true;
 }
 
 /// Planes and Hessians leave parameters that are frozen where they are.
@@ -46,6 +55,11 @@ void freeze_all_but(const SavedNetwork& network, const std::string& pattern) {
 /// "1/255" or "0.5".
 double scale_of(const std::string& text) {
   const size_t slash = text.find('/');
+  const auto check = [&](bool right) {
+    if (!right)
+      throw std::invalid_argument("--scale = " + text +
+                                  ", must be a number other than 0, as 1/255 or 0.5");
+  };
   const auto number_of = [&](const std::string& digits) {
     size_t used = 0;
     double value = 0;
@@ -53,13 +67,13 @@ double scale_of(const std::string& text) {
       value = std::stod(digits, &used);
     } catch (const std::exception&) {
     }
-    if (used == 0 || used != digits.size() || !std::isfinite(value) || value == 0)
-      throw std::invalid_argument("--scale = " + text +
-                                  ", must be a number other than 0, as 1/255 or 0.5");
+    check(used != 0 && used == digits.size() && std::isfinite(value) && value != 0);
     return value;
   };
   if (slash == text.npos) return number_of(text);
-  return number_of(text.substr(0, slash)) / number_of(text.substr(slash + 1));
+  const double scale = number_of(text.substr(0, slash)) / number_of(text.substr(slash + 1));
+  check(std::isfinite(scale) && scale != 0);
+  return scale;
 }
 
 /// Names of the metrics that may be the loss.

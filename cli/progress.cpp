@@ -1,6 +1,6 @@
 #include "progress.h"
 
-#include <csignal>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
@@ -11,7 +11,9 @@
 namespace descent::cli {
 namespace {
 
-volatile std::sig_atomic_t stopped = 0;
+// Written by the handler of signals, and read by every thread that works.
+std::atomic<bool> stopped{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 constexpr size_t kWidth = 36;
 
@@ -19,13 +21,13 @@ constexpr size_t kWidth = 36;
 
 void catch_interrupts() {
   struct sigaction action {};
-  action.sa_handler = [](int) { stopped = 1; };
+  action.sa_handler = [](int) { stopped = true; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // whoever asks twice does not want to wait
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
   ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write, not the end
 }
 
-bool interrupted() { return stopped != 0; }
+bool interrupted() { return stopped; }
 
 void stop_if_interrupted() {
   if (interrupted()) throw Interrupted();

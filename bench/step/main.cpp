@@ -69,8 +69,8 @@ void measure_memory(const bench::Cost& cost, const bench::Profile& profile,
     std::shared_ptr<torch::optim::Optimizer> optimizer;
     const int64_t growth = bench::heap_growth([&] {
       optimizer = make();
-      optimizer->step();
-      optimizer->step();
+      bench::take_step(*optimizer);
+      bench::take_step(*optimizer);
     });
     ordered_json line = heading(who, cost, profile);
     line["buffer_bytes"] = buffers;

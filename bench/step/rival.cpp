@@ -8,6 +8,7 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/full_like.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 #include <torch/optim/adamw.h>
@@ -33,9 +34,14 @@ List gradients_of(const List& parameters) {
   return list;
 }
 
+bool needs_loss(const torch::optim::Optimizer& optimizer) {
+  const auto* const ours = dynamic_cast<const descent::OptimizerBase*>(&optimizer);
+  return ours != nullptr && ours->rule().needs_loss;
+}
+
 /// Takes an optimizer's first step and replaces its state by the common tensors.
 void share_state(const Cost& cost, torch::optim::Optimizer& optimizer, const Tensors& tensors) {
-  optimizer.step();
+  take_step(optimizer);
   for (size_t i = 0; i < tensors.parameters.size(); ++i) {
     auto* const state = optimizer.state().at(tensors.parameters[i].unsafeGetTensorImpl()).get();
     if (auto* const ours = dynamic_cast<descent::ParamState*>(state)) {
@@ -146,6 +152,13 @@ optimizers(const Cost& cost, const Tensors& tensors) {
   return list;
 }
 
+void take_step(torch::optim::Optimizer& optimizer) {
+  if (needs_loss(optimizer))
+    optimizer.step([] { return at::ones({}); });
+  else
+    optimizer.step();
+}
+
 std::vector<Rival> rivals(const Cost& cost, const Tensors& tensors, bool with_tensor_pass) {
   std::vector<Rival> list;
   for (auto& buffers : tensors.buffers)
@@ -153,11 +166,14 @@ std::vector<Rival> rivals(const Cost& cost, const Tensors& tensors, bool with_te
   for (const auto& [who, make] : optimizers(cost, tensors)) {
     const auto optimizer = make();
     share_state(cost, *optimizer, tensors);
-    list.push_back({who, [optimizer] { optimizer->step(); }});
+    if (needs_loss(*optimizer))
+      list.push_back({who, [optimizer] { take_step(*optimizer); }});
+    else
+      list.push_back({who, [optimizer] { optimizer->step(); }});
     if (who == "descent" && with_tensor_pass)
       list.push_back({"descent tensor", [optimizer] {
                         descent::set_pass("tensor");
-                        optimizer->step();
+                        take_step(*optimizer);
                         descent::set_pass("auto");
                       }});
   }

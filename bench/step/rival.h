@@ -39,6 +39,9 @@ struct Tensors {
 std::vector<std::pair<std::string, std::function<std::shared_ptr<torch::optim::Optimizer>()>>>
 optimizers(const Cost& cost, const Tensors& tensors);
 
+/// A step. A rule that steps by the loss gets one, of 1.
+void take_step(torch::optim::Optimizer& optimizer);
+
 /// All that can take the optimizer's step, "descent" first.
 /// - descent tensor: the same rule in tensor operations, if `with_tensor_pass`;
 /// - torch::optim: sgd momentum and adamw;

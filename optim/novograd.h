@@ -43,6 +43,8 @@ struct NovoGrad {
     DESCENT_BUFFERS(exp_avg_sq, max_exp_avg_sq)
   };
 
+  static constexpr bool measures_gradients = true;
+
   template <class T>
   struct Coefficients {
     T b1, w1, in_update, keep, lr;

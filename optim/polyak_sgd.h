@@ -35,6 +35,7 @@ struct PolyakSGD {
     DESCENT_BUFFERS(rate)
   };
   static constexpr std::array own{"lr"};
+  static constexpr bool measures_gradients = true;
   static constexpr bool needs_loss = true;
 
   template <class T>

@@ -86,6 +86,23 @@ DESCENT_FN Pair<T> measured(const Pointers<T>& x, const Constants<R, T>& k, int6
   return pair;
 }
 
+/// Asks for the numbers of a row of lanes, so that they are in the cache when their turn comes. The
+/// partial sums of a row leave the processor no room to run ahead by itself: without this, measuring
+/// what lies in memory takes a third longer. It may ask for what lies beyond the end. Rules that add
+/// values and not squares gain nothing.
+constexpr int64_t kFetchAhead = 4 * kLanes;
+template <class R, std::size_t F, class T>
+__attribute__((always_inline)) inline void fetch(const Pointers<T>& x, int64_t row) {
+  constexpr auto used = used_buffers<R, F>();
+  for (int64_t i = row; i < row + kLanes; i += 64 / static_cast<int64_t>(sizeof(T))) {
+    __builtin_prefetch(x.g + i);
+    if constexpr (Text<R, F>::measures_gradients) continue;
+    __builtin_prefetch(x.p + i);
+    for (std::size_t b = 0; b < used.size(); ++b)
+      if (used[b]) __builtin_prefetch(x.s[b] + i);
+  }
+}
+
 // Norms are added up in a fixed order, so that no instruction set, thread count or chunk changes a
 // bit: 128 lanes, enough that no addition waits for the one before it, walk over a block, and then
 // lanes and blocks are added up in double. A block whose squares float could not hold is added up
@@ -98,6 +115,7 @@ DESCENT_FN void measure(const Span& span, const void* numbers, double* sums) {
       std::is_same_v<T, float> && !values && !Text<R, F>::template measure_only_reads<T>;
   const auto k = constants<R, T>(numbers);
   const Pointers<T> x(span);
+  const bool fetches = !values && span.is_far;
   T firsts[kBlock], seconds[kBlock];
   sums[0] = sums[1] = 0;
   for (int64_t block = 0; block < span.n; block += kBlock) {
@@ -121,7 +139,10 @@ DESCENT_FN void measure(const Span& span, const void* numbers, double* sums) {
       }
     };
     int64_t i = block;
-    for (; i + kLanes <= end; i += kLanes) add(i, kLanes);
+    for (; i + kLanes <= end; i += kLanes) {
+      if (fetches) fetch<R, F>(x, i + kFetchAhead);
+      add(i, kLanes);
+    }
     add(i, end - i);
     double first_sum = add_up(first), second_sum = add_up(second);
     if (!values && (is_lost<T>(first_sum) || is_lost<T>(second_sum))) {

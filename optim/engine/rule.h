@@ -42,6 +42,7 @@
 //                                        parameter moves. There is one Shared then, and groups may
 //                                        differ in the options of the list `own` only
 //   bool adds_values = true              sums are those of what measure returned, not of squares
+//   bool measures_gradients = true       measure reads the gradient alone
 //   bool needs_loss = true               step() wants a closure, whose loss is in totals
 //   bool rests_at_zero = true            a group whose rate is 0 takes no part
 //   void change_mode(options, step, training)

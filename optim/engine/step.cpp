@@ -36,6 +36,8 @@ constexpr int64_t kSerial = 32768;
 /// Rules with norms read a tensor twice: up to this many elements one thread does both while it is
 /// in its cache.
 constexpr int64_t kWhole = 65536;
+/// From so many elements on, a parameter with its gradient and state does not stay in a core's cache.
+constexpr int64_t kFar = 131072;
 
 /// Whether `x` lies in memory as the dense tensor `p` of the same sizes does, and its memory holds
 /// its values: some of LibTorch's views stand for the negative of what is there.
@@ -753,7 +755,7 @@ void OptimizerBase::Engine::point_at_all(Item& item) {
 /// Where an item's numbers lie.
 Span OptimizerBase::Engine::span(const Item& item) const {
   void* const* place = places_of(item);
-  Span span{place[0], place[1], {}, item.n};
+  Span span{place[0], place[1], {}, item.n, item.n >= kFar};
   place += 2;
   const auto& used = groups_[item.group].form->buffers;
   for (size_t b = 0; b < rule.buffers.size(); ++b)

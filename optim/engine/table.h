@@ -21,6 +21,7 @@ struct Span {
   const void* g;
   std::array<void*, kMaxBuffers> s;
   int64_t n;
+  bool is_far = false;  ///< they are part of a parameter that the caches do not hold
 };
 
 /// What every rule's step begins with, ahead of its own formula: g <- scale g, then, coupled,

@@ -73,6 +73,7 @@ struct Text {
   }();
   /// Whether what measure returns is added up as it is, not squared.
   static constexpr bool adds_values = requires { R::adds_values; };
+  static constexpr bool measures_gradients = requires { R::measures_gradients; };
   /// Whether measure, or apply, takes its state as const.
   template <class T, class State = const typename R::template State<T>>
   static constexpr bool measure_only_reads =

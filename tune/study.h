@@ -24,7 +24,7 @@ struct StudyOptions {
   /// How many trials run at once. The trials do not depend on it. LibTorch works on one thread in
   /// each of them. Of a method that learns from every trial, at most `batch` trials run at once.
   int64_t threads = 1;
-  /// Tpe chooses so many trials by the same earlier ones. The trials depend on it.
+  /// Tpe and Bayes choose so many trials by the same earlier ones. The trials depend on it.
   int64_t batch = 1;
 
   /// A file to which everything is appended as it happens; empty: none. If it exists, the study

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <descent/tune.h>
+#include <descent/tune/tune.h>
 
 namespace functions {
 

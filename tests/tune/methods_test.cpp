@@ -8,10 +8,10 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include <descent/tune.h>
 #include <descent/tune/methods/brackets.h>
 #include <descent/tune/methods/parzen.h>
 #include <descent/tune/methods/tpe_point.h>
+#include <descent/tune/tune.h>
 
 #include "functions.h"
 

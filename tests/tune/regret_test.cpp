@@ -49,4 +49,11 @@ TEST(Tpe, IsAsGoodAsOptunas) {
   for (size_t i = 0; i < 3; ++i) EXPECT_LT(left[i], 1.5 * measured[i]) << i;
 }
 
+TEST(Bayes, ComesNearTheMinimaIn50Trials) {
+  const auto all = functions::all();
+  EXPECT_LT(functions::median_regret(all[0], descent::Bayes{}, 50, 20), 0.001);
+  EXPECT_LT(functions::median_regret(all[1], descent::Bayes{}, 50, 20), 0.05);
+  EXPECT_LT(functions::median_regret(all[2], descent::Bayes{}, 50, 10), 1e-4);
+}
+
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include <gmock/gmock.h>
 
-#include <descent/tune.h>
+#include <descent/tune/tune.h>
 
 namespace {
 

@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <descent/base/atomic_file.h>
-#include <descent/tune.h>
+#include <descent/tune/tune.h>
 
 #include "../full_disk.h"
 #include "functions.h"
@@ -61,7 +61,8 @@ double curve(Trial& trial) {
 std::vector<descent::Method> some_methods() {
   return {descent::RandomSearch{},          descent::GridSearch{.points = 5},
           descent::Halving{.resource = 27}, descent::Hyperband{.resource = 27},
-          descent::Asha{.eta = 3},          descent::Tpe{}};
+          descent::Asha{.eta = 3},          descent::Tpe{},
+          descent::Bayes{.startup = 40}};
 }
 
 /// All of a record but its time.

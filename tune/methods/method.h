@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <descent/tune/methods/asha.h>
+#include <descent/tune/methods/bayes.h>
 #include <descent/tune/methods/grid_search.h>
 #include <descent/tune/methods/halving.h>
 #include <descent/tune/methods/random_search.h>
@@ -15,7 +16,7 @@
 namespace descent {
 
 /// How a study chooses its trials. Each method is a struct of options.
-using Method = std::variant<RandomSearch, GridSearch, Halving, Hyperband, Asha, Tpe>;
+using Method = std::variant<RandomSearch, GridSearch, Halving, Hyperband, Asha, Tpe, Bayes>;
 
 /// The names of the methods: "random", "grid", ...
 std::vector<std::string> methods();
@@ -41,6 +42,7 @@ std::unique_ptr<Search> make_search(const Halving& options, const Setting& setti
 std::unique_ptr<Search> make_search(const Hyperband& options, const Setting& setting);
 std::unique_ptr<Search> make_search(const Asha& options, const Setting& setting);
 std::unique_ptr<Search> make_search(const Tpe& options, const Setting& setting);
+std::unique_ptr<Search> make_search(const Bayes& options, const Setting& setting);
 
 /// Throws std::invalid_argument for options out of range and trials that the method cannot have.
 std::unique_ptr<Search> make_search(const Method& method, const Setting& setting);

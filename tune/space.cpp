@@ -263,6 +263,21 @@ std::vector<double> Space::point(const OptionValues& values) const {
   return point;
 }
 
+double Space::place_near(size_t parameter, double x) const {
+  const Scale& scale = parameters_.at(parameter).scale;
+  const double nearest = std::visit(
+      [x](const auto& s) -> double {
+        using T = std::decay_t<decltype(s)>;
+        if constexpr (std::is_same_v<T, Choice>)
+          return std::numeric_limits<double>::quiet_NaN();
+        else
+          return std::clamp(kIsWhole<T> ? std::round(x) : x, static_cast<double>(s.lo),
+                            static_cast<double>(s.hi));
+      },
+      scale);
+  return place(scale, nearest);
+}
+
 std::vector<double> Space::snapped(std::vector<double> point) const {
   for (size_t i = 0; i < size(); ++i)
     if (count(i) > 0)

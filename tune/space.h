@@ -74,6 +74,9 @@ class Space {
   /// Throws std::invalid_argument for a name that is missing, unknown or given twice, and a value
   /// outside of its scale.
   std::vector<double> point(const OptionValues& values) const;
+  /// The place on a parameter's side of the number of its scale that is nearest to x; the parameter
+  /// is no list.
+  double place_near(size_t parameter, double x) const;
   /// The same point, with whole numbers and values of lists at those places of their parts.
   std::vector<double> snapped(std::vector<double> point) const;
 

@@ -5,5 +5,6 @@ namespace descent::domains {
 
 inline constexpr Domain at_least_two{"finite and >= 2",
                                      [](double x) { return x >= 2 && x < kInfinity; }};
+inline constexpr Domain half_unit{"in (0, 0.5]", [](double x) { return x > 0 && x <= 0.5; }};
 
 }  // namespace descent::domains

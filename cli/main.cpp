@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <torch/version.h>
 
+#include <descent/base/freed_memory.h>
 #include <descent/base/nearest.h>
 #include <descent/base/text.h>
 
@@ -95,6 +96,7 @@ int failed(const std::string& what, int status = 2) {
 
 int main(int argc, char** argv) {
   guard_standard_streams();
+  descent::keep_freed_memory();
   CLI::App app("Optimizers, races and loss landscapes for LibTorch.");
   app.set_version_flag("--version", "descent " DESCENT_VERSION ", LibTorch " TORCH_VERSION);
   app.require_subcommand(1);

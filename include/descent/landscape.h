@@ -2,6 +2,7 @@
 
 /// The loss of a network over a plane through its weights: planes of all kinds, evaluate(),
 /// recorded trajectories, curvature.
+#include <descent/base/freed_memory.h>                // IWYU pragma: export
 #include <descent/landscape/curvature/curvature.h>    // IWYU pragma: export
 #include <descent/landscape/evaluate/evaluate.h>      // IWYU pragma: export
 #include <descent/landscape/network/script.h>         // IWYU pragma: export

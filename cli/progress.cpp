@@ -51,7 +51,7 @@ void Progress::step(const std::string& what) {
 void Progress::reach(double fraction, const std::string& what) {
   const std::lock_guard lock(mutex_);
   const Clock::time_point now = Clock::now();
-  if (first_ < 0) {
+  if (first_ <= 0) {  // what comes before the first network says nothing of their speed
     first_ = fraction;
     first_at_ = now;
   }

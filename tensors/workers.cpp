@@ -14,7 +14,8 @@
 
 namespace descent::tensors {
 
-bool for_each_item(int threads, int64_t items, const std::function<void(int, int64_t)>& work,
+bool for_each_item(int threads, int64_t items,
+                   const std::function<void(int, int64_t, const Pulse&)>& work,
                    const std::function<bool(double)>& progress) {
   std::atomic<int64_t> next{0}, done{0};
   std::atomic<bool> stop{false};
@@ -22,16 +23,22 @@ bool for_each_item(int threads, int64_t items, const std::function<void(int, int
   std::mutex error_mutex;
   const at::ThreadLocalState state;
   const auto run = [&](int worker) {
+    const auto reach = [&](double finished) {
+      if (worker == 0 && progress && !progress(finished / static_cast<double>(items))) stop = true;
+    };
+    const Pulse pulse = [&](double part) {
+      reach(static_cast<double>(done) + part);
+      if (stop) throw Stopped();
+    };
     try {
       const at::ThreadLocalStateGuard same_state(state);
       for (int64_t item = next++; item < items && !stop; item = next++) {
-        work(worker, item);
+        work(worker, item, pulse);
         const int64_t finished = ++done;
-        if (worker == 0 && progress && finished < items &&
-            !progress(static_cast<double>(finished) / static_cast<double>(items))) {
-          stop = true;
-        }
+        if (finished < items) reach(static_cast<double>(finished));
       }
+    } catch (const Stopped&) {
+      stop = true;
     } catch (...) {
       stop = true;
       const std::lock_guard<std::mutex> lock(error_mutex);

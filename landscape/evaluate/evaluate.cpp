@@ -17,6 +17,17 @@
 #include <descent/tensors/workers.h>
 
 namespace descent {
+namespace {
+
+/// For the work before the first network, which may take long, too.
+tensors::Pulse pulse_of(const EvaluateOptions& options) {
+  if (!options.on_progress) return {};
+  return [&options](double) {
+    if (!options.on_progress(0)) throw tensors::Stopped();
+  };
+}
+
+}  // namespace
 
 std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& metrics,
                            const Batches& data, const Plane& plane, const Axis& x, const Axis& y,
@@ -46,36 +57,45 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
                         .moves_buffers = batch_norm == BatchNorm::Interpolate,
                         .memory = options.memory};
   Loop loop(problem);
-  const Center center = loop.try_center();
-  check_budget(loop, options);
-  Choice choice = choose(problem, center.predictions, x, y, options, loop);
-  Evaluator& evaluator = choice.fast ? *choice.fast : loop;
-
   Notes notes = notes_of(problem, plane);
-  std::optional<Tiles> tiles;
-  if (!options.tiles.empty()) {
-    EvaluateOptions taken = options;  // what Auto stood for
-    taken.path = choice.path;
-    taken.batch_norm = batch_norm;
-    tiles.emplace(options.tiles,
-                  fingerprint(problem, taken, notes, choice, evaluator, x, y, center, loop));
+  Choice choice;
+  std::optional<Filling> filling;
+  bool whole = false;
+  try {
+    const Center center = loop.try_center(pulse_of(options));
+    check_budget(loop, options);
+    choice = choose(problem, center.predictions, x, y, options, loop);
+    Evaluator& evaluator = choice.fast ? *choice.fast : loop;
+    std::optional<Tiles> tiles;
+    if (!options.tiles.empty()) {
+      EvaluateOptions taken = options;  // what Auto stood for
+      taken.path = choice.path;
+      taken.batch_norm = batch_norm;
+      tiles.emplace(options.tiles,
+                    fingerprint(problem, taken, notes, choice, evaluator, x, y, center, loop));
+    }
+    filling.emplace(x, y, measured.size(), evaluator);
+    const int workers = workers_for(problem, evaluator, x.n * y.n, options);
+    evaluator.prepare(workers);
+    whole = filling->run(workers, tiles ? &*tiles : nullptr, options.on_progress);
+    if (tiles) notes["tiles"] = tensors::hexadecimal(tiles->job());
+  } catch (const tensors::Stopped&) {  // at the center
+    filling.emplace(x, y, measured.size(), loop);
   }
-  Filling filling(x, y, measured.size(), evaluator);
-  const int workers = workers_for(problem, evaluator, x.n * y.n, options);
-  evaluator.prepare(workers);
-  const bool whole = filling.run(workers, tiles ? &*tiles : nullptr, options.on_progress);
 
   notes["path"] = to_text(fields::value_of(choice.path));
   notes["reason"] = choice.reason;
   if (!choice.kernel.empty()) notes["kernel"] = choice.kernel;
   if (choice.fast) notes["self_check"] = choice.check;
-  if (tiles) notes["tiles"] = tensors::hexadecimal(tiles->job());
+  if (!choice.fast && loop.samples_at_once() > 0) {
+    notes["samples_at_once"] = std::to_string(loop.samples_at_once());
+  }
   if (!whole) {
     notes["stopped"] = "on_progress returned false; points that were not reached are NaN";
   }
   std::vector<Grid> grids;
   for (size_t m = 0; m < metrics.size(); ++m) {
-    Grid grid{x, y, filling.metric(m)};
+    Grid grid{x, y, filling->metric(m)};
     grid.value_name = metrics[m].name;
     grid.notes = notes;
     grid.notes["metric"] = metrics[m].name;
@@ -144,19 +164,23 @@ std::vector<double> losses_at(const Network& network, const Metric& metric, cons
                         .moves_buffers = !buffers.empty(),
                         .memory = options.memory};
   Loop loop(problem);
-  loop.try_center();
-  check_budget(loop, options);
   std::vector<double> values(weights.size(), std::numeric_limits<double>::quiet_NaN());
+  try {
+    loop.try_center(pulse_of(options));
+  } catch (const tensors::Stopped&) {
+    return values;
+  }
+  check_budget(loop, options);
   const auto count = static_cast<int64_t>(weights.size());
   const int workers = workers_for(problem, loop, count, options);
   loop.prepare(workers);
   tensors::for_each_item(
       workers, count,
-      [&](int worker, int64_t item) {
+      [&](int worker, int64_t item, const tensors::Pulse& pulse) {
         const auto k = static_cast<size_t>(item);
         const auto& its_buffers =
             buffers.empty() || buffers[k].empty() ? plane.buffers.center : buffers[k];
-        loop.measure_weights(worker, weights[k], its_buffers, &values[k]);
+        loop.measure_weights(worker, weights[k], its_buffers, &values[k], pulse);
       },
       options.on_progress);
   return values;

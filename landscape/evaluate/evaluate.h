@@ -26,14 +26,15 @@ namespace descent {
 DESCENT_ENUM(Path, Auto, Loop, Batched, Fused)
 
 struct EvaluateOptions {
-  static constexpr int64_t kMemory = int64_t{256} << 20;
+  static constexpr int64_t kMemory = int64_t{384} << 20;
 
   Path path = Path::Auto;
   int threads = 0;  ///< 0: at::get_num_threads(). The values do not depend on it.
   BatchNorm batch_norm = BatchNorm::Auto;
 
-  /// Bytes for weights and activations of the networks in work, beside the data and the plane. At
-  /// least one network must fit; then the number of threads and of networks at once is what fits.
+  /// Bytes for weights and activations of the networks in work, beside the data and the plane. Then
+  /// the number of samples, of threads and of networks at once is what fits. One network must fit;
+  /// where the loop may take batches in parts, on one sample.
   int64_t memory = kMemory;
 
   /// A folder in which what is computed is kept as it is computed, made if missing; empty: none. A
@@ -44,14 +45,15 @@ struct EvaluateOptions {
   /// computed again. A network that gives other bits in each run finds none.
   std::filesystem::path tiles{};
 
-  /// Called on the calling thread with the finished fraction; false stops the work, and the points
+  /// Called on the calling thread with the finished fraction, between networks and, where these are
+  /// large, between parts of a batch; false stops the work, and the points
   /// that were not reached stay NaN (Grid::notes says "stopped").
   std::function<bool(double)> on_progress{};
 
   DESCENT_OPTIONS((path), (threads, non_negative), (batch_norm), (memory, at_least_one),
                   (tiles, not_text), (on_progress, not_text))
-  /// The options that values do not depend on, but by the path and the chunks that are chosen. All
-  /// others are a part of the tiles' fingerprint.
+  /// The options that values do not depend on, but by the path, the chunks and the samples at once
+  /// that are chosen. All others are a part of the tiles' fingerprint.
   static constexpr std::array<std::string_view, 2> kNotInResult{"threads", "memory"};
 };
 
@@ -61,6 +63,12 @@ struct EvaluateOptions {
 /// The network is cloned and never changed, also when an exception passes; but see clones that share
 /// submodules, in network.h. It is evaluated without gradients. Metrics are called from several
 /// threads at once unless options.threads is 1. Mse, cross_entropy and nll are averaged in double.
+///
+/// Batches that make more activations than a cache holds are taken by the loop in parts of up to 32
+/// samples, and weights of convolutions and images with their channels last, which is faster and
+/// keeps to the memory. It is so where values do not depend on it but by rounding: with metrics that
+/// have a count(), without statistics of the batch, and if the network gives the same numbers for a
+/// few samples at the center.
 ///
 /// The three paths give the same numbers up to rounding, which is checked at the center and on three
 /// points of the grid. Values depend neither on the number of threads nor on what was taken from
@@ -72,7 +80,8 @@ struct EvaluateOptions {
 ///   statistics (of a network with running statistics: whose they are, in words)
 ///   network (its type), parameters (their number), dtype, weights (hash of the center, and buffers)
 ///   plane (how it was made), directions (Plane::hash), seed where there is one
-///   path, reason, kernel (of the fused path), self_check, tiles (how their files' names begin)
+///   path, reason, kernel (of the fused path), samples_at_once (of the loop, where it takes batches in
+///   parts), self_check, tiles (how their files' names begin)
 ///   descent and torch (versions), stopped if on_progress said so
 ///
 /// Throws std::invalid_argument before any work for an axis without points or with ends that are

@@ -38,9 +38,9 @@ bool Filling::run(int threads, const Tiles* tiles, const std::function<bool(doub
   const auto scaled = [&](double fraction) { return progress(before + (1 - before) * fraction); };
   return tensors::for_each_item(
       threads, static_cast<int64_t>(left.size()),
-      [&](int worker, int64_t item) {
+      [&](int worker, int64_t item, const tensors::Pulse& pulse) {
         const int64_t chunk = left[static_cast<size_t>(item)], tile = chunk / a_tile;
-        measure(worker, chunk);
+        measure(worker, chunk, pulse);
         if (--missing[static_cast<size_t>(tile)] == 0 && tiles) {
           const int64_t end = std::min(chunks_, (tile + 1) * a_tile);
           tiles->write(tile * a_tile * chunk_, values(tile * a_tile, end));
@@ -61,12 +61,12 @@ std::span<double> Filling::values(int64_t first_chunk, int64_t end_chunk) {
                                     static_cast<size_t>(end - begin) * metrics_);
 }
 
-void Filling::measure(int worker, int64_t chunk) {
+void Filling::measure(int worker, int64_t chunk, const tensors::Pulse& pulse) {
   std::vector<Point> points;
   for (int64_t k = chunk * chunk_; k < std::min(points_, (chunk + 1) * chunk_); ++k) {
     points.push_back({x_.at(k % x_.n), y_.at(k / x_.n)});
   }
-  evaluator_.measure(worker, points, values(chunk, chunk + 1).data());
+  evaluator_.measure(worker, points, values(chunk, chunk + 1).data(), pulse);
 }
 
 int workers_for(const Problem& problem, const Evaluator& evaluator, int64_t items,

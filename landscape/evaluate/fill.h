@@ -23,7 +23,7 @@ class Filling {
 
  private:
   std::span<double> values(int64_t first_chunk, int64_t end_chunk);
-  void measure(int worker, int64_t chunk);
+  void measure(int worker, int64_t chunk, const tensors::Pulse& pulse);
 
   const Axis &x_, &y_;
   size_t metrics_;

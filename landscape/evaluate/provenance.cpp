@@ -105,9 +105,13 @@ uint64_t fingerprint(const Problem& problem, const EvaluateOptions& options, con
   for (const uint64_t hash : center.hashes) job.add(static_cast<int64_t>(hash));
   job.add(static_cast<int64_t>(center.values));
   const Point corners[] = {{x.at(0), y.at(0)}, {x.at(x.n - 1), y.at(y.n - 1)}};
-  std::vector<double> values(2 * problem.metrics.size());
-  loop.measure(0, corners, values.data());
-  for (const double value : values) job.add(value);
+  std::vector<double> values(problem.metrics.size());
+  for (const Point& corner : corners) {
+    loop.glance(corner, values.data());
+    for (const double value : values) job.add(value);
+  }
+  job.add(loop.samples_at_once());
+  job.add(int64_t{loop.has_channels_last()});
   for (const Metric& metric : problem.metrics) {
     job.add(metric.name);
     job.add(static_cast<int64_t>(metric.traits.kernel));

@@ -11,6 +11,7 @@
 #include <descent/landscape/network/batch_norm.h>
 #include <descent/landscape/network/network.h>
 #include <descent/landscape/planes/plane.h>
+#include <descent/tensors/workers.h>
 
 namespace descent::landscape {
 
@@ -61,8 +62,9 @@ class Evaluator {
   virtual void prepare(int workers) = 0;
 
   /// values[k * metrics + m] = metric m at center + points[k].x * u + points[k].y * v, with the
-  /// private memory of `worker`. At most chunk() points.
-  virtual void measure(int worker, std::span<const Point> points, double* values) = 0;
+  /// private memory of `worker`. At most chunk() points. Where that takes long, it has pulses.
+  virtual void measure(int worker, std::span<const Point> points, double* values,
+                       const tensors::Pulse& pulse = {}) = 0;
 
   /// Points that are best taken in one call: consecutive ones, row by row.
   virtual int64_t chunk() const = 0;

@@ -65,7 +65,7 @@ Tensor gram(const SnapshotsAsWeights& snapshots, int threads, int64_t memory) {
       const Tensor products = lower.narrow(0, i, height).narrow(1, j, other.size(0));
       tensors::for_each_item(
           threads, (height + kRows - 1) / kRows,
-          [&](int, int64_t item) {
+          [&](int, int64_t item, const tensors::Pulse&) {
             const int64_t from = item * kRows, count = std::min(kRows, height - from);
             products.narrow(0, from, count).copy_(block.narrow(0, from, count).mm(other.t()));
           },

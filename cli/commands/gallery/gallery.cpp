@@ -254,7 +254,7 @@ void run(std::vector<const Job*> jobs, int threads, const OutputFolder& output,
          Progress& progress) {
   std::stable_partition(jobs.begin(), jobs.end(),
                         [](const Job* job) { return job->file.ends_with(".gif"); });
-  const auto write = [&](int, int64_t k) {
+  const auto write = [&](int, int64_t k, const tensors::Pulse&) {
     const Job& job = *jobs[static_cast<size_t>(k)];
     job.write(output / job.file);
     progress.step(job.file);

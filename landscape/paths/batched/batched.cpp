@@ -164,7 +164,8 @@ class VmapBatched : public Batched {
   /// Of one network at one point.
   int64_t moving_bytes() const { return parameters_.bytes() + buffers_.bytes(); }
 
-  void measure(int worker, std::span<const Point> points, double* values) override {
+  void measure(int worker, std::span<const Point> points, double* values,
+               const tensors::Pulse&) override {
     const auto run = [&] { measure_chunk(worker, points, values); };
     if (peak_ > 0) return run();
     peak_ =
@@ -289,7 +290,7 @@ int64_t bytes_at_once(const Problem& problem) {
   two.prepare(1);
   const Point center{0, 0};
   std::vector<double> values(problem.metrics.size());
-  two.measure(0, {&center, 1}, values.data());
+  two.measure(0, {&center, 1}, values.data(), {});
   return two.bytes() / 2;
 }
 

@@ -207,7 +207,8 @@ class FusedOf : public Fused {
            4 * (pieces.cells + 1);
   }
 
-  void measure(int worker_index, std::span<const Point> points, double* values) override {
+  void measure(int worker_index, std::span<const Point> points, double* values,
+               const tensors::Pulse&) override {
     Worker& worker = *workers_[static_cast<size_t>(worker_index)];
     for (size_t k = 0; k < points.size(); ++k) {
       const T alpha = static_cast<T>(points[k].x), beta = static_cast<T>(points[k].y);

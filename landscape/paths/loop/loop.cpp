@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include <ATen/ops/add.h>
@@ -7,6 +9,7 @@
 #include <ATen/ops/isfinite.h>
 
 #include <descent/landscape/evaluate/refuse.h>
+#include <descent/landscape/paths/loop/batching.h>
 #include <descent/landscape/paths/loop/loop.h>
 #include <descent/tensors/fingerprint.h>
 #include <descent/tensors/memory.h>
@@ -18,6 +21,20 @@ namespace {
 
 using at::Tensor;
 using Tensors = std::vector<Tensor>;
+
+/// Samples at once: as many as are computed fastest. Fewer, but not fewer than the second number, so
+/// that two threads can work.
+constexpr int64_t kSamples = 32, kFewSamples = 8;
+
+/// Batches of which a network makes no more bytes than this stay in the cache as they are.
+constexpr int64_t kCached = int64_t{8} << 20;
+
+constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
+
+/// Weights of convolutions, and images.
+bool has_channels(const Tensor& tensor) {
+  return tensor.dim() == 4 && tensor.layout() == at::kStrided && tensor.is_floating_point();
+}
 
 Tensors at_least_float(const Tensors& tensors) {
   Tensors result;
@@ -48,10 +65,16 @@ uint64_t state_of(const Tensor& tensor) {
   return tensor.is_inference() ? hash_of(tensor) : tensor._version();
 }
 
-Data copy_of(const Data& batch) {
-  Data copy{batch.input.clone(), batch.target.clone()};
-  for (const auto& [name, tensor] : batch.named) copy.named.emplace_back(name, tensor.clone());
-  return copy;
+/// The batch with all images as they are taken.
+Data laid_out(const Data& batch, bool channels_last) {
+  Data result = batch;
+  if (!channels_last) return result;
+  const auto turn = [](Tensor& tensor) {
+    if (has_channels(tensor)) tensor = tensor.contiguous(kChannelsLast);
+  };
+  turn(result.input);
+  for (auto& [name, tensor] : result.named) turn(tensor);
+  return result;
 }
 
 /// A tensor of the same type, device and sizes that takes next to no memory.
@@ -63,10 +86,12 @@ Tensor outline(const Tensor& tensor) {
 }  // namespace
 
 struct Loop::MovingTensors {
-  MovingTensors(const Named& named, const Moving& moving) : moving_(moving) {
+  MovingTensors(const Named& named, const Moving& moving, bool channels_last) : moving_(moving) {
     for (const auto& item : named) tensors_.push_back(item.second);
-    for (const auto& tensor : moving.center) base_.push_back(at::empty_like(tensor));
-    for (const auto& tensor : moving.center) point_.push_back(at::empty_like(tensor));
+    for (const auto& tensor : moving.center) {
+      base_.push_back(channels_last && has_channels(tensor) ? at::empty_like(tensor, kChannelsLast)
+                                                            : at::empty_like(tensor));
+    }
   }
 
   void row(double beta) {
@@ -81,8 +106,8 @@ struct Loop::MovingTensors {
       if (slot == kNoSlot) continue;
       if (tensors_[k].scalar_type() == base_[slot].scalar_type()) {
         at::add_out(tensors_[k], base_[slot], moving_.u[slot], alpha);
-      } else {
-        tensors_[k].copy_(at::add_out(point_[slot], base_[slot], moving_.u[slot], alpha));
+      } else {  // the network's type is narrower
+        tensors_[k].copy_(at::add(base_[slot], moving_.u[slot], alpha));
       }
     }
   }
@@ -97,20 +122,26 @@ struct Loop::MovingTensors {
   const Moving& moving_;
   Tensors tensors_;  // of the clone, as it registers them
   Tensors base_;     // center + beta * v
-  Tensors point_;    // base + alpha * u where the network's type is narrower
 };
 
 struct Loop::Worker {
   Worker(const Loop& loop, std::unique_ptr<Model> clone)
       : model(std::move(clone)),
-        parameters(model->parameters(), loop.parameters_),
-        buffers(loop.buffers_.slot.empty() ? Named{} : model->buffers(), loop.buffers_) {}
+        parameters(model->parameters(), loop.parameters_, loop.channels_last_),
+        buffers(loop.buffers_.slot.empty() ? Named{} : model->buffers(), loop.buffers_, false) {
+    if (!loop.channels_last_) return;
+    for (const auto& [name, parameter] : model->parameters()) {
+      if (has_channels(parameter)) parameter.set_data(parameter.contiguous(kChannelsLast));
+    }
+  }
 
   std::unique_ptr<Model> model;
   MovingTensors parameters, buffers;
+  std::optional<double> beta{};  // of the row that was prepared
 };
 
-Loop::Loop(const Problem& problem) : problem_(problem) {
+Loop::Loop(const Problem& problem)
+    : problem_(problem), data_(problem.data), weights_(problem.batch_weights) {
   const Plane& plane = problem.plane;
   parameters_ = {at_least_float(plane.center), at_least_float(plane.u), at_least_float(plane.v),
                  parameters_of(problem.model).slot};
@@ -131,9 +162,26 @@ void Loop::prepare(int workers) {
 }
 
 int64_t Loop::bytes() const {
-  // The clone's own, base and point.
-  return activations_ +
-         3 * (tensors::bytes_of(parameters_.center) + tensors::bytes_of(buffers_.center));
+  // The clone's own, and the base.
+  return activations_ + tensors::bytes_of(problem_.plane.center) +
+         tensors::bytes_of(parameters_.center) + 2 * tensors::bytes_of(buffers_.center);
+}
+
+int64_t Loop::shared_bytes() const {
+  int64_t bytes = 0;  // of what is not the plane's own
+  const Plane& plane = problem_.plane;
+  for (const auto& [own, planes] : {std::pair{&parameters_.center, &plane.center},
+                                    {&parameters_.u, &plane.u},
+                                    {&parameters_.v, &plane.v}}) {
+    for (size_t k = 0; k < own->size(); ++k) {
+      if (!(*own)[k].is_same((*planes)[k])) bytes += static_cast<int64_t>((*own)[k].nbytes());
+    }
+  }
+  return bytes;
+}
+
+int64_t Loop::room(int64_t workers) const {
+  return (problem_.memory - shared_bytes()) / workers - (bytes() - activations_);
 }
 
 double Loop::value(const Metric& metric, const Tensor& prediction, const Tensor& target) const {
@@ -147,31 +195,70 @@ double Loop::value(const Metric& metric, const Tensor& prediction, const Tensor&
   return result.item<double>();
 }
 
-void Loop::metrics(Worker& worker, double* values) const {
+Data Loop::copied(const Data& batch) const {
+  Data copy{batch.input.clone(), batch.target.clone()};
+  for (const auto& [name, tensor] : batch.named) copy.named.emplace_back(name, tensor.clone());
+  return laid_out(copy, channels_last_);
+}
+
+Tensor Loop::predict(Worker& worker, const Data& batch) const {
+  return run(*worker.model, laid_out(batch, channels_last_));
+}
+
+/// Adds the values of a batch to what becomes the mean of all.
+void Loop::add(size_t batch, const Tensor& prediction, double* values) const {
+  for (size_t m = 0; m < problem_.metrics.size(); ++m) {
+    const double weight = weights_.of(batch, m);
+    if (weight == 0) continue;  // its mean is not a number
+    values[m] += weight * value(problem_.metrics[m], prediction, data_[batch].target);
+  }
+}
+
+/// The means of the first batches.
+void Loop::divide(size_t batches, double* values) const {
+  if (batches < data_.size()) return;  // sums are as good, where the batches are not all
+  for (size_t m = 0; m < problem_.metrics.size(); ++m) values[m] /= weights_.total(m);
+}
+
+void Loop::metrics(Worker& worker, size_t batches, double* values,
+                   const tensors::Pulse& pulse) const {
+  const double passes = problem_.batch_norm == BatchNorm::Recompute ? 2 : 1;
+  double done = 0;
+  const auto next = [&] {  // no pulse at the end, which who waits sees
+    if (++done < passes * static_cast<double>(batches) && pulse)
+      pulse(done / (passes * static_cast<double>(batches)));
+  };
   if (problem_.batch_norm == BatchNorm::Recompute) {
     worker.model->reset_statistics("evaluate");
     worker.model->eval(true);
-    for (const Data& batch : problem_.data) {
-      translated([&] { return run(*worker.model, batch); },
+    for (const Data& batch : data_) {
+      translated([&] { return predict(worker, batch); },
                  "options.batch_norm is Recompute, but the network of type ", problem_.model.type(),
                  " does not take data.input of shape ", batch.input.sizes(),
                  " with batch normalisation in training mode; a batch of one sample, for one, has "
                  "no statistics");
+      next();
     }
     worker.model->eval(false);
   }
-  const size_t count = problem_.metrics.size();
-  const BatchWeights& weights = problem_.batch_weights;
-  std::fill_n(values, count, 0.0);
-  for (size_t b = 0; b < problem_.data.size(); ++b) {
-    const Data& batch = problem_.data[b];
-    const Tensor prediction = run(*worker.model, batch);
-    for (size_t m = 0; m < count; ++m) {
-      if (weights.of(b, m) == 0) continue;  // its mean is not a number
-      values[m] += weights.of(b, m) * value(problem_.metrics[m], prediction, batch.target);
-    }
+  std::vector<double> sums(problem_.metrics.size());  // `values` stay as they are until all is done
+  for (size_t b = 0; b < batches; ++b) {
+    add(b, predict(worker, data_[b]), sums.data());
+    next();
   }
-  for (size_t m = 0; m < count; ++m) values[m] /= weights.total(m);
+  divide(batches, sums.data());
+  std::copy(sums.begin(), sums.end(), values);
+}
+
+void Loop::know(const Point& point, const double* values) {
+  known_.emplace_back(point, std::vector(values, values + problem_.metrics.size()));
+}
+
+const double* Loop::known(const Point& point) const {
+  for (const auto& [at, values] : known_) {
+    if (at.x == point.x && at.y == point.y) return values.data();
+  }
+  return nullptr;
 }
 
 Loop::Worker& Loop::renewed() {
@@ -183,66 +270,168 @@ Loop::Worker& Loop::renewed() {
   return worker;
 }
 
-Center Loop::seen_at_center() {
+/// Channels last, if that gives the same numbers: code that asks for another layout fails, and
+/// nobody knows what a network does with strides.
+void Loop::choose_layout(const Data& batch) {
+  const auto any = [](const auto& tensors) {
+    return std::any_of(tensors.begin(), tensors.end(), has_channels);
+  };
+  bool images = has_channels(batch.input);
+  for (const auto& [name, tensor] : batch.named) images = images || has_channels(tensor);
+  if (!images || !any(problem_.plane.center) || !problem_.plane.center[0].is_cpu()) return;
+  const auto same = [&](const Data& some) {
+    channels_last_ = false;
+    const Tensor plain = predict(renewed(), copied(some));
+    channels_last_ = true;
+    return agree(predict(renewed(), copied(some)), plain);
+  };
+  const int64_t samples = samples_of(batch);
+  const auto try_some = [&](int64_t count) -> std::optional<bool> {
+    try {
+      return same(part_of(batch, 0, count));
+    } catch (const std::exception&) {
+      return std::nullopt;
+    }
+  };
+  std::optional<bool> fits = try_some(std::min<int64_t>(samples, 2));
+  if (!fits && samples > 2) fits = try_some(samples);  // exports may take one size only
+  channels_last_ = fits.value_or(false);
+  if (!channels_last_) return;
+  for (Tensor& u : parameters_.u) {
+    if (has_channels(u)) u = u.contiguous(kChannelsLast);
+  }
+}
+
+/// Parts of batches, if that gives the same numbers.
+void Loop::choose_parts(const Data& batch) {
+  const int64_t samples = samples_of(batch);
+  if (samples < 2 || !is_divisible(problem_)) return;
+  Worker& worker = renewed();
+  int64_t peak = 0;
+  const Look look = [&](const Data& some, double* values) {
+    const Data own = copied(some);
+    Tensor prediction;
+    peak = tensors::peak_bytes([&] {
+      prediction = predict(worker, own);
+      for (size_t m = 0; m < problem_.metrics.size(); ++m) {
+        const Metric& metric = problem_.metrics[m];
+        values[m] = metric.count(own.target) > 0 ? value(metric, prediction, own.target) : 0;
+      }
+    });
+    return prediction;
+  };
+  try {
+    std::vector<double> values(problem_.metrics.size());
+    look(part_of(batch, 0, 2), values.data());
+    const int64_t all = peak / 2 * samples;
+    if (all <= std::min(kCached, room(1))) return;
+    const int64_t few = samples < 4 || 2 * peak > room(1) ? 1 : 2;
+    if (!treats_samples_alike(problem_, batch, few, look)) return;
+    const int64_t each = std::max<int64_t>(peak / (2 * few), 1);
+    int64_t most = std::min(room(2) / each, kSamples);
+    if (most < kFewSamples) most = std::min(room(1) / each, kFewSamples);
+    most = std::max(most, few);
+    if (most >= samples) return;
+    samples_at_once_ = most;
+    whole_activations_ = each * samples;
+    data_ = in_parts(problem_.data, most);
+    weights_ = BatchWeights("evaluate", problem_.metrics, data_);
+  } catch (const std::exception&) {  // it takes whole batches only; what else is wrong shows there
+  }
+}
+
+Center Loop::seen_at_center(const tensors::Pulse& pulse) {
   Worker& worker = renewed();
   Center center;
   tensors::Fingerprint values;
-  for (const Data& batch : problem_.data) {
+  std::vector<double> sums(problem_.metrics.size());
+  const auto look = [&](size_t b) {
     // Copies, so that the user's own stay as they are whatever is done to them.
-    const Data own = copy_of(batch);
+    const Data own = copied(data_[b]);
     const Tensor &input = own.input, &target = own.target;
     const uint64_t input_before = state_of(input), target_before = state_of(target);
-    const Tensor prediction = prediction_of(
-        *worker.model, own, "evaluate",
-        problem_.batch_norm == BatchNorm::Batch
-            ? " with batch normalisation in training mode (options.batch_norm is Batch)"
-            : "");
-    if (!prediction.defined())
-      refuse("evaluate: forward() of the network returned an undefined tensor");
-    if (state_of(input) != input_before) {
-      refuse("evaluate: forward() of the network of type ", problem_.model.type(),
-             " changes its input in place, which would change your data at every point; let it "
-             "begin with x.clone(), or take operations without an underscore: x - 0.5 instead of "
-             "x.sub_(0.5)");
-    }
-    for (const Metric& metric : problem_.metrics) {
-      if (metric.traits.equal_shapes && prediction.sizes() != target.sizes()) {
-        refuse("evaluate: data.target has shape ", target.sizes(),
-               ", but the network's predictions have shape ", prediction.sizes(), "; ", metric.name,
-               " needs equal shapes");
+    Tensor prediction;
+    uint64_t prediction_before = 0;
+    const int64_t peak = tensors::peak_bytes([&] {
+      prediction = prediction_of(
+          *worker.model, own, "evaluate",
+          problem_.batch_norm == BatchNorm::Batch
+              ? " with batch normalisation in training mode (options.batch_norm is Batch)"
+              : "");
+      if (!prediction.defined())
+        refuse("evaluate: forward() of the network returned an undefined tensor");
+      if (state_of(input) != input_before) {
+        refuse("evaluate: forward() of the network of type ", problem_.model.type(),
+               " changes its input in place, which would change your data at every point; let it "
+               "begin with x.clone(), or take operations without an underscore: x - 0.5 instead of "
+               "x.sub_(0.5)");
       }
-    }
-    center.predictions.push_back(outline(prediction));
+      for (const Metric& metric : problem_.metrics) {
+        if (metric.traits.equal_shapes && prediction.sizes() != target.sizes()) {
+          refuse("evaluate: data.target has shape ", target.sizes(),
+                 ", but the network's predictions have shape ", prediction.sizes(), "; ",
+                 metric.name, " needs equal shapes");
+        }
+      }
+      prediction_before = state_of(prediction);
+      for (size_t m = 0; m < problem_.metrics.size(); ++m) {
+        const Metric& metric = problem_.metrics[m];
+        const double here = translated([&] { return value(metric, prediction, target); },
+                                       "the metrics do not take predictions of shape ",
+                                       prediction.sizes(), " beside data.target of shape ",
+                                       target.sizes(), " and type ", target.scalar_type());
+        values.add(here);
+        const double weight = weights_.of(b, m);
+        if (weight != 0) sums[m] += weight * here;
+        const bool shared = problem_.metrics.size() > 1;  // with the other metrics
+        if (state_of(input) != input_before || state_of(target) != target_before ||
+            (shared && state_of(prediction) != prediction_before)) {
+          refuse("evaluate: the metric '", metric.name,
+                 "' changes its arguments in place; let it take operations without an underscore");
+        }
+      }
+    });
+    activations_ = std::max(activations_, peak);
     center.hashes.push_back(hash_of(prediction));
-    const uint64_t prediction_before = state_of(prediction);
-    for (const Metric& metric : problem_.metrics) {
-      values.add(translated([&] { return value(metric, prediction, target); },
-                            "the metrics do not take predictions of shape ", prediction.sizes(),
-                            " beside data.target of shape ", target.sizes(), " and type ",
-                            target.scalar_type()));
-      const bool shared = problem_.metrics.size() > 1;  // with the other metrics
-      if (state_of(input) != input_before || state_of(target) != target_before ||
-          (shared && state_of(prediction) != prediction_before)) {
-        refuse("evaluate: the metric '", metric.name,
-               "' changes its arguments in place; let it take operations without an underscore");
-      }
-    }
+    return outline(prediction);
+  };
+  Tensors outlines;
+  for (size_t b = 0; b < data_.size(); ++b) {
+    outlines.push_back(look(b));
+    if (pulse && b + 1 < data_.size()) pulse(0);
   }
   center.values = values.value();
+  divide(data_.size(), sums.data());
+  if (problem_.batch_norm != BatchNorm::Recompute && known_.empty()) know({0, 0}, sums.data());
+  center.predictions = samples_at_once_ == 0 ? std::move(outlines) : whole(outlines);
   return center;
+}
+
+/// The outlines of whole batches.
+Tensors Loop::whole(const Tensors& parts) const {
+  Tensors result;
+  size_t part = 0;
+  for (const Data& batch : problem_.data) {
+    auto sizes = parts[part].sizes().vec();
+    sizes[0] = 0;
+    const Tensor& first = parts[part];
+    while (sizes[0] < samples_of(batch) && part < parts.size()) sizes[0] += parts[part++].size(0);
+    result.push_back(at::empty({}, first.options()).expand(sizes));
+  }
+  return result;
 }
 
 /// Whether predictions change when the registered parameters of the worker do.
 bool Loop::follows_parameters(const std::vector<uint64_t>& hashes) {
-  Model& model = *workers_[0]->model;
-  for (const auto& [name, parameter] : model.parameters()) {
+  Worker& worker = *workers_[0];
+  for (const auto& [name, parameter] : worker.model->parameters()) {
     if (parameter.is_floating_point()) {
       parameter.detach().fill_(std::numeric_limits<double>::quiet_NaN());
     }
   }
   for (size_t k = 0; k < hashes.size(); ++k) {
     try {
-      const Tensor prediction = run(model, copy_of(problem_.data[k]));
+      const Tensor prediction = run(*worker.model, copied(data_[k]));
       if (!prediction.is_floating_point() || hash_of(prediction) != hashes[k] ||
           !at::isfinite(prediction).all().item<bool>()) {
         return true;
@@ -254,12 +443,17 @@ bool Loop::follows_parameters(const std::vector<uint64_t>& hashes) {
   return false;
 }
 
-Center Loop::try_center() {
+Center Loop::try_center(const tensors::Pulse& pulse) {
   const tensors::OneThread one;
   tensors::KeptGenerator generator;
-  const Center center = seen_at_center();
+  const Data& largest =
+      *std::max_element(problem_.data.begin(), problem_.data.end(),
+                        [](const Data& a, const Data& b) { return samples_of(a) < samples_of(b); });
+  choose_layout(largest);
+  choose_parts(largest);
+  const Center center = seen_at_center(pulse);
   if (generator.moved()) {  // by the network, a metric or another thread
-    const Center again = seen_at_center();
+    const Center again = seen_at_center(pulse);
     if (again.hashes != center.hashes || again.values != center.values) {
       refuse("evaluate: the network of type ", problem_.model.type(),
              " or a metric draws random numbers although it is evaluated: no two points would be "
@@ -274,35 +468,58 @@ Center Loop::try_center() {
         "parameters, such as a view or copy that it keeps of them, which clone() does not renew. "
         "Take weights from the parameters in forward(), or override clone()");
   }
-  renewed();
-  std::vector<double> values(problem_.metrics.size());
-  activations_ = tensors::peak_bytes([&] {
-    const Plane& plane = problem_.plane;
-    measure_weights(0, plane.center, plane.buffers.center, values.data());
-  });
+  Worker& worker = renewed();
+  if (problem_.batch_norm == BatchNorm::Recompute) {  // the center is another with its statistics
+    std::vector<double> values(problem_.metrics.size());
+    activations_ =
+        std::max(activations_,
+                 tensors::peak_bytes([&] { metrics(worker, data_.size(), values.data(), pulse); }));
+    know({0, 0}, values.data());
+  }
+  if (samples_at_once_ == 0) whole_activations_ = activations_;
   return center;
 }
 
+void Loop::move_to(Worker& worker, const Point& point) const {
+  if (worker.beta != point.y) {
+    worker.parameters.row(point.y);
+    worker.buffers.row(point.y);
+    worker.beta = point.y;
+  }
+  worker.parameters.column(point.x);
+  worker.buffers.column(point.x);
+}
+
 void Loop::measure_weights(int worker_index, const Tensors& weights, const Tensors& buffers,
-                           double* values) {
+                           double* values, const tensors::Pulse& pulse) {
   const tensors::OneThread one;
   Worker& worker = *workers_[static_cast<size_t>(worker_index)];
   worker.parameters.take(weights);
   if (!buffers_.slot.empty()) worker.buffers.take(buffers);
-  metrics(worker, values);
+  metrics(worker, data_.size(), values, pulse);
 }
 
-void Loop::measure(int worker_index, std::span<const Point> points, double* values) {
+void Loop::glance(const Point& point, double* values) {
+  const tensors::OneThread one;
+  Worker& worker = *workers_[0];
+  move_to(worker, point);
+  metrics(worker, 1, values, {});
+  if (data_.size() == 1) know(point, values);
+}
+
+void Loop::measure(int worker_index, std::span<const Point> points, double* values,
+                   const tensors::Pulse& pulse) {
   const tensors::OneThread one;
   Worker& worker = *workers_[static_cast<size_t>(worker_index)];
+  const size_t count = problem_.metrics.size();
   for (size_t k = 0; k < points.size(); ++k) {
-    if (k == 0 || points[k].y != points[k - 1].y) {
-      worker.parameters.row(points[k].y);
-      worker.buffers.row(points[k].y);
+    double* const here = values + k * count;
+    if (const double* const values_there = known(points[k])) {
+      std::copy_n(values_there, count, here);
+      continue;
     }
-    worker.parameters.column(points[k].x);
-    worker.buffers.column(points[k].x);
-    metrics(worker, values + k * problem_.metrics.size());
+    move_to(worker, points[k]);
+    metrics(worker, data_.size(), here, pulse);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <descent/landscape/evaluate/evaluate.h>      // IWYU pragma: export
 #include <descent/landscape/network/script.h>         // IWYU pragma: export
 #include <descent/landscape/planes/between.h>         // IWYU pragma: export
+#include <descent/landscape/planes/only.h>            // IWYU pragma: export
 #include <descent/landscape/planes/plane.h>           // IWYU pragma: export
 #include <descent/landscape/planes/random_plane.h>    // IWYU pragma: export
 #include <descent/landscape/trajectory/pca_plane.h>   // IWYU pragma: export

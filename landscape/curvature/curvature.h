@@ -23,7 +23,7 @@
 /// CurvatureOptions::frozen.
 ///
 /// Everything here throws std::invalid_argument for a network without parameters or that cannot be
-/// cloned, one that begins with `only` where there is none, options out of range, data that is
+/// cloned, one that `only` names where there is none, options out of range, data that is
 /// empty, a metric of more than one element, a loss that has no gradient with respect to the
 /// parameters or cannot be differentiated twice (with LibTorch's words), and a loss or a product
 /// that is not finite. Everything is computed on the calling thread, so the same call gives the
@@ -38,7 +38,9 @@ DESCENT_ENUM(End, Largest, Smallest, Magnitude)
 
 /// Each function uses the first five and those that bear its name.
 struct CurvatureOptions {
-  std::string only{};  ///< the parameters whose name begins so ("layer4."); empty: all of them
+  /// The parameters whose name begins so ("layer4."), or fits the pattern if there is a "*" in it
+  /// ("*lora*", "head.*"); empty: all of them.
+  std::string only{};
   /// Whether parameters that are frozen (requires_grad is false) count as well. Where all of them
   /// are, as in a network that was loaded for inference, all count.
   bool frozen = false;

@@ -14,6 +14,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <descent/base/pattern.h>
 #include <descent/landscape/curvature/hessian.h>
 #include <descent/landscape/evaluate/refuse.h>
 #include <descent/landscape/paths/evaluator.h>
@@ -23,6 +24,13 @@ namespace descent::landscape {
 namespace {
 
 using at::Tensor;
+
+bool is_pattern(const std::string& only) { return only.find('*') != only.npos; }
+
+/// Whether CurvatureOptions::only names a parameter.
+bool is_of(const std::string& only, const std::string& name) {
+  return is_pattern(only) ? fits_pattern(only, name) : name.starts_with(only);
+}
 
 std::string shape_of(const Tensor& tensor) {
   if (!tensor.defined()) return "undefined";
@@ -94,7 +102,7 @@ Hessian::Hessian(const char* who, const Network& network, const Metric& loss, co
   for (size_t k = 0; k < all_.names.size(); ++k) {
     const Tensor& parameter = all_.tensors[k];
     first_.push_back(kNotChosen);
-    if (!all_.names[k].starts_with(options.only)) continue;
+    if (!is_of(options.only, all_.names[k])) continue;
     any_named = true;
     if (frozen_[k]) continue;
     if (!parameter.is_floating_point()) {
@@ -111,7 +119,7 @@ Hessian::Hessian(const char* who, const Network& network, const Metric& loss, co
   }
   if (size_ == 0) {
     refuse(who, ": only = \"", options.only, "\", but the network of type ", type,
-           " has no parameter whose name begins so; its first is '", all_.names[0], "'");
+           " has no parameter whose name ", is_pattern(options.only) ? "fits" : "begins so", "; its first is '", all_.names[0], "'");
   }
 
   model_ = network.model().clone(who);

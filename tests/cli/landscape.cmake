@@ -315,6 +315,8 @@ if(PYTHON)
     landscape(0 out "1 of 3 parameters frozen" ${inputs} --loss cross_entropy --parameters "${pattern}"
               --axes -1:1:3 --out "${FOLDER}/head" --force)
   endforeach()
+  landscape(0 out "where only 2.\\* moves" --model "${FOLDER}/python/net.pt2" ${on_data} --parameters "2.*"
+            --plane "line:${checkpoints}/checkpoint-2" --axes 0:1:3 --out "${FOLDER}/line-of-a-part")
   landscape(2 error "--parameters = tail.* fits no parameter; there are embed.weight, head.weight, head.bias"
             ${inputs} --loss cross_entropy --parameters "tail.*" --out "${refused}/out")
   foreach(pattern IN ITEMS "head.bias*s" "*.*x*" "head.**w")

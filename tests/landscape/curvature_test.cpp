@@ -235,8 +235,11 @@ TEST(HessianVectorProduct, IsZeroOutsideOfTheParametersThatAreAskedFor) {
   const Tensor expected =
       all.narrow(0, first, count).narrow(1, first, count).mv(flat(v).narrow(0, first, count));
   v[0] = Tensor();  // is not read
-  const auto product = hessian_vector_product(*net, cross_entropy, tanh_data(), v, {.only = "2."});
-  expect_product(torch::cat({torch::zeros({first}, torch::kFloat64), expected}), product);
+  for (const char* const name : {"2.", "2.*"}) {
+    const auto product =
+        hessian_vector_product(*net, cross_entropy, tanh_data(), v, {.only = name});
+    expect_product(torch::cat({torch::zeros({first}, torch::kFloat64), expected}), product);
+  }
 }
 
 TEST(HessianVectorProduct, DoesNotCountFrozenParameters) {
@@ -719,6 +722,7 @@ TEST(Curvature, RefusesWhatHasNone) {
           "the loss is nan at the network's weights");
   refused(cross_entropy, {.only = "layer4."},
           "no parameter whose name begins so; its first is '0.weight'");
+  refused(cross_entropy, {.only = "layer4.*"}, "no parameter whose name fits; its first is");
   refused(cross_entropy, {.batch_norm = BatchNorm::Recompute}, "batch_norm");
   refused(cross_entropy, {.eigenvalues = 28}, "eigenvalues = 28, but there are only 27 parameters");
   refused(cross_entropy, {.eigenvalues = 0}, "eigenvalues = 0, must be at least 1");

@@ -499,5 +499,40 @@ TEST(RandomPlane, LeavesFrozenParametersWhereTheyAre) {
   EXPECT_EQ(random_plane(*net, options).hash(), all.hash());
 }
 
+TEST(Only, MovesTheParametersOfAPatternAlone) {
+  const auto net = sine_net(4);
+  const Plane plane = random_plane(*net), part = only(plane, "2.*");
+  for (size_t k = 0; k < plane.names.size(); ++k) {
+    const bool moves = plane.names[k].starts_with("2.");
+    EXPECT_EQ(part.u[k].equal(plane.u[k]), moves) << plane.names[k];
+    EXPECT_EQ(part.v[k].any().item<bool>(), moves) << plane.names[k];
+    EXPECT_TRUE(part.center[k].equal(plane.center[k]));
+  }
+  EXPECT_THAT(part.how, HasSubstr("where only 2.* moves"));
+  EXPECT_EQ(only(plane, "*").hash(), plane.hash());
+}
+
+TEST(Only, KeepsTheMarksThatLieOnThePlane) {
+  const auto a = sine_net(4);
+  const auto b = std::dynamic_pointer_cast<nn::SequentialImpl>(a->clone());
+  {
+    const torch::NoGradGuard no_grad;
+    for (auto& parameter : b->parameters()) parameter.add_(1);
+  }
+  const Plane line = only(line_between(*a, *b), "*.bias");
+  ASSERT_EQ(line.marks.size(), 1u);
+  EXPECT_EQ(line.marks[0].alpha, 0);
+}
+
+TEST(Only, RefusesWhatDoesNotMove) {
+  const auto net = sine_net(4);
+  EXPECT_THAT(
+      [&] { only(random_plane(*net), "head.*"); },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("fits no parameter; there are 0.weight")));
+  const Plane filters = random_plane(*net, {.norm = Norm::Filter});
+  EXPECT_THAT([&] { only(filters, "*.bias"); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("does not move *.bias")));
+}
+
 }  // namespace
 }  // namespace descent::tests

@@ -3,11 +3,12 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include <ATen/TensorOperators.h>
 #include <CLI/CLI.hpp>
 
+#include <descent/base/pattern.h>
 #include <descent/base/text.h>
 #include <descent/landscape/data/data_file.h>
 
@@ -17,32 +18,12 @@
 namespace descent::cli {
 namespace {
 
-/// Whether a pattern fits a name; "*" stands for any text.
-bool fits(std::string_view pattern, std::string_view name) {
-  const size_t first = pattern.find('*'), last = pattern.rfind('*');
-  if (first == pattern.npos) return pattern == name;
-  const std::string_view begin = pattern.substr(0, first), end = pattern.substr(last + 1);
-  if (name.size() < begin.size() + end.size() || !name.starts_with(begin) || !name.ends_with(end))
-    return false;
-  name = name.substr(first, name.size() - begin.size() - end.size());
-  // Each text between two stars may be taken where it comes first.
-  for (size_t star = first; star != last;) {
-    const size_t next = pattern.find('*', star + 1);
-    const std::string_view text = pattern.substr(star + 1, next - star - 1);
-    const size_t found = name.find(text);
-    if (found == name.npos) return false;
-    name.remove_prefix(found + text.size());
-    star = next;
-  }
-  return true;
-}
-
 /// Planes and Hessians leave parameters that are frozen where they are.
 void freeze_all_but(const SavedNetwork& network, const std::string& pattern) {
   std::vector<std::string> names;
   bool any = false;
   for (const auto& [name, parameter] : network.named_parameters()) {
-    const bool moves = fits(pattern, name);
+    const bool moves = fits_pattern(pattern, name);
     any |= moves;
     names.push_back(name);
     parameter.set_requires_grad(moves);

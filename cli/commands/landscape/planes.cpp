@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include <descent/landscape/planes/between.h>
+#include <descent/landscape/planes/only.h>
 #include <descent/landscape/planes/random_plane.h>
 #include <descent/landscape/trajectory/pca_plane.h>
 #include <descent/landscape/trajectory/projection.h>
@@ -31,8 +32,14 @@ std::string about_marks(const Plane& plane) {
   return about.empty() ? "" : about + ".";
 }
 
+/// Planes of several networks move all parameters, if it is not said which.
+Plane restricted(const Job& job, const Plane& plane) {
+  return job.parameters.empty() ? plane : only(plane, job.parameters);
+}
+
 PlaneToDraw along_line(const Job& job) {
-  PlaneToDraw laid{.plane = line_between(job.network(), other_network(*job.model, job.plane_of)),
+  PlaneToDraw laid{.plane = restricted(
+                       job, line_between(job.network(), other_network(*job.model, job.plane_of))),
                    .x = {-0.5, 1.5, 201},
                    .y = {0, 0, 1}};
   laid.about = about_marks(laid.plane);
@@ -60,12 +67,11 @@ PlaneToDraw between(const Job& job) {
   const size_t comma = files.find(',');
   if (comma == files.npos)
     throw std::invalid_argument("--plane = between:" + files + ", must be between:B.pt,C.pt");
-  PlaneToDraw laid{
-      .plane = plane_between(job.network(), other_network(*job.model, files.substr(0, comma)),
-                             other_network(*job.model, files.substr(comma + 1))),
-      .x = {},
-      .y = {}};
-  std::tie(laid.x, laid.y) = axes_around_marks(laid.plane);
+  const Plane whole =
+      plane_between(job.network(), other_network(*job.model, files.substr(0, comma)),
+                    other_network(*job.model, files.substr(comma + 1)));
+  PlaneToDraw laid{.plane = restricted(job, whole), .x = {}, .y = {}};
+  std::tie(laid.x, laid.y) = axes_around_marks(whole);
   laid.about = about_marks(laid.plane);
   return laid;
 }
@@ -73,7 +79,9 @@ PlaneToDraw between(const Job& job) {
 PlaneToDraw along_trajectory(const Job& job) {
   const Trajectory trajectory = Trajectory::load(job.plane_of);
   PlaneToDraw laid{
-      .plane = pca_plane(job.network(), trajectory, job.options.memory), .x = {}, .y = {}};
+      .plane = restricted(job, pca_plane(job.network(), trajectory, job.options.memory)),
+      .x = {},
+      .y = {}};
   Progress progress;
   EvaluateOptions options = job.options;
   options.on_progress = shown_by(progress, "losses along the trajectory");

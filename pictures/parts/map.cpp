@@ -196,10 +196,18 @@ class MapPart : public Part {
   void draw_race(Canvas& canvas, int64_t step) override {
     const Axis &x = plot_.grid.x, &y = plot_.grid.y;
     for (const Racer& racer : plot_.racers) draw_trail(canvas, racer, step);
+    std::vector<Point> balls;
     for (const Racer& racer : plot_.racers)
-      if (const auto ball = racer.ball(step, x, y))
-        canvas.marker(racer.style.outline, frame_.place(ball->x, ball->y), ball_radius(plot_.font),
-                      racer.marker_color(step), racer.marker_border(step));
+      if (const auto ball = racer.ball(step, x, y)) {
+        const Point at = frame_.place(ball->x, ball->y);
+        double radius = ball_radius(plot_.font);
+        const double reach = 0.6 * radius;
+        for (const Point& other : balls)  // one that would hide another is smaller
+          if (length(at - other) <= reach) radius *= 0.6;
+        balls.push_back(at);
+        canvas.marker(racer.style.outline, at, radius, racer.marker_color(step),
+                      racer.marker_border(step));
+      }
   }
 
  private:

@@ -167,19 +167,33 @@ class SurfacePart : public Part {
     }
   }
 
-  void draw_ball(size_t r, int64_t step) {
+  std::optional<TrailLayer::Spot> ball_spot(size_t r, int64_t step) const {
     const Racer& racer = plot_.racers[r];
     const auto ball = racer.ball(step, plot_.grid.x, plot_.grid.y);
-    if (!ball) return;
+    if (!ball) return std::nullopt;
     const size_t k = racer.points(step) - 1;
     const bool there = ball->x == racer.track.x[k] && ball->y == racer.track.y[k];
-    const double radius = ball_radius(plot_.font);
+    return spot(*ball, there ? plot_.height(racer.track.losses[k]) : ground(*ball),
+                1.5f * lift(marker_radius(plot_.font)));
+  }
+
+  /// A ball that would hide another one lies in front of it and is smaller, so that both are seen.
+  void draw_ball(size_t r, int64_t step) {
+    auto at = ball_spot(r, step);
+    if (!at) return;
+    double radius = ball_radius(plot_.font);
+    const double reach = 0.6 * kSamples * radius;
+    for (size_t other = 0; other < r; ++other) {
+      const auto behind = ball_spot(other, step);
+      if (!behind || std::hypot(behind->x - at->x, behind->y - at->y) > reach) continue;
+      at->depth = std::min(at->depth, behind->depth);
+      radius *= 0.6;
+    }
+    const Racer& racer = plot_.racers[r];
     TrailLayer::Brush paint = brush(r, radius, 0.25 * radius);
     paint.color = racer.marker_color(step);
     paint.border = racer.marker_border(step);
-    layer_->marker(spot(*ball, there ? plot_.height(racer.track.losses[k]) : ground(*ball),
-                        1.5f * lift(marker_radius(plot_.font))),
-                   racer.style.outline, paint);
+    layer_->marker(*at, racer.style.outline, paint);
   }
 
   const Plot& plot_;

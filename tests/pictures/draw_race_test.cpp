@@ -100,6 +100,27 @@ TEST(RacePicture, FlagsWhoDivergedOrLeft) {
   EXPECT_NE(note(b), note(c));
 }
 
+TEST(RacePicture, ShowsBothOfTwoThatStandAtOnePlace) {
+  for (const double other : {0.05, 0.03, 0.07}) {  // as high, and lower, and higher
+    const std::array tracks = {
+        track("on the plane", {{0.2, 0.1}}, [](double, double) { return 0.05; }),
+        track("true", {{0.2, 0.1}}, [&](double, double) { return other; })};
+    const Pixels pixels(draw_png(bowl(), tracks, kSmall));
+    for (const int left : {0, 300}) {  // the surface, and the map
+      int orange = 0, blue = 0;
+      for (int y = 0; y < 260; ++y)
+        for (int x = left; x < left + 300; ++x) {
+          const uint32_t r = pixels.at(x, y) >> 16, g = pixels.at(x, y) >> 8 & 0xff,
+                         b = pixels.at(x, y) & 0xff;
+          orange += r > 170 && g > 77 && g < 130 && b < 50;
+          blue += r > 60 && r < 150 && g > 150 && g < 220 && b > 210;
+        }
+      EXPECT_GT(orange, 3) << other << " " << left;
+      EXPECT_GT(blue, 3) << other << " " << left;
+    }
+  }
+}
+
 TEST(RacePicture, DrawsALossWithoutALogarithmAtTheBottom) {
   // The legend says the last loss only, whose digits are the widest.
   const auto drawn = [](double loss, double last) {

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include <torch/nn/module.h>
 
@@ -28,7 +30,14 @@ class ModuleModel : public Model {
   ModuleModel(const nn::Module& module, Forward forward, bool plainly)
       : module_(&module), forward_(std::move(forward)), plainly_(plainly) {}
 
-  std::string type() const override { return module_->name(); }
+  std::string type() const override {
+    // What C++ calls it, but for where nobody else can see it.
+    constexpr std::string_view kNobodys = "(anonymous namespace)::";
+    std::string name = module_->name();
+    for (size_t at = 0; (at = name.find(kNobodys, at)) != name.npos;)
+      name.erase(at, kNobodys.size());
+    return name;
+  }
   Named parameters() const override { return listed(module_->named_parameters()); }
   Named buffers() const override { return listed(module_->named_buffers()); }
   const nn::Module* module() const override { return module_; }

@@ -499,6 +499,17 @@ TEST(RandomPlane, LeavesFrozenParametersWhereTheyAre) {
   EXPECT_EQ(random_plane(*net, options).hash(), all.hash());
 }
 
+class NobodysImpl : public nn::Cloneable<NobodysImpl> {
+ public:
+  NobodysImpl() { reset(); }
+  void reset() override { register_parameter("w", torch::ones({1})); }
+};
+
+TEST(Network, HasATypeWithoutWhereNobodyElseSeesIt) {
+  const std::string type = Network(NobodysImpl()).model().type();
+  EXPECT_THAT(type, testing::EndsWith("tests::NobodysImpl"));
+}
+
 TEST(Only, MovesTheParametersOfAPatternAlone) {
   const auto net = sine_net(4);
   const Plane plane = random_plane(*net), part = only(plane, "2.*");

@@ -13,6 +13,13 @@ FetchContent_Declare(nlohmann_json
 FetchContent_MakeAvailable(nlohmann_json)
 
 descent_openmp()
+if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=thread")
+  # The sanitizer does not see what OpenMP's barriers and regions order, and would call it a race;
+  # this tool of Clang's OpenMP, which asks for it by that name, tells it.
+  get_filename_component(folder "${OpenMP_omp_LIBRARY}" DIRECTORY)
+  find_library(DESCENT_ARCHER archer_static HINTS "${folder}" REQUIRED)
+  target_link_libraries(descent::openmp INTERFACE -Wl,-u,ompt_start_tool "${DESCENT_ARCHER}")
+endif()
 
 if(DESCENT_BUILD_CLI OR DESCENT_BUILD_EXAMPLES OR DESCENT_BUILD_BENCH OR DESCENT_BUILD_TESTS)
   FetchContent_Declare(CLI11

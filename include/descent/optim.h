@@ -60,6 +60,7 @@
 #include <descent/optim/stable_adamw.h>
 #include <descent/optim/training/averaging.h>
 #include <descent/optim/training/ewa.h>
+#include <descent/optim/training/grad_scaler.h>
 #include <descent/optim/training/groups.h>
 #include <descent/optim/training/line_search.h>
 #include <descent/optim/training/rule_groups.h>
@@ -69,4 +70,5 @@
 #include <descent/optim/wrappers/mechanic.h>
 #include <descent/optim/wrappers/sam.h>
 #include <descent/optim/wrappers/schedule_free.h>
+#include <descent/optim/wrappers/skip_nonfinite.h>
 #include <descent/optim/yogi.h>

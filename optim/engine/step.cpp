@@ -14,6 +14,7 @@
 #include <omp.h>
 
 #include <descent/optim/engine/engine.h>
+#include <descent/optim/engine/gradient_factor.h>
 #include <descent/optim/engine/low_precision.h>
 #include <descent/optim/pieces/slow_weights.h>
 #include <descent/tensors/centralized.h>
@@ -116,6 +117,8 @@ int64_t size_of(NumberType type) {
   return has_16_bits(type) ? 2 : type == NumberType::Double ? 8 : 4;
 }
 
+thread_local double gradient_factor = 1;
+
 /// Creates the buffers that are used and missing, as they are ahead of a parameter's first step;
 /// whether there were any.
 bool create_missing(const RuleTable& rule, const void* options,
@@ -137,6 +140,11 @@ bool create_missing(const RuleTable& rule, const void* options,
 }
 
 }  // namespace
+
+engine::GradientFactor::GradientFactor(double factor)
+    : before_(std::exchange(gradient_factor, gradient_factor * factor)) {}
+engine::GradientFactor::~GradientFactor() { gradient_factor = before_; }
+double engine::GradientFactor::now() { return gradient_factor; }
 
 at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
   const char* const name = rule_->about.name;
@@ -386,8 +394,10 @@ void OptimizerBase::Engine::collect_groups(OptimizerBase& optimizer) {
     }
     const void* const o = options.value();
     const RuleForm* const form = rule.forms.empty() ? nullptr : &form_of(rule, o);
+    Prologue<double> prologue = rule.prologue(o);
+    prologue.scale *= GradientFactor::now();
     groups_.push_back(
-        {o, form, rule.coupled(o), rule.prologue(o), rule.rests_at_zero && options.get_lr() == 0});
+        {o, form, rule.coupled(o), prologue, rule.rests_at_zero && options.get_lr() == 0});
     if (form == nullptr) continue;
     const auto used = std::count(form->buffers.begin(), form->buffers.end(), true);
     places_each_ = std::max(places_each_, 2 + static_cast<size_t>(used));
@@ -969,10 +979,11 @@ void OptimizerBase::Engine::scale_gradients() {
   double total = 0;
   for (int64_t i = 0; i < count; ++i)
     total += !items_[i].type ? gradient_squares(items_[i]) : sums_[i];
+  const double norm = GradientFactor::now() * std::sqrt(total);
   for (auto& numbers : numbers_) {
     const void* const options = groups_[numbers.group].options;
     if (!rule.needs_gradient_norm(options)) continue;
-    numbers.doubles[0] *= rule.gradient_scale(options, std::sqrt(total));
+    numbers.doubles[0] *= rule.gradient_scale(options, norm);
     numbers.floats[0] = static_cast<float>(numbers.doubles[0]);
   }
 }

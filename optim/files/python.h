@@ -8,6 +8,7 @@
 
 namespace descent {
 
+class GradScaler;
 class Scheduler;
 
 /// Writes the state_dict of Python's class of the same rule. In Python:
@@ -60,6 +61,11 @@ void save_python(const Scheduler& scheduler, const std::filesystem::path& path);
 /// made of others.
 void load_python(Scheduler& scheduler, const std::filesystem::path& path,
                  std::string_view key = "");
+
+/// Writes and reads the state_dict of Python's torch.amp.GradScaler, in the same way: an empty one if
+/// the scaler is disabled, which an enabled one refuses to read.
+void save_python(const GradScaler& scaler, const std::filesystem::path& path);
+void load_python(GradScaler& scaler, const std::filesystem::path& path, std::string_view key = "");
 
 /// Python's class of the same rule in torch.optim, "AdamW"; null: there is none.
 const char* python_class(const engine::RuleTable& rule);

@@ -74,6 +74,45 @@ torch::optim::Optimizer& innermost(torch::optim::Optimizer& optimizer) {
   return wrapper == nullptr ? optimizer : innermost(wrapper->inner());
 }
 
+namespace {
+
+/// The optimizer that a wrapper goes around; null: it is none.
+torch::optim::Optimizer* inside(torch::optim::Optimizer& optimizer) {
+  auto* const wrapper = dynamic_cast<Wrapper*>(&optimizer);
+  return wrapper == nullptr ? nullptr : &wrapper->inner();
+}
+
+}  // namespace
+
+bool Wrapper::has_itself(torch::optim::Optimizer& optimizer, Has what) {
+  if (const auto* wrapper = dynamic_cast<Wrapper*>(&optimizer)) return wrapper->has(what);
+  auto* const ours = dynamic_cast<OptimizerBase*>(&optimizer);
+  if (ours == nullptr)
+    return what == Has::OtherClosures && dynamic_cast<torch::optim::LBFGS*>(&optimizer) != nullptr;
+  const engine::RuleTable& rule = ours->rule();
+  switch (what) {
+    case Has::Modes:
+      return rule.change_mode != nullptr;
+    case Has::SlowWeights:
+      return rule.pull != nullptr;
+    case Has::OtherClosures:
+      for (size_t g = 0; rule.look_ahead != nullptr && g < ours->param_groups().size(); ++g)
+        if (rule.look_ahead(ours->group_options(g).value()) != 0) return true;
+      return rule.needs_loss;
+    case Has::OwnRate:
+      return rule.weigh != nullptr;
+    case Has::DividesByRate:
+      break;
+  }
+  return rule.divides_by_lr;
+}
+
+const char* Wrapper::class_of(torch::optim::Optimizer& optimizer) {
+  if (const auto* wrapper = dynamic_cast<Wrapper*>(&optimizer)) return wrapper->name_;
+  if (const auto* ours = dynamic_cast<OptimizerBase*>(&optimizer)) return ours->rule().about.name;
+  return "LBFGS";  // of all others it is the only one with something to refuse
+}
+
 void Wrapper::refuse_inside(std::initializer_list<Has> list) {
   const auto text = [](Has what) {
     switch (what) {
@@ -90,40 +129,16 @@ void Wrapper::refuse_inside(std::initializer_list<Has> list) {
     }
     return "divides by its rate";
   };
-  const auto rule_has = [](OptimizerBase& optimizer, Has what) {
-    const engine::RuleTable& rule = optimizer.rule();
-    switch (what) {
-      case Has::Modes:
-        return rule.change_mode != nullptr;
-      case Has::SlowWeights:
-        return rule.pull != nullptr;
-      case Has::OtherClosures:
-        for (size_t g = 0; rule.look_ahead != nullptr && g < optimizer.param_groups().size(); ++g)
-          if (rule.look_ahead(optimizer.group_options(g).value()) != 0) return true;
-        return rule.needs_loss;
-      case Has::OwnRate:
-        return rule.weigh != nullptr;
-      case Has::DividesByRate:
-        break;
-    }
-    return rule.divides_by_lr;
-  };
-  for (torch::optim::Optimizer* at = &inner(); at != nullptr;) {
-    auto* const wrapper = dynamic_cast<Wrapper*>(at);
-    auto* const ours = dynamic_cast<OptimizerBase*>(at);
-    for (const Has what : list) {
-      const bool found = wrapper != nullptr ? wrapper->has(what)
-                         : ours != nullptr  ? rule_has(*ours, what)
-                                            : what == Has::OtherClosures &&
-                                                 dynamic_cast<torch::optim::LBFGS*>(at) != nullptr;
-      TORCH_CHECK(!found, name_, ": the inner optimizer, ",
-                  wrapper != nullptr ? wrapper->name_
-                  : ours != nullptr  ? ours->rule().about.name
-                                     : "LBFGS",
-                  ", ", text(what), ", must be one that does not");
-    }
-    at = wrapper == nullptr ? nullptr : &wrapper->inner();
-  }
+  for (torch::optim::Optimizer* at = &inner(); at != nullptr; at = inside(*at))
+    for (const Has what : list)
+      TORCH_CHECK(!has_itself(*at, what), name_, ": the inner optimizer, ", class_of(*at), ", ",
+                  text(what), ", must be one that does not");
+}
+
+std::string Wrapper::caller_of_closures(torch::optim::Optimizer& optimizer) {
+  for (torch::optim::Optimizer* at = &optimizer; at != nullptr; at = inside(*at))
+    if (has_itself(*at, Has::OtherClosures)) return class_of(*at);
+  return "";
 }
 
 bool Wrapper::uses_present_gradients() const {

@@ -2,6 +2,7 @@
 #include <concepts>
 #include <functional>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -75,6 +76,10 @@ class Wrapper : public torch::optim::Optimizer {
   /// as it was; so is the inner optimizer, if it is of this library.
   void load(torch::serialize::InputArchive& archive) override;
 
+  /// The class, of an optimizer or of what is inside of it, that calls closures more than once,
+  /// elsewhere than at the parameters, or for the loss; "" if none does.
+  static std::string caller_of_closures(torch::optim::Optimizer& optimizer);
+
   /// Whether step(closure) looks at the gradients that are there before it calls the closure.
   virtual bool uses_present_gradients() const;
 
@@ -127,6 +132,10 @@ class Wrapper : public torch::optim::Optimizer {
   }
 
  private:
+  /// Of one optimizer, apart from what is inside of it.
+  static bool has_itself(torch::optim::Optimizer& optimizer, Has what);
+  static const char* class_of(torch::optim::Optimizer& optimizer);
+
   const char* name_;
   InnerOptimizer inner_;
 };

@@ -1,0 +1,13 @@
+#pragma once
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace descent::tensors {
+
+/// Whether all numbers of all these tensors are finite. Of a sparse tensor those are its values; of
+/// one of 16 bits that has several values at one place, their sums. Reads each number at most once
+/// and writes nothing.
+bool all_finite(const std::vector<at::Tensor>& list);
+
+}  // namespace descent::tensors

@@ -8,6 +8,7 @@
 //   triad_gb_s    an in-place triad over the same memory: parameters, gradients and state
 //   triad_share   gb_s / triad_gb_s
 //
+// optimizer lbfgs, profile sine-mlp: us is the time of an iteration apart from the closure's.
 // optimizer full_adagrad, profile 8x1024: us is the time of 8 steps of a fresh optimizer.
 #include <algorithm>
 #include <cmath>
@@ -19,6 +20,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "lbfgs.h"
 #include "memory.h"
 #include "profile.h"
 #include "race.h"
@@ -90,10 +92,23 @@ void measure_full_adagrad(int rounds) {
          {"us", rounded(bench::race({rival}, rounds).front())}});
 }
 
+void measure_lbfgs(int rounds) {
+  for (const bench::LbfgsTime& time : bench::lbfgs(rounds > 0 ? rounds : 5))
+    print({{"who", time.who},
+           {"optimizer", "lbfgs"},
+           {"line_search", time.search},
+           {"profile", "sine-mlp"},
+           {"threads", at::get_num_threads()},
+           {"iterations", time.iterations},
+           {"us", rounded(time.us)},
+           {"closure_us", rounded(time.closure_us)}});
+}
+
 int run(int argc, char** argv) {
   std::vector<std::string> optimizers, profiles, known;
   for (const auto& cost : bench::costs()) optimizers.push_back(cost.optimizer);
   optimizers.emplace_back("full_adagrad");
+  optimizers.emplace_back("lbfgs");
   for (const auto& profile : bench::profiles()) profiles.push_back(profile.name);
   int threads = at::get_num_threads(), rounds = 0;
   bool memory = false, tensor_pass = false;
@@ -129,6 +144,8 @@ int run(int argc, char** argv) {
     }
   }
   if (asked_for(optimizers, "full_adagrad") && !memory) measure_full_adagrad(rounds);
+  if (asked_for(optimizers, "lbfgs") && asked_for(profiles, "sine-mlp") && !memory)
+    measure_lbfgs(rounds);
   return 0;
 }
 

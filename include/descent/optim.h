@@ -35,6 +35,7 @@
 #include <descent/optim/nadam.h>
 #include <descent/optim/novograd.h>
 #include <descent/optim/optimizer/drop_in.h>
+#include <descent/optim/optimizer/lbfgs.h>
 #include <descent/optim/optimizer/optimizer.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/polyak_sgd.h>

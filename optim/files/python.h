@@ -9,6 +9,7 @@
 namespace descent {
 
 class GradScaler;
+class LBFGS;
 class Scheduler;
 
 /// Writes the state_dict of Python's class of the same rule. In Python:
@@ -39,6 +40,11 @@ struct LoadedPython {
 /// damaged files, missing keys, options of other optimizers, unknown keys outside of the groups,
 /// another number of groups or parameters, other shapes and values out of range.
 LoadedPython load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
+                         std::string_view key = "");
+
+/// The same of L-BFGS, whose Python class is torch.optim.LBFGS.
+void save_python(const LBFGS& optimizer, const std::filesystem::path& path);
+LoadedPython load_python(LBFGS& optimizer, const std::filesystem::path& path,
                          std::string_view key = "");
 
 /// Writes the state_dict of Python's scheduler of the same name. In Python:

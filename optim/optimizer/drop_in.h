@@ -24,19 +24,16 @@ using torch::optim::OptimizerParamState;
 using torch::optim::AdagradOptions;
 using torch::optim::AdamOptions;
 using torch::optim::AdamWOptions;
+using torch::optim::LBFGSOptions;
 using torch::optim::RMSpropOptions;
 using torch::optim::SGDOptions;
 
 using torch::optim::AdagradParamState;
 using torch::optim::AdamParamState;
 using torch::optim::AdamWParamState;
+using torch::optim::LBFGSParamState;
 using torch::optim::RMSpropParamState;
 using torch::optim::SGDParamState;
-
-// Until this library has one of its own.
-using torch::optim::LBFGS;
-using torch::optim::LBFGSOptions;
-using torch::optim::LBFGSParamState;
 
 using torch::optim::LRScheduler;
 using torch::optim::ReduceLROnPlateauScheduler;

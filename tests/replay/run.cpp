@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <torch/types.h>
 
+#include <descent/optim/optimizer/lbfgs.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/schedules/schedules.h>
 #include <descent/optim/wrappers/lookahead.h>
@@ -115,6 +116,12 @@ Options with(const descent::OptionValues& given, std::string_view what) {
 }
 
 std::unique_ptr<torch::optim::Optimizer> optimizer(const Case& recorded, const Problem& problem) {
+  if (recorded.optimizer == "lbfgs") {  // no rule, because it has one group and many evaluations
+    if (recorded.groups.size() != 1) throw Malformed("groups: lbfgs has one");
+    return std::make_unique<descent::LBFGS>(
+        problem.groups().front(),
+        with<descent::LBFGS::Options>(recorded.groups.front().options, "options"));
+  }
   auto made = descent::make_optimizer(recorded.optimizer, problem.groups().front(),
                                       recorded.groups.front().options);
   for (size_t g = 1; g < recorded.groups.size(); ++g) {

@@ -11,6 +11,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/optim/files/incoming.h>
 #include <descent/optim/files/python.h>
+#include <descent/optim/files/python_packages.h>
 #include <descent/optim/files/state_dict.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/pickle/pickle.h>
@@ -536,7 +537,9 @@ LoadedPython load_python(OptimizerBase& optimizer, const std::filesystem::path& 
                          std::string_view key) {
   try {
     pickle::File file(path);
-    return Loader(optimizer, file).load(find_state_dict(file.top(), key, kOptimizers));
+    const pickle::Dict& state_dict = find_state_dict(file.top(), key, kOptimizers);
+    if (auto loaded = load_package(optimizer, state_dict, file)) return std::move(*loaded);
+    return Loader(optimizer, file).load(state_dict);
   } catch (const c10::Error& error) {
     TORCH_CHECK(false, path.string(), ": ", error.what_without_backtrace());
   }

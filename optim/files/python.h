@@ -36,9 +36,11 @@ struct LoadedPython {
 /// lists, beside a model's state_dict for example; `key` then names it, as "optimizer" or
 /// "optimizers.0.state", and may be left out if there is only one. Options that Python has not get
 /// their defaults. Keys of groups that choose an implementation (fused, foreach, ...) have no
-/// effect. Throws c10::Error naming the path and what is wrong with it, with nothing changed, for
-/// damaged files, missing keys, options of other optimizers, unknown keys outside of the groups,
-/// another number of groups or parameters, other shapes and values out of range.
+/// effect. Of rules that torch.optim lacks, the files of widely used packages are read, one way:
+/// schedulefree, prodigyopt, lion-pytorch and timm, by the table in python_packages.cpp. Throws
+/// c10::Error naming the path and what is wrong with it, with nothing changed, for damaged files,
+/// missing keys, options of other optimizers, unknown keys outside of the groups, another number of
+/// groups or parameters, other shapes and values out of range.
 LoadedPython load_python(OptimizerBase& optimizer, const std::filesystem::path& path,
                          std::string_view key = "");
 

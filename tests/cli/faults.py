@@ -16,6 +16,9 @@ from pathlib import Path
 
 descent, network_file, folder = (Path(argument).absolute() for argument in sys.argv[1:4])
 kills = int(sys.argv[4]) if len(sys.argv) > 4 else 5
+for left in folder.glob("*"):  # a run that was killed leaves its disks mounted
+    if left.is_mount():
+        subprocess.run(["umount", left], check=True)
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 net = folder / "net"

@@ -119,7 +119,8 @@ Hessian::Hessian(const char* who, const Network& network, const Metric& loss, co
   }
   if (size_ == 0) {
     refuse(who, ": only = \"", options.only, "\", but the network of type ", type,
-           " has no parameter whose name ", is_pattern(options.only) ? "fits" : "begins so", "; its first is '", all_.names[0], "'");
+           " has no parameter whose name ", is_pattern(options.only) ? "fits" : "begins so",
+           "; its first is '", all_.names[0], "'");
   }
 
   model_ = network.model().clone(who);

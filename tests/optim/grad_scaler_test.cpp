@@ -256,8 +256,9 @@ TEST(GradScaler, TakesGradientsThatAreUnscaledAlreadyAsTheyAre) {
       set_scaled(scaled, t, scaler);
       scaler.unscale_(*other);
       for (size_t i = 0; i < plain.size(); ++i)
-        if (plain[i].grad().defined())
+        if (plain[i].grad().defined()) {
           EXPECT_TRUE(same_bits(plain[i].grad(), scaled[i].grad())) << name << ", " << i;
+        }
       scaler.step(*other);
       scaler.update();
     }

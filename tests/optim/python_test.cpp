@@ -439,8 +439,8 @@ TEST(StateDicts, OfAnotherOptimizerAreRefused) {
   }
   EXPECT_THAT(refusal(trained("adamw"), Adam().piece()),
               HasSubstr("AdamW: decoupled_weight_decay = False in group 0, must be True"));
-  EXPECT_THAT(refusal(trained("lion"), Adam().piece()),
-              HasSubstr("Lion: Python's torch.optim has no such optimizer"));
+  EXPECT_THAT(refusal(trained("yogi"), Adam().piece()),
+              HasSubstr("Yogi: Python's torch.optim has no such optimizer"));
 }
 
 TEST(StateDicts, InDamagedFilesAreRefused) {

@@ -296,15 +296,6 @@ void write_state(pickle::Writer& out, const Counterpart& python, const GroupOpti
 
 // ---- reading
 
-bool is_state_dict(const pickle::Dict& dict) {
-  const auto* state = dict.find("state");
-  const auto* groups = dict.find("param_groups");
-  return state != nullptr && std::holds_alternative<pickle::Dict*>(*state) && groups != nullptr &&
-         std::holds_alternative<pickle::List*>(*groups);
-}
-constexpr StateDictKind kOptimizers{"an optimizer", "optimizers",
-                                    "a dict with state and param_groups", is_state_dict};
-
 /// Reads one optimizer's state_dict into another.
 class Loader {
  public:
@@ -537,7 +528,7 @@ LoadedPython load_python(OptimizerBase& optimizer, const std::filesystem::path& 
                          std::string_view key) {
   try {
     pickle::File file(path);
-    const pickle::Dict& state_dict = find_state_dict(file.top(), key, kOptimizers);
+    const pickle::Dict& state_dict = find_state_dict(file.top(), key, kOptimizerStateDict);
     if (auto loaded = load_package(optimizer, state_dict, file)) return std::move(*loaded);
     return Loader(optimizer, file).load(state_dict);
   } catch (const c10::Error& error) {

@@ -113,15 +113,6 @@ class Reader {
   pickle::File& file_;
 };
 
-bool is_state_dict(const pickle::Dict& dict) {
-  const auto* state = dict.find("state");
-  const auto* groups = dict.find("param_groups");
-  return state != nullptr && std::holds_alternative<pickle::Dict*>(*state) && groups != nullptr &&
-         std::holds_alternative<pickle::List*>(*groups);
-}
-constexpr StateDictKind kOptimizers{"an optimizer", "optimizers",
-                                    "a dict with state and param_groups", is_state_dict};
-
 Options read_options(const pickle::Dict& group, size_t params, pickle::File& file,
                      LoadedPython& loaded) {
   Reader reader(group, "the group", file);
@@ -224,7 +215,7 @@ LoadedPython load_python(LBFGS& optimizer, const std::filesystem::path& path,
   try {
     optimizer.check();
     pickle::File file(path);
-    const pickle::Dict& dict = find_state_dict(file.top(), key, kOptimizers);
+    const pickle::Dict& dict = find_state_dict(file.top(), key, kOptimizerStateDict);
     const auto& groups = std::get<pickle::List*>(*dict.find("param_groups"))->items;
     const auto* const* group =
         groups.size() == 1 ? std::get_if<pickle::Dict*>(&groups[0]) : nullptr;

@@ -97,7 +97,17 @@ struct StateDicts {
   std::vector<std::string> names;  ///< of the first of them
 };
 
+bool is_state_dict(const pickle::Dict& dict) {
+  const auto* state = dict.find("state");
+  const auto* groups = dict.find("param_groups");
+  return state != nullptr && std::holds_alternative<pickle::Dict*>(*state) && groups != nullptr &&
+         std::holds_alternative<pickle::List*>(*groups);
+}
+
 }  // namespace
+
+const StateDictKind kOptimizerStateDict{"an optimizer", "optimizers",
+                                        "a dict with state and param_groups", is_state_dict};
 
 const pickle::Dict& find_state_dict(const pickle::Value& top, std::string_view key,
                                     const StateDictKind& kind) {

@@ -26,6 +26,9 @@ struct StateDictKind {
   bool (*is)(const pickle::Dict&);
 };
 
+/// That of an optimizer: torch.optim's, with a dict as state and a list as param_groups.
+extern const StateDictKind kOptimizerStateDict;
+
 /// The state_dict of that kind in a file, or anywhere inside of its dicts and lists. `key` says
 /// where, as "optimizers.0", and may be empty if there is only one. Throws c10::Error that says
 /// what is there.

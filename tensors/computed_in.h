@@ -8,4 +8,9 @@ inline at::ScalarType computed_in(const at::Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+/// A copy in that type, of which autograd knows nothing.
+inline at::Tensor widened(const at::Tensor& x) {
+  return x.detach().to(computed_in(x), /*non_blocking=*/false, /*copy=*/true);
+}
+
 }  // namespace descent::tensors

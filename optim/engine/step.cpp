@@ -296,7 +296,7 @@ void OptimizerBase::Engine::change_mode(OptimizerBase& optimizer, bool to_traini
     for (size_t b = 0; b < rule.buffers.size(); ++b)
       if (at::Tensor& buffer = state.buffer(b); buffer.defined() && buffer.device() != p.device())
         buffer = buffer.to(p.device());
-    at::Tensor wide = p.detach().to(tensors::computed_in(p), /*non_blocking=*/false, /*copy=*/true);
+    at::Tensor wide = tensors::widened(p);
     rule.change_mode(optimizer.adopt_options(g).value(),
                      {wide,
                       wide,
@@ -1068,11 +1068,6 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     optimizer.state()[params->unsafeGetTensorImpl()] = std::move(made);
     return state;
   };
-  // A copy of the parameter in the type that it is computed in: 16 bits are rounded once, at the
-  // end.
-  const auto widened = [](const at::Tensor& p) {
-    return p.detach().to(tensors::computed_in(p), /*non_blocking=*/false, /*copy=*/true);
-  };
   // What `prepare` of compile.h does inside the loops.
   const auto decayed = [](const Group& group, const at::Tensor& wide, const at::Tensor& gradient) {
     at::Tensor g = gradient.to(wide.device(), wide.scalar_type());
@@ -1100,7 +1095,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
       for (const auto& item : items_) {
         if (!has_gradient(item) || item.parameter->numel() == 0) continue;
         const at::Tensor& p = *item.parameter;
-        at::Tensor wide = widened(p);
+        at::Tensor wide = tensors::widened(p);  // 16 bits are rounded once, at the end
         const int64_t position = first + (&p - params.data());
         update(group, wide, decayed(group, wide, *item.gradient).contiguous(), p, position,
                state_for(&p, 1));
@@ -1112,7 +1107,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     std::vector<at::Tensor> values, gradients;
     for (const auto& p : params) {
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
-      const at::Tensor wide = widened(p);
+      const at::Tensor wide = tensors::widened(p);
       gradients.push_back(gradient.defined() ? decayed(group, wide, gradient).reshape(-1)
                                              : at::zeros({p.numel()}, wide.options()));
       values.push_back(wide.reshape(-1));

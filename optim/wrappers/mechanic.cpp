@@ -6,15 +6,12 @@
 
 #include <descent/optim/wrappers/companions.h>
 #include <descent/optim/wrappers/mechanic.h>
+#include <descent/tensors/computed_in.h>
 #include <descent/tensors/fit.h>
 
 namespace descent {
 namespace {
 
-at::Tensor wide(const at::Tensor& x) {
-  return x.detach().to(x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat,
-                       /*non_blocking=*/false, /*copy=*/true);
-}
 double sum_of(const at::Tensor& x) { return x.to(at::kDouble).sum().item<double>(); }
 
 }  // namespace
@@ -77,8 +74,8 @@ at::Tensor Mechanic::step(LossClosure closure) {
                   "Mechanic: the gradient of params[", i, "] of group ", g,
                   " must be strided and of sizes ", p.sizes());
       const at::Tensor* const known = first.find(p);
-      const at::Tensor before = wide(p), gradient = sign * wide(p.grad());
-      const at::Tensor start = known == nullptr ? before : wide(known->to(p.device()));
+      const at::Tensor before = tensors::widened(p), gradient = sign * tensors::widened(p.grad());
+      const at::Tensor start = known == nullptr ? before : tensors::widened(known->to(p.device()));
       const at::Tensor direction = (start - before) / (scale + options_.eps);
       gradients += sum_of(gradient * gradient);
       weights += sum_of(before * before);
@@ -96,7 +93,7 @@ at::Tensor Mechanic::step(LossClosure closure) {
   const double after = this->scale();
   for (const Moved& m : moved) {
     first.get(m.p) = m.start.to(m.p.scalar_type());
-    m.p.copy_(m.start - after * (m.direction - (wide(m.p) - m.before)));
+    m.p.copy_(m.start - after * (m.direction - (tensors::widened(m.p) - m.before)));
   }
   return loss;
 }

@@ -5,15 +5,11 @@
 
 #include <descent/optim/wrappers/companions.h>
 #include <descent/optim/wrappers/schedule_free.h>
+#include <descent/tensors/computed_in.h>
 #include <descent/tensors/restore.h>
 
 namespace descent {
 namespace {
-
-at::Tensor wide(const at::Tensor& x) {
-  return x.detach().to(x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat,
-                       /*non_blocking=*/false, /*copy=*/true);
-}
 
 constexpr size_t kNumbers = rules::FreeSchedule::listed;
 
@@ -58,8 +54,8 @@ at::Tensor ScheduleFree::step(LossClosure closure) {
     for (const auto& p : param_groups_[g].params()) {
       if (!p.grad().defined()) continue;
       const at::Tensor* const known = points.find(p);
-      const at::Tensor y = wide(p);
-      at::Tensor point = known == nullptr ? y : wide(known->to(p.device()));
+      const at::Tensor y = tensors::widened(p);
+      at::Tensor point = known == nullptr ? y : tensors::widened(known->to(p.device()));
       const at::Tensor x = y + (1 - 1 / b) * (point - y);
       if (options_.weight_decay_at_y != 0) point = point - l * options_.weight_decay_at_y * y;
       moved.push_back({p, y, x, point, schedules[g].part(options_), g});
@@ -69,7 +65,7 @@ at::Tensor ScheduleFree::step(LossClosure closure) {
   }
   inner().step();
   for (const Moved& m : moved) {
-    const at::Tensor after = wide(m.p);
+    const at::Tensor after = tensors::widened(m.p);
     const at::Tensor point = options_.inner_at == InnerAt::Z ? after : m.z + (after - m.y);
     const at::Tensor x = m.x + m.part * (point - m.x);
     at::Tensor& kept = points.get(m.p);
@@ -95,8 +91,8 @@ void ScheduleFree::change_mode(bool training) {
     for (const auto& p : group.params()) {
       const at::Tensor* const point = points.find(p);
       if (point == nullptr) continue;
-      const at::Tensor from = wide(p);
-      p.copy_(from + part * (wide(point->to(p.device())) - from));
+      const at::Tensor from = tensors::widened(p);
+      p.copy_(from + part * (tensors::widened(point->to(p.device())) - from));
     }
   training_ = training;
 }

@@ -1,0 +1,19 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace descent::distributed {
+
+/// Which process of how many this is, and where all of them meet.
+struct Place {
+  int rank = 0, size = 1;
+  std::string host{};
+  uint16_t port = 0;
+  bool served = false;  ///< torchrun serves the port, else rank 0
+};
+
+/// As the variables of the environment say; a world of one if there are none. Throws WorldError naming
+/// the variable, what was found in it, and what is allowed.
+Place place_in_environment();
+
+}  // namespace descent::distributed

@@ -1,0 +1,4 @@
+#pragma once
+// Many processes, on one machine or many: worlds of ranks that train together.
+#include <descent/distributed/store.h>  // IWYU pragma: export
+#include <descent/distributed/world.h>  // IWYU pragma: export

@@ -12,9 +12,9 @@
 
 #include "commands/landscape/compute.h"
 #include "commands/landscape/files.h"
-#include "commands/landscape/inputs.h"
 #include "commands/landscape/planes.h"
 #include "commands/landscape/report.h"
+#include "inputs.h"
 #include "output.h"
 #include "progress.h"
 

@@ -16,8 +16,8 @@
 #include <descent/landscape/trajectory/projection.h>
 
 #include "choices.h"
-#include "commands/landscape/inputs.h"
 #include "commands/landscape/report.h"
+#include "inputs.h"
 
 namespace descent::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "commands/landscape/inputs.h"
+#include "inputs.h"
 
 #include <cmath>
 #include <stdexcept>

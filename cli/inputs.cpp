@@ -12,13 +12,13 @@
 #include <descent/base/text.h>
 #include <descent/landscape/data/data_file.h>
 
-#include "commands/landscape/report.h"
 #include "library.h"
+#include "number.h"
 
 namespace descent::cli {
 namespace {
 
-/// Planes and Hessians leave parameters that are frozen where they are.
+/// Planes, Hessians and optimizers leave parameters that are frozen where they are.
 void freeze_all_but(const SavedNetwork& network, const std::string& pattern) {
   std::vector<std::string> names;
   bool any = false;
@@ -73,12 +73,6 @@ Metric loss_of(const std::string& name) {
   return metric;
 }
 
-void add_metric(std::vector<Metric>& metrics, const std::string& name) {
-  for (const Metric& metric : metrics)
-    if (metric.name == name) throw std::invalid_argument("--metrics: " + name + " stands twice");
-  metrics.push_back(find_metric(name));
-}
-
 Batches scaled(const Batches& data, double scale) {
   std::vector<Data> result;
   for (const Data& batch : data) {
@@ -94,56 +88,41 @@ Batches scaled(const Batches& data, double scale) {
 
 }  // namespace
 
-void add_inputs(CLI::App& command, Job& job) {
-  command
-      .add_option("--model", job.model_file,
-                  "file of torch.export.save (.pt2) or of TorchScript (.pt)")
-      ->required();
-  command.add_option("--weights", job.weights_file,
+void add_inputs(CLI::App& command, Inputs& inputs, const std::string& moving) {
+  command.add_option("--model", inputs.model_file,
+                     "file of torch.export.save (.pt2) or of TorchScript (.pt)");
+  command.add_option("--weights", inputs.weights_file,
                      "for the network: a state_dict, a checkpoint, FILE.safetensors or a folder "
                      "with a model.safetensors");
-  command.add_option("--parameters", job.parameters,
-                     "only these move in planes and count in Hessians: a name with * for any "
-                     "text, as head.* or *lora*");
-  command.add_option("--output", job.output,
+  command.add_option("--parameters", inputs.parameters,
+                     moving + ": a name with * for any text, as head.* or *lora*");
+  command.add_option("--output", inputs.output,
                      "the network's prediction, if it has several outputs and none called logits");
-  command.add_option("--library", job.library,
+  command.add_option("--library", inputs.library,
                      "shared library that registers operations of the network");
-  command
-      .add_option("--data", job.data_file,
-                  "file of torch.save: {\"input\": x, \"target\": y}, (x, y), inputs by name with "
-                  "\"target\" or \"labels\", or a list of these; FILE.npz with input and target; "
-                  "x.npy,y.npy")
-      ->required();
+  command.add_option("--data", inputs.data_file,
+                     "file of torch.save: {\"input\": x, \"target\": y}, (x, y), inputs by name "
+                     "with \"target\" or \"labels\", or a list of these; FILE.npz with input and "
+                     "target; x.npy,y.npy");
   command.add_option_function<std::string>(
-      "--scale", [&job](const std::string& text) { job.scale = scale_of(text); },
+      "--scale", [&inputs](const std::string& text) { inputs.scale = scale_of(text); },
       "factor of the inputs, 1/255 for images of bytes");
-  command
-      .add_option_function<std::string>(
-          "--loss",
-          [&job](const std::string& name) {
-            job.metrics.insert(job.metrics.begin(), loss_of(name));
-          },
-          losses() + "; output is of a network that computes its loss")
-      ->required();
-  command
-      .add_option_function<std::vector<std::string>>(
-          "--metrics",
-          [&job](const std::vector<std::string>& names) {
-            for (const std::string& name : names) add_metric(job.metrics, name);
-          },
-          "what is measured beside the loss: accuracy, ...")
-      ->delimiter(',');
+  command.add_option_function<std::string>(
+      "--loss",
+      [&inputs](const std::string& name) {
+        inputs.metrics.insert(inputs.metrics.begin(), loss_of(name));
+      },
+      losses() + "; output is of a network that computes its loss");
 }
 
-void load_inputs(Job& job) {
-  if (!job.library.empty()) load_library(job.library);
-  job.model = load_network(job.model_file);
-  if (!job.weights_file.empty()) load_weights(*job.model, job.weights_file);
-  if (!job.output.empty()) job.model->choose_output(job.output);
-  if (!job.parameters.empty()) freeze_all_but(*job.model, job.parameters);
-  job.data = load_data(job.data_file);
-  if (job.scale) job.data = scaled(job.data, *job.scale);
+void load_inputs(Inputs& inputs) {
+  if (!inputs.library.empty()) load_library(inputs.library);
+  inputs.model = load_network(inputs.model_file);
+  if (!inputs.weights_file.empty()) load_weights(*inputs.model, inputs.weights_file);
+  if (!inputs.output.empty()) inputs.model->choose_output(inputs.output);
+  if (!inputs.parameters.empty()) freeze_all_but(*inputs.model, inputs.parameters);
+  inputs.data = load_data(inputs.data_file);
+  if (inputs.scale) inputs.data = scaled(inputs.data, *inputs.scale);
 }
 
 std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,

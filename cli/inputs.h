@@ -1,8 +1,13 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
-#include "commands/landscape/job.h"
+#include <descent/landscape/data/data.h>
+#include <descent/landscape/data/metric.h>
+#include <descent/networks.h>
 
 namespace CLI {
 class App;
@@ -11,10 +16,23 @@ class App;
 /// The network, the data and what is measured.
 namespace descent::cli {
 
-void add_inputs(CLI::App& command, Job& job);
+struct Inputs {
+  std::filesystem::path model_file, data_file;
+  std::filesystem::path weights_file, library;  ///< empty: none
+  std::string output{};                         ///< of the network; empty: the only one
+  std::string parameters{};                     ///< those that move; empty: all
+  std::optional<double> scale{};                ///< of inputs
+  std::vector<Metric> metrics{};                ///< the loss first
+  std::shared_ptr<SavedNetwork> model{};        ///< read by load_inputs(), as the data
+  Batches data{std::vector<Data>{}};
+};
+
+/// None of the options is required. `moving` is the help of --parameters, ahead of how they are
+/// written.
+void add_inputs(CLI::App& command, Inputs& inputs, const std::string& moving);
 
 /// Reads the files of the network and of the data.
-void load_inputs(Job& job);
+void load_inputs(Inputs& inputs);
 
 /// A network of --plane: a file of its own, or other weights of that of --model.
 std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,

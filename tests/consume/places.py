@@ -58,11 +58,13 @@ TABLE = {
     # The gallery chooses by itself what it shows.
     "a picture format": (re.findall(r'\{"(\.\w+)"', pictures["pictures/files/output.cpp"]), spelled,
                          pictures | cli, 1, ("cli/commands/gallery/gallery.cpp",)),
-    # Its own file and job.h; a refusal of another option may name it.
+    # Its own file and job.h or inputs.h; a refusal of another option may name it, or who needs it.
     "an option of descent landscape": (
-        [name for file, text in cli.items() if file.startswith("cli/commands/landscape/")
+        [name for file, text in cli.items()
+         if file.startswith("cli/commands/landscape/") or file == "cli/inputs.cpp"
          for name in re.findall(r'"(--[\w-]+)",', text)],
-        spelled, {file: text for file, text in cli.items() if "landscape" in file}, 2, ()),
+        spelled, {file: text for file, text in cli.items()
+                  if "landscape" in file or file.startswith("cli/inputs")}, 2, ()),
 }
 
 problems = []

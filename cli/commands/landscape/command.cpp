@@ -107,7 +107,9 @@ void run(const Job& job, std::ostream& out) {
 
 void add_landscape(CLI::App& command) {
   const auto job = std::make_shared<Job>();
-  add_inputs(command, *job);
+  add_inputs(command, *job, "only these move in planes and count in Hessians");
+  for (const char* const needed : {"--model", "--data", "--loss"})
+    command.get_option(needed)->required();
   add_plane(command, *job);
   add_pictures(command, *job);
   add_computation(command, *job);

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -55,11 +56,25 @@ std::vector<Track> marks_of(const Job& job, const Plane& plane, const std::vecto
   return tracks;
 }
 
+void add_metric(std::vector<Metric>& metrics, const std::string& name) {
+  for (const Metric& metric : metrics)
+    if (metric.name == name) throw std::invalid_argument("--metrics: " + name + " stands twice");
+  metrics.push_back(find_metric(name));
+}
+
 std::string mebibytes(int64_t bytes) { return std::to_string(bytes >> 20) + "MiB"; }
 
 }  // namespace
 
 void add_computation(CLI::App& command, Job& job) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--metrics",
+          [&job](const std::vector<std::string>& names) {
+            for (const std::string& name : names) add_metric(job.metrics, name);
+          },
+          "what is measured beside the loss: accuracy, ...")
+      ->delimiter(',');
   add_choice<BatchNorm>(command, "--batch-norm", job.options.batch_norm, "by which statistics: ");
   add_choice<Path>(command, "--path", job.options.path, "how it is computed: ");
   command.add_option("--threads", job.options.threads, "0: as many as LibTorch uses")

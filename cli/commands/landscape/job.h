@@ -10,13 +10,12 @@
 #include <descent/grid/grid.h>
 #include <descent/grid/track.h>
 #include <descent/landscape/curvature/curvature.h>
-#include <descent/landscape/data/metric.h>
 #include <descent/landscape/evaluate/evaluate.h>
 #include <descent/landscape/planes/random_plane.h>
 #include <descent/landscape/trajectory/projection.h>
-#include <descent/networks.h>
 
 #include "arguments.h"
+#include "inputs.h"
 #include "progress.h"
 
 namespace descent::cli {
@@ -25,17 +24,7 @@ struct PlaneKind;
 
 /// What is to be done: all that the command line says. Each part of the command adds the options
 /// that it reads, and stands above their members here.
-struct Job {
-  // inputs.h
-  std::filesystem::path model_file, data_file;
-  std::filesystem::path weights_file, library;  ///< empty: none
-  std::string output{};                         ///< of the network; empty: the only one
-  std::string parameters{};                     ///< those that move; empty: all
-  std::optional<double> scale{};                ///< of inputs
-  std::vector<Metric> metrics{};                ///< the loss first
-  std::shared_ptr<SavedNetwork> model{};        ///< read by load_inputs(), as the data
-  Batches data{std::vector<Data>{}};
-
+struct Job : Inputs {
   // planes.h
   const PlaneKind* plane = nullptr;
   std::string plane_of{};          ///< what follows the plane's name: a folder, files

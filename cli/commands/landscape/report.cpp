@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <cstdio>
 #include <ostream>
 
 namespace descent::cli {
@@ -17,12 +16,6 @@ Grid::Minimum maximum(Grid grid) {
 }
 
 }  // namespace
-
-std::string number(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.5g", std::isnan(x) ? std::abs(x) : x);
-  return text;
-}
 
 bool has_finite(const Grid& grid) {
   return std::any_of(grid.values.begin(), grid.values.end(),

@@ -3,11 +3,9 @@
 #include <string>
 
 #include "commands/landscape/job.h"
+#include "number.h"  // IWYU pragma: export
 
 namespace descent::cli {
-
-/// A number as captions and the terminal show it, to five digits.
-std::string number(double x);
 
 /// "alpha = 0.5, beta = 1", of a grid with two axes.
 std::string place(double alpha, double beta, const Grid& grid);

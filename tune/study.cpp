@@ -10,6 +10,7 @@
 #include <descent/base/text.h>
 #include <descent/tune/journal.h>
 #include <descent/tune/methods/search.h>
+#include <descent/tune/optimizer_options.h>
 #include <descent/tune/study.h>
 
 namespace descent {
@@ -19,6 +20,7 @@ using Json = nlohmann::ordered_json;
 using search::Verdict;
 
 constexpr const char* kFormat = "study-1";
+constexpr const char* kWanted = "wanted";        // StudyOptions::trials, which may grow
 constexpr const char* kIdentity = "study.json";  // in a folder of checkpoints
 
 [[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("Study: " + what); }
@@ -56,7 +58,10 @@ struct Identity {
             {"batch", options.batch}};
     json["first"] = Json::array();
     for (const OptionValues& values : options.first) json["first"].push_back(json_of(values));
-    if (!depends_on.empty()) json["depends_on"] = depends_on;
+    for (const auto& [key, text] : {std::pair{"optimizer", &options.optimizer},
+                                    {"subject", &options.subject},
+                                    {"depends_on", &depends_on}})
+      if (!text->empty()) json[key] = *text;
   }
 
   /// Throws if `line` is none, or that of another study.
@@ -102,7 +107,12 @@ void add_report(TrialRecord& record, const Report& report) {
 }
 
 /// One line of a journal.
-void read_line(const Json& json, const Space& space, std::vector<TrialRecord>& records) {
+void read_line(const Json& json, const Space& space, std::vector<TrialRecord>& records,
+               int64_t& wanted) {
+  if (json.contains(kWanted)) {
+    wanted = json.at(kWanted).get<int64_t>();
+    return;
+  }
   const auto number = json.at("trial").get<int64_t>();
   const auto count = static_cast<int64_t>(records.size());
   if (json.contains("point")) {
@@ -171,20 +181,23 @@ struct Study::Parts {
   void open_journal() {
     if (options.journal.empty()) return;
     journal = std::make_unique<search::Journal>(options.journal, dump(identity().json));
-    read(*journal);
+    if (read(*journal) != options.trials) write({{kWanted, options.trials}}, true);
   }
 
-  void read(const search::Journal& from) {
+  /// Returns how many trials were wanted, -1 if that is not said.
+  int64_t read(const search::Journal& from) {
+    int64_t wanted = -1;
     const std::string where = options.journal.string();
     from.each_line([&](std::string_view line, int64_t number) {
       if (number == 1) return identity().check(line, where);
       try {
-        read_line(Json::parse(line), space, records);
+        read_line(Json::parse(line), space, records, wanted);
       } catch (const std::exception& error) {
         throw std::runtime_error(where + ": line " + std::to_string(number) +
                                  " cannot be read: " + error.what());
       }
     });
+    return wanted;
   }
 
   void open_checkpoints() const {
@@ -248,6 +261,8 @@ struct Study::Parts {
 
 Study::Study(Space space, StudyOptions options)
     : parts_(std::make_unique<Parts>(std::move(space), std::move(options))) {
+  if (const std::string& optimizer = parts_->options.optimizer; !optimizer.empty())
+    search::check_options(parts_->space, optimizer);
   parts_->open_journal();
   parts_->open_checkpoints();
   parts_->count();
@@ -360,6 +375,7 @@ const TrialRecord& Study::best() const {
 
 void Study::save(const std::filesystem::path& path) const {
   Json json = parts_->identity().json;
+  json[kWanted] = options().trials;
   json["trials"] = Json::array();
   for (const TrialRecord& record : trials()) json["trials"].push_back(json_of(record));
   write_atomically(path, dump(json) + "\n");
@@ -380,20 +396,19 @@ Study load_study(const std::filesystem::path& path) {
                          .batch = head.at("batch").get<int64_t>()};
     for (const Json& values : head.at("first"))
       options.first.push_back(parse_options(values.dump()));
+    options.optimizer = head.value("optimizer", "");
+    options.subject = head.value("subject", "");
     Space space = parse_space(head.at("space").get<std::string>());
     std::vector<TrialRecord> records;
     if (head.contains("trials")) {
-      for (const Json& trial : head.at("trials")) read_line(trial, space, records);
+      options.trials = head.at(kWanted).get<int64_t>();
+      for (const Json& trial : head.at("trials")) read_line(trial, space, records, options.trials);
     } else {
       size_t at = first_end + 1;
       for (size_t end = bytes.find('\n', at); end != bytes.npos; end = bytes.find('\n', at)) {
-        read_line(Json::parse(bytes.substr(at, end - at)), space, records);
+        read_line(Json::parse(bytes.substr(at, end - at)), space, records, options.trials);
         at = end + 1;
       }
-    }
-    if (head.contains("depends_on")) {  // "trials = 50"
-      const std::string text = head.at("depends_on").get<std::string>();
-      options.trials = std::stoll(text.substr(text.rfind(' ') + 1));
     }
     auto parts = std::make_unique<Study::Parts>(std::move(space), std::move(options));
     parts->records = std::move(records);

@@ -27,6 +27,13 @@ struct StudyOptions {
   /// Tpe and Bayes choose so many trials by the same earlier ones. The trials depend on it.
   int64_t batch = 1;
 
+  /// The optimizer, by its name, whose options the parameters of the space are; empty: none. A
+  /// parameter that is no option of it is refused.
+  std::string optimizer{};
+  /// What the trials are of, in words that no other trials have: "net.pt, 500 steps". A journal of
+  /// other trials is refused.
+  std::string subject{};
+
   /// A file to which everything is appended as it happens; empty: none. If it exists, the study
   /// goes on from it: trials that have ended are taken from there, all others run.
   std::filesystem::path journal{};
@@ -51,8 +58,9 @@ struct StudyOptions {
 class Study {
  public:
   /// Throws std::invalid_argument for options out of range, first points outside of the space,
-  /// trials that the method cannot have, and a journal or a folder of checkpoints of another space,
-  /// method, seed, batch or first points, which it names; std::runtime_error for files that cannot
+  /// parameters that are no options of the optimizer, trials that the method cannot have, and a
+  /// journal or a folder of checkpoints of another space, method, seed, batch, optimizer, subject
+  /// or first points, which it names; std::runtime_error for files that cannot
   /// be read, written or understood.
   explicit Study(Space space, StudyOptions options = {});
   Study(Study&&) noexcept;
@@ -91,8 +99,8 @@ class Study {
 
   const Space& space() const;
   const StudyOptions& options() const;
-  /// What the trials depend on, as the journal says it: space, method, seed, batch and first
-  /// points.
+  /// What the trials depend on, as the journal says it: space, method, seed, batch, optimizer,
+  /// subject and first points.
   std::string about() const;
 
   /// Writes a JSON file, whole or not at all, which load_study() reads.

@@ -293,6 +293,54 @@ TEST_F(AStudy, IsTheSameAfterItWasSaved) {
                HasSubstr("is no study of the format study-1"));
 }
 
+TEST_F(AStudy, KnowsAfterLoadingWhetherItWasFinished) {
+  for (const descent::Method& method :
+       {descent::Method(descent::Tpe{}), descent::Method(descent::RandomSearch{}),
+        descent::Method(descent::Halving{.resource = 27})}) {
+    StudyOptions options{.method = method, .trials = 20, .journal = journal};
+    options.on_progress = [](const Study& study) { return study.ended() < 12; };
+    const auto expect = [&](const Study& study, bool finished) {
+      study.save(folder / "study.json");
+      for (const auto& file : {folder / "study.json", journal}) {
+        const Study loaded = descent::load_study(file);
+        EXPECT_EQ(loaded.size(), 20) << file;
+        EXPECT_EQ(loaded.finished(), finished) << file << " of " << to_text(method);
+      }
+    };
+    expect(tune(space, curve, options), false);
+    options.on_progress = nullptr;
+    expect(tune(space, curve, options), true);
+    std::filesystem::remove(journal);
+  }
+  StudyOptions options{.method = descent::Tpe{}, .trials = 12, .journal = journal};
+  tune(space, bowl, options);
+  options.trials = 15;  // goes on with more
+  tune(space, bowl, options);
+  EXPECT_EQ(descent::load_study(journal).size(), 15);
+}
+
+TEST_F(AStudy, RefusesParametersThatAreNoOptionsOfItsOptimizer) {
+  const Space misspelt{{"lr", LogRange{1e-5, 1}}, {"weight_decy", LogRange{1e-6, 0.1}}};
+  EXPECT_REFUSES(tune(misspelt, bowl, {.optimizer = "adamw", .journal = journal}),
+                 HasSubstr("weight_decy is no option of adamw, did you mean weight_decay?"),
+                 HasSubstr("(it has lr, betas"));
+  EXPECT_FALSE(std::filesystem::exists(journal));
+  EXPECT_REFUSES(tune(misspelt, bowl, {.optimizer = "adamx"}),
+                 HasSubstr("no optimizer is called adamx, did you mean adam"));
+  const Space right{{"lr", LogRange{1e-5, 1}}, {"weight_decay", LogRange{1e-6, 0.1}}};
+  const StudyOptions options{.trials = 10, .optimizer = "AdamW", .journal = journal};
+  EXPECT_TRUE(tune(
+                  right, [](Trial&) { return 1.0; }, options)
+                  .finished());
+  EXPECT_EQ(descent::load_study(journal).options().optimizer, "AdamW");
+  StudyOptions other = options;
+  other.optimizer = "lion";
+  EXPECT_REFUSES(Study(right, other), HasSubstr("optimizer = \"AdamW\", not \"lion\""));
+  other = options;
+  other.subject = "another network";
+  EXPECT_REFUSES(Study(right, other), HasSubstr("subject = null, not \"another network\""));
+}
+
 TEST_F(AStudy, EndsWhenItIsAskedToWithWhatIsThere) {
   StudyOptions options{
       .method = descent::Halving{.resource = 27}, .threads = 3, .journal = journal};

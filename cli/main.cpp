@@ -21,6 +21,8 @@
 #ifdef HAS_PICTURES
 #include "commands/landscape/command.h"
 #include "commands/race.h"
+#include "commands/tune/command.h"
+#include "commands/tune/range_test.h"
 #include "output.h"
 #include "progress.h"
 #endif
@@ -37,6 +39,8 @@ using descent::cli::add_surfaces;
 #ifdef HAS_PICTURES
 using descent::cli::add_landscape;
 using descent::cli::add_race;
+using descent::cli::add_range_test;
+using descent::cli::add_tune;
 #else
 void refuse(CLI::App& command) {
   command.allow_extras();
@@ -46,7 +50,8 @@ void refuse(CLI::App& command) {
         "cairo, cgif and libpng (Debian: libcairo2-dev libcgif-dev libpng-dev) and build it again");
   });
 }
-constexpr auto add_race = refuse, add_landscape = refuse;
+constexpr auto add_race = refuse, add_landscape = refuse, add_tune = refuse,
+               add_range_test = refuse;
 #endif
 
 constexpr Command kCommands[] = {
@@ -55,6 +60,8 @@ constexpr Command kCommands[] = {
     {"race", "races optimizers on a surface: pictures, page and numbers", add_race},
     {"landscape", "draws the loss of a network of Python over a plane through its weights",
      add_landscape},
+    {"tune", "looks for the options with which an optimizer trains best", add_tune},
+    {"range-test", "looks for a learning rate by one short training", add_range_test},
 };
 
 /// Throws if the first word is no command.

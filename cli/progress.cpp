@@ -36,7 +36,9 @@ void stop_if_interrupted() {
 Progress::Progress(size_t all)
     : all_(all), terminal_(isatty(STDERR_FILENO) != 0), start_(Clock::now()) {}
 
-Progress::~Progress() {
+Progress::~Progress() { clear(); }
+
+void Progress::clear() const {
   if (terminal_) std::cerr << "\r\033[K" << std::flush;
 }
 

@@ -35,6 +35,9 @@ class Progress {
   /// So much is done, from 0 to 1, and what that is.
   void reach(double fraction, const std::string& what);
 
+  /// Takes the bar away until the next of these.
+  void clear() const;
+
  private:
   using Clock = std::chrono::steady_clock;
 

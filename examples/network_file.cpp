@@ -1,14 +1,20 @@
-// Trains a network that is written in TorchScript to tell two spirals apart, and writes the files
-// that the program `descent landscape` reads:
+// Trains a network that is written in TorchScript to tell two spirals apart, or to follow a sine, and
+// writes the files that the program `descent` reads:
 //
 //   network_file --out out/spirals
 //   cd out/spirals
 //   descent landscape --model net.pt --data data.pt --loss cross_entropy --plane pca:snapshots
 //
+//   network_file --problem sine --out out/sine
+//   descent tune --model out/sine/start.pt --data out/sine/data.pt --out out/tune
+//
 // net.pt is the trained network, start.pt the untrained one, data.pt the samples, snapshots/ the
 // weights of every tenth step.
 #include <cmath>
 #include <iostream>
+#include <map>
+#include <numbers>
+#include <string>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linspace.h>
@@ -29,31 +35,36 @@
 
 namespace {
 
-constexpr int64_t kHidden = 24;
+/// A network with two hidden layers, and what it learns.
+struct Problem {
+  int64_t inputs, hidden, outputs;
+  const char* activation;
+  descent::Data (*data)();
+  descent::Metric loss;
+};
 
-torch::jit::Module untrained() {
+torch::jit::Module untrained(const Problem& problem) {
   torch::jit::Module net("Net");
   const auto add = [&](const char* name, at::IntArrayRef sizes) {
     const double scale = sizes.size() < 2 ? 0 : 1 / std::sqrt(static_cast<double>(sizes[1]));
     net.register_parameter(name, (at::randn(sizes) * scale).requires_grad_(), /*is_buffer=*/false);
   };
-  add("w1", {kHidden, 2});
-  add("b1", {kHidden});
-  add("w2", {kHidden, kHidden});
-  add("b2", {kHidden});
-  add("w3", {2, kHidden});
-  add("b3", {2});
-  net.define(R"(
-def forward(self, x):
-    x = torch.tanh(torch.linear(x, self.w1, self.b1))
-    x = torch.tanh(torch.linear(x, self.w2, self.b2))
-    return torch.linear(x, self.w3, self.b3)
-)");
+  add("w1", {problem.hidden, problem.inputs});
+  add("b1", {problem.hidden});
+  add("w2", {problem.hidden, problem.hidden});
+  add("b2", {problem.hidden});
+  add("w3", {problem.outputs, problem.hidden});
+  add("b3", {problem.outputs});
+  const std::string activation = problem.activation;
+  net.define("def forward(self, x):\n    x = torch." + activation +
+             "(torch.linear(x, self.w1, self.b1))\n    x = torch." + activation +
+             "(torch.linear(x, self.w2, self.b2))\n    return torch.linear(x, self.w3, self.b3)\n");
   return net;
 }
 
-/// Two spirals of so many points each, one turn long.
-descent::Data spirals(int64_t points) {
+/// Two spirals, one turn long.
+descent::Data spirals() {
+  constexpr int64_t points = 150;  // of each
   const at::Tensor angle = at::linspace(0.5, 6.5, points);
   const at::Tensor arm = at::stack({angle.cos(), angle.sin()}, 1) * (angle / 6.5).unsqueeze(1);
   const at::Tensor noise = 0.03 * at::randn({2 * points, 2});
@@ -61,11 +72,16 @@ descent::Data spirals(int64_t points) {
   return {at::cat({arm, -arm}) + noise, at::cat({first, first + 1})};
 }
 
-void train(int64_t steps, const std::filesystem::path& out) {
+descent::Data sine() {
+  const at::Tensor x = at::linspace(-std::numbers::pi, std::numbers::pi, 100).view({-1, 1});
+  return {x, x.sin()};
+}
+
+void train(const Problem& problem, int64_t steps, const std::filesystem::path& out) {
   std::filesystem::create_directories(out);
   at::manual_seed(0);
-  torch::jit::Module net = untrained();
-  const descent::Data data = spirals(150);
+  torch::jit::Module net = untrained(problem);
+  const descent::Data data = problem.data();
   net.save((out / "start.pt").string());
 
   std::vector<at::Tensor> parameters;
@@ -74,14 +90,16 @@ void train(int64_t steps, const std::filesystem::path& out) {
   descent::Recorder recorder(descent::network_of(net), {.every = 10, .folder = out / "snapshots"});
   for (int64_t step = 0; step < steps; ++step) {
     opt.zero_grad();
-    descent::cross_entropy(net.forward({data.input}).toTensor(), data.target).backward();
+    problem.loss.value(net.forward({data.input}).toTensor(), data.target).backward();
     opt.step();
     recorder.step();
   }
   const at::Tensor prediction = net.forward({data.input}).toTensor();
   std::cout << "trained for " << steps << " steps, loss "
-            << descent::cross_entropy(prediction, data.target).item<double>() << ", accuracy "
-            << descent::accuracy(prediction, data.target).item<double>() << '\n';
+            << problem.loss.value(prediction, data.target).item<double>();
+  if (!data.target.is_floating_point())
+    std::cout << ", accuracy " << descent::accuracy(prediction, data.target).item<double>();
+  std::cout << '\n';
 
   net.save((out / "net.pt").string());
   const auto bytes = torch::jit::pickle_save(c10::ivalue::Tuple::create({data.input, data.target}));
@@ -92,8 +110,15 @@ void train(int64_t steps, const std::filesystem::path& out) {
 
 int main(int argc, char** argv) {
   CLI::App app("A trained network in the files that `descent landscape` reads.");
+  const std::map<std::string, Problem> problems = {
+      {"spirals", {2, 24, 2, "tanh", spirals, descent::cross_entropy}},
+      {"sine", {1, 64, 1, "relu", sine, descent::mse}}};
+  std::string problem = "spirals";
   int64_t steps = 1000;
   std::filesystem::path out = "out/spirals";
+  app.add_option("--problem", problem, "spirals or sine")
+      ->check(CLI::IsMember({"spirals", "sine"}))
+      ->capture_default_str();
   app.add_option("--steps", steps, "of training")->check(CLI::PositiveNumber);
   app.add_option("--out", out, "folder, made if missing")->capture_default_str();
   try {
@@ -102,7 +127,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {
-    train(steps, out);
+    train(problems.at(problem), steps, out);
     return 0;
   } catch (const c10::Error& error) {
     std::cerr << "network_file: " << error.what_without_backtrace() << '\n';

@@ -1,0 +1,138 @@
+# What `descent tune` and `descent range-test` write, print, refuse and resume. DESCENT is the program,
+# NETWORK_FILE the example that writes a network for them, FOLDER is the test's own.
+include("${CMAKE_CURRENT_LIST_DIR}/descent.cmake")
+file(REMOVE_RECURSE "${FOLDER}")
+file(MAKE_DIRECTORY "${FOLDER}")
+execute_process(COMMAND "${NETWORK_FILE}" --problem sine --steps 1 --out "${FOLDER}/net"
+                RESULT_VARIABLE failed OUTPUT_QUIET)
+if(failed)
+  message(FATAL_ERROR "${NETWORK_FILE}: ${failed}")
+endif()
+set(net --model "${FOLDER}/net/start.pt" --data "${FOLDER}/net/data.pt")
+
+function(tune status stream expected)
+  descent(${status} ${stream} "${expected}" tune ${ARGN})
+endfunction()
+function(range_test status stream expected)
+  descent(${status} ${stream} "${expected}" range-test ${ARGN})
+endfunction()
+
+# The help lists methods and losses.
+tune(0 out "--loss .*mse, l1, .*--method .*random, grid, .*tpe or bayes.*--resume" --help)
+range_test(0 out "--model .*--lo .*--steps " --help)
+
+# What is refused leaves nothing.
+set(refused "${FOLDER}/refused")
+file(MAKE_DIRECTORY "${refused}")
+set(out --out "${refused}/out")
+tune(2 error "a --surface or a --model is required" ${out})
+tune(2 error "(--model excludes --surface|--surface excludes --model)" ${net} --surface booth ${out})
+tune(2 error "--model without --data" --model "${FOLDER}/net/start.pt" ${out})
+tune(2 error "boot, did you mean booth" --surface boot ${out})
+tune(2 error "adm, did you mean adam" --surface booth --optimizer adm ${out})
+tune(2 error "lr = -1, must be" --surface booth --optimizer adam:lr=-1 ${out})
+tune(2 error "none.pt" --model none.pt --data "${FOLDER}/net/data.pt" ${out})
+tune(2 error "must be mse, l1" ${net} --loss accuracy ${out})
+range_test(2 error "a --surface or a --model is required" ${out})
+range_test(2 error "lr = -1, must be" --surface booth --optimizer adam:lr=-1 ${out})
+tune(2 error "wight_decay is no option of adamw, did you mean weight_decay.*it has lr, betas" ${net}
+     --space "lr=log:1e-5:1,wight_decay=log:1e-6:0.1" ${out})
+tune(2 error "--optimizer says lr = 1, which --space changes" --surface booth --optimizer adam:lr=1 ${out})
+tune(2 error "'lr=lg:1:2': lg, must be .*did you mean log" --surface booth --space lr=lg:1:2 ${out})
+tune(2 error "bays.*did you mean bayes" --surface booth --method bays ${out})
+tune(2 error "eta" --surface booth --method halving:eta=1 ${out})
+tune(2 error "trials = 5, must be" --surface booth --trials 5 ${out})
+tune(2 error "--seed: -3, must be a whole number" --surface booth --seed -3 ${out})
+tune(2 error "--threads: .*-1" --surface booth --threads -1 ${out})
+range_test(2 error "lo = 2, must be < hi = 1" --surface booth --lo 2 ${out})
+expect_empty("${refused}")
+file(WRITE "${FOLDER}/file" "")
+tune(2 error "file is no folder" --surface booth --out "${FOLDER}/file")
+file(MAKE_DIRECTORY "${FOLDER}/full")
+file(WRITE "${FOLDER}/full/mine" "")
+tune(2 error "holds files already" --surface booth --out "${FOLDER}/full")
+
+# Surfaces of each kind can be tuned on, by every method, and the same trials come each time.
+foreach(surface IN ITEMS f4 beale mse)
+  tune(0 out "adam on ${surface}, 20 steps.*trials  10 of 10.*best    adam:lr=[0-9.e+-]+\n"
+       --surface ${surface} --optimizer adam --method random --trials 10 --steps 20 --force
+       --out "${FOLDER}/surface")
+endforeach()
+set(job --surface rosenbrock --optimizer adam:eps=1e-9 --space "lr=log:1e-4:10,amsgrad=choice:true|false")
+foreach(method IN ITEMS "grid:points=4" "halving;--trials;9" "tpe;--trials;11")
+  tune(0 out "best    adam:eps=1e-09,lr=[^\n]*,amsgrad=(true|false)\nopen" ${job} --method ${method}
+       --steps 9 --out "${FOLDER}/method" --force)
+endforeach()
+tune(0 out "13 of 13" ${job} --trials 13 --threads 1 --out "${FOLDER}/one")
+tune(0 out "13 of 13" ${job} --trials 13 --threads 3 --out "${FOLDER}/three")
+foreach(name IN ITEMS one three)
+  file(READ "${FOLDER}/${name}/trials.csv" ${name})
+  # Seconds are no two times the same.
+  string(REGEX REPLACE "(\n[^,]*,[^,]*,[^,]*,[^,]*),[^,]*" "\\1" ${name} "${${name}}")
+endforeach()
+if(NOT one STREQUAL three OR NOT one MATCHES "\n12,done,")
+  message(FATAL_ERROR "other trials on other threads:\n${one}\n${three}")
+endif()
+
+# A network: what was tried is found again, and no one else's.
+set(job ${net} --steps 30 --trials 11 --space "lr=log:1e-4:0.1,weight_decay=log:1e-6:0.1" --threads 1)
+tune(0 out "adamw on start.pt with data.pt, mse, 30 steps.*11 of 11.*open" ${job} --out "${FOLDER}/whole")
+tune(2 error "holds a study: --resume goes on with it, --force begins anew" ${job} --out "${FOLDER}/whole")
+tune(2 error "is of another study: subject" ${job} --loss l1 --resume --out "${FOLDER}/whole")
+tune(2 error "is of another study: optimizer" ${job} --optimizer lion --resume --out "${FOLDER}/whole")
+tune(0 out "11 of 11" ${job} --resume --out "${FOLDER}/whole")
+file(READ "${FOLDER}/whole/trials.csv" whole)
+string(REGEX MATCH "\n10,[^,]*,[^,]*,30," last "${whole}")
+if(NOT last)
+  message(FATAL_ERROR "trials.csv: ${whole}")
+endif()
+find_program(bash bash)
+if(bash)
+  # interrupt(signal): sends it when some trials have ended.
+  set(long ${net} --steps 3000 --trials 400 --method random:rounds=1 --threads 1)
+  string(REPLACE ";" "' '" words "${long}")
+  function(interrupt signal expected)
+    execute_process(COMMAND "${bash}" -c "
+        '${DESCENT}' tune '${words}' --out '${FOLDER}/part' --resume & pid=$!
+        ended() { cat '${FOLDER}/part/study.jsonl' 2>/dev/null | grep -c state; }
+        before=$(ended)
+        until test $(ended) -gt $((before + 1)); do kill -0 $pid || exit 99; sleep 0.02; done
+        kill -${signal} $pid; wait $pid"
+      RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+    if(NOT result EQUAL expected)
+      message(FATAL_ERROR "after ${signal}: ${result}\n${out}${error}")
+    endif()
+    set(out "${out}" PARENT_SCOPE)
+    set(error "${error}" PARENT_SCOPE)
+  endfunction()
+  interrupt(KILL 137)
+  interrupt(INT 130)
+  if(NOT error MATCHES "^descent: interrupted; what was tried is kept in [^\n]*study.jsonl, and --resume goes on from there\n$" OR
+     NOT out MATCHES "best    adamw:lr=" OR NOT EXISTS "${FOLDER}/part/trials.csv")
+    message(FATAL_ERROR "after an interrupt: ${out}${error}")
+  endif()
+  file(READ "${FOLDER}/part/trials.csv" part)
+  string(REGEX MATCH "\n0,done,[^\n]*" first "${part}")
+  interrupt(INT 130)
+  file(READ "${FOLDER}/part/trials.csv" more)
+  string(FIND "${more}" "${first}\n" found)
+  if(found EQUAL -1 OR NOT first)
+    message(FATAL_ERROR "trial 0 was made again: ${first} is not in ${more}")
+  endif()
+endif()
+
+# Nothing finite: the status says so, and the numbers are there.
+tune(1 error "none of 10 trials has ended with a finite loss" --surface rosenbrock --optimizer sgd
+     --space lr=log:1e3:1e5 --method random --trials 10 --out "${FOLDER}/infinite")
+expect_files("${FOLDER}/infinite" study.jsonl trials.csv)
+
+# The range test leaves three suggestions and the curve.
+range_test(0 out "valley  lr = [0-9.e-]+.*steep   lr = .*minimum lr = .*open .*range_test.csv" ${net}
+           --lo 1e-5 --out "${FOLDER}/range")
+range_test(0 out "valley  lr = " --surface booth --optimizer dog --out "${FOLDER}/range_of_shampoo")
+range_test(1 error "only 4 steps were made, too few for a suggestion" ${net} --steps 4 --out "${FOLDER}/few")
+range_test(2 error "holds files already" ${net} --out "${FOLDER}/range")
+file(READ "${FOLDER}/range/range_test.csv" curve)
+if(NOT curve MATCHES "^step,lr,loss,smoothed\n0,1e-05,[0-9.]+,[0-9.]+\n")
+  message(FATAL_ERROR "range_test.csv: ${curve}")
+endif()

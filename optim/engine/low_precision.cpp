@@ -1,50 +1,11 @@
 #include <algorithm>
-#include <bit>
 
 #include <descent/optim/engine/instruction_sets.h>
 #include <descent/optim/engine/low_precision.h>
+#include <descent/optim/engine/sixteen_bits.h>
 
 namespace descent::engine {
 namespace {
-
-DESCENT_FN float float_of(uint32_t bits) { return std::bit_cast<float>(bits); }
-DESCENT_FN uint32_t bits_of(float x) { return std::bit_cast<uint32_t>(x); }
-
-struct BFloat16Format {
-  DESCENT_FN static float widen(uint16_t h) { return float_of(uint32_t{h} << 16); }
-  DESCENT_FN static uint16_t round(float x) {
-    const uint32_t u = bits_of(x);
-    const uint32_t nearest = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
-    return static_cast<uint16_t>((u & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : nearest);
-  }
-};
-
-/// IEEE binary16 in integer operations and one multiplication, so that every instruction set
-/// vectorises it.
-struct HalfFormat {
-  DESCENT_FN static float widen(uint16_t h) {
-    const uint32_t magnitude = uint32_t{h} & 0x7fffu;
-    const uint32_t sign = (uint32_t{h} & 0x8000u) << 16;
-    // Exponent bias 15 becomes 127 by a factor of 2^112, which also normalises subnormal halves
-    // exactly.
-    const uint32_t finite = bits_of(float_of(magnitude << 13) * float_of((127u + 112u) << 23));
-    const uint32_t special = 0x7f800000u | (magnitude << 13);
-    return float_of((magnitude >= 0x7c00u ? special : finite) | sign);
-  }
-  DESCENT_FN static uint16_t round(float x) {
-    const uint32_t u = bits_of(x);
-    const uint32_t sign = (u >> 16) & 0x8000u;
-    const uint32_t magnitude = u & 0x7fffffffu;
-    // Below 2^-14 the result is subnormal: adding 0.5 lets the float adder round at the right
-    // place.
-    const uint32_t subnormal = bits_of(float_of(magnitude) + 0.5f) - bits_of(0.5f);
-    const uint32_t normal = (magnitude + 0xfffu + ((magnitude >> 13) & 1u) - (112u << 23)) >> 13;
-    const uint32_t large = magnitude > 0x7f800000u ? 0x7e00u : 0x7c00u;
-    const uint32_t small = magnitude < (113u << 23) ? subnormal : normal;
-    // 65520 = 0x477ff000 is the first float that rounds to infinity.
-    return static_cast<uint16_t>((magnitude >= 0x477ff000u ? large : small) | sign);
-  }
-};
 
 template <class Format>
 DESCENT_FN void widen_all(const uint16_t* from, float* to, int64_t n) {

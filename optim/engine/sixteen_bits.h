@@ -1,0 +1,69 @@
+#pragma once
+// Numbers of 16 bits: float's bits made of theirs, and rounded to the nearest of them (ties to even).
+// The loops and the kernels for CUDA have the same bits.
+#include <bit>
+#include <cstdint>
+
+#include <descent/base/fields.h>
+
+#if defined(__CUDACC__)
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#endif
+
+namespace descent::engine {
+
+DESCENT_FN float float_of(uint32_t bits) { return std::bit_cast<float>(bits); }
+DESCENT_FN uint32_t bits_of(float x) { return std::bit_cast<uint32_t>(x); }
+
+struct BFloat16Format {
+  DESCENT_FN static float widen(uint16_t h) { return float_of(uint32_t{h} << 16); }
+  DESCENT_FN static uint16_t round(float x) {
+#if defined(__CUDA_ARCH__)
+    const uint32_t nearest = __bfloat16_as_ushort(__float2bfloat16_rn(x));
+    return static_cast<uint16_t>(x != x ? 0x7fc0u : nearest);
+#else
+    const uint32_t u = bits_of(x);
+    const uint32_t nearest = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    return static_cast<uint16_t>((u & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : nearest);
+#endif
+  }
+};
+
+/// IEEE binary16 in integer operations and one multiplication, so that every instruction set
+/// vectorises it.
+struct HalfFormat {
+  DESCENT_FN static float widen(uint16_t h) {
+#if defined(__CUDA_ARCH__)
+    return __half2float(__ushort_as_half(h));
+#else
+    const uint32_t magnitude = uint32_t{h} & 0x7fffu;
+    const uint32_t sign = (uint32_t{h} & 0x8000u) << 16;
+    // Exponent bias 15 becomes 127 by a factor of 2^112, which also normalises subnormal halves
+    // exactly.
+    const uint32_t finite = bits_of(float_of(magnitude << 13) * float_of((127u + 112u) << 23));
+    const uint32_t special = 0x7f800000u | (magnitude << 13);
+    return float_of((magnitude >= 0x7c00u ? special : finite) | sign);
+#endif
+  }
+  DESCENT_FN static uint16_t round(float x) {
+    const uint32_t u = bits_of(x);
+    const uint32_t sign = (u >> 16) & 0x8000u;
+#if defined(__CUDA_ARCH__)
+    const uint32_t nearest = __half_as_ushort(__float2half_rn(x));
+    return static_cast<uint16_t>(x != x ? 0x7e00u | sign : nearest);
+#else
+    const uint32_t magnitude = u & 0x7fffffffu;
+    // Below 2^-14 the result is subnormal: adding 0.5 lets the float adder round at the right
+    // place.
+    const uint32_t subnormal = bits_of(float_of(magnitude) + 0.5f) - bits_of(0.5f);
+    const uint32_t normal = (magnitude + 0xfffu + ((magnitude >> 13) & 1u) - (112u << 23)) >> 13;
+    const uint32_t large = magnitude > 0x7f800000u ? 0x7e00u : 0x7c00u;
+    const uint32_t small = magnitude < (113u << 23) ? subnormal : normal;
+    // 65520 = 0x477ff000 is the first float that rounds to infinity.
+    return static_cast<uint16_t>((magnitude >= 0x477ff000u ? large : small) | sign);
+#endif
+  }
+};
+
+}  // namespace descent::engine

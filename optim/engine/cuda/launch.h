@@ -1,0 +1,68 @@
+#pragma once
+// A step on CUDA as the engine asks for it: what the kernels of a rule are called with, its types
+// erased. Nothing of CUDA here.
+#include <span>
+
+#include <descent/optim/engine/table.h>
+
+namespace descent::engine::cuda {
+
+/// How the numbers of a parameter lie in memory: parameter and gradient in one type, and all buffers
+/// in the same or, of the last two, in float.
+enum class Format : uint8_t { Float, Double, BFloat16, Half, BFloat16FloatState, HalfFloatState };
+inline constexpr int kFormats = 6;
+
+/// A parameter that has a gradient.
+struct Work {
+  void* const* places;  ///< parameter, gradient and the buffers that the form uses, on the device
+  int64_t n;            ///< elements
+  uint32_t set;         ///< which of Launch::sets
+};
+
+/// The numbers of one group at one step.
+struct Set {
+  const void* constants;  ///< Prologue and Coefficients in the type that the format computes in
+  const void* options;    ///< the rule's Options
+  StepInfo at;
+};
+
+/// What one call of the kernels does. All pointers but those of `work` and `sets` are to memory of the
+/// device, whose context is current.
+struct Launch {
+  std::span<const Work> work;
+  std::span<const Set> sets;
+  const float* found_inf = nullptr;      ///< null, or not 0 there: nothing happens
+  const float* inverse_scale = nullptr;  ///< null, or what gradients are multiplied by ahead of all
+  double* sums = nullptr;  ///< of a form that reads twice: two for each kBlock elements of a tensor
+  void* judged = nullptr;  ///< and what `judge` makes of each tensor that has elements
+  void* stream = nullptr;  ///< a cudaStream_t
+};
+
+/// Starts kernels and waits for none; what CUDA says against it, or null.
+using Start = const char* (*)(const Launch&);
+
+/// One form of a rule. As Kernels of table.h.
+struct FormLaunches {
+  Start sweep = nullptr;
+  Start measure = nullptr;  ///< fills in `sums`
+  Start apply = nullptr;    ///< of ratios in `judged`
+};
+
+struct RuleLaunches {
+  std::vector<std::array<std::array<FormLaunches, kFormats>, 2>>
+      forms;  ///< [form][coupled][Format]
+  /// Of a rule with norms, [computes in double]: makes `judged` of `sums`.
+  std::array<Start, 2> judge{};
+  /// Whether `judged` are the ratios that `apply` takes, of the type that the format computes in. Else
+  /// they are two sums in double for each tensor, because the rule's answer changes what it remembers.
+  bool judges = false;
+  /// Why the current device cannot run them, in CUDA's words, or null: an old driver, or a GPU that
+  /// they were not compiled for.
+  const char* (*problem)() = nullptr;
+};
+
+/// Defined where the kernels of the rule are compiled (compile.h).
+template <class Rule>
+const RuleLaunches& launches_of();
+
+}  // namespace descent::engine::cuda

@@ -1,0 +1,189 @@
+#pragma once
+// The host's side of the kernels: packs parameters and numbers into as few launches as they fit.
+#include <memory>
+#include <utility>
+
+#include <descent/optim/engine/cuda/kernels.h>
+
+namespace descent::engine::cuda {
+
+template <class A>
+using Kernel = void (*)(A);
+
+/// `meets`: threads of the kernel wait for each other, which only its stand-in in tests has to know.
+template <class A>
+const char* start(Kernel<A> kernel, uint32_t blocks, [[maybe_unused]] bool meets, const A& a,
+                  [[maybe_unused]] void* stream) {
+#if defined(__CUDACC__)
+  void* arguments[] = {const_cast<A*>(&a)};
+  const cudaError_t error =
+      cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(blocks), dim3(kThreads),
+                       arguments, 0, static_cast<cudaStream_t>(stream));
+  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
+#else
+  emulated::run(blocks, kThreads, meets, [&] { kernel(a); });
+  return nullptr;
+#endif
+}
+
+/// How many blocks of threads a list takes.
+enum class Blocks { OneForAUnit, OneForUnitsOfItsWarps, OneForAnItem };
+
+/// Calls the kernel with as few lists as the work fits into. copy(to, set) makes a set.
+template <class A, class Copy>
+const char* start_all(Kernel<A> kernel, Blocks blocks, bool meets, const Launch& launch,
+                      const Copy& copy) {
+  static_assert(sizeof(A) <= kArgumentBytes && A::kCapacity > 0);
+  const auto a = std::make_unique_for_overwrite<A>();
+  a->found_inf = launch.found_inf;
+  a->inverse_scale = launch.inverse_scale;
+  a->sums = launch.sums;
+  a->judged = launch.judged;
+  a->first_judged = 0;
+  a->count = 0;
+  a->first[0] = 0;
+  std::array<uint32_t, kSets> known{};
+  uint32_t sets = 0;
+  const char* problem = nullptr;
+  const auto flush = [&] {
+    if (a->count == 0 || problem != nullptr) return;
+    const uint32_t units = a->first[a->count], items = static_cast<uint32_t>(a->count);
+    const uint32_t count = blocks == Blocks::OneForAnItem  ? items
+                           : blocks == Blocks::OneForAUnit ? units
+                                                           : (units + kWarps - 1) / kWarps;
+    problem = start(kernel, count, meets, *a, launch.stream);
+    if (a->sums != nullptr) a->sums += 2 * static_cast<std::size_t>(units);
+    a->first_judged += items;
+    a->count = 0;
+    sets = 0;
+  };
+  for (const Work& work : launch.work) {
+    if (work.n == 0) continue;
+    const auto units = static_cast<uint64_t>((work.n + kBlock - 1) / kBlock);
+    uint32_t set = 0;
+    while (set < sets && known[set] != work.set) ++set;
+    if (a->count == A::kCapacity || set == kSets || a->first[a->count] + units > INT32_MAX) {
+      flush();
+      set = 0;
+    }
+    if (set == sets) {
+      known[sets++] = work.set;
+      copy(a->sets[set], launch.sets[work.set]);
+    }
+    auto& item = a->items[a->count];
+    item.n = work.n;
+    item.set = set;
+    if constexpr (A::kPlaces > 0) {
+      uintptr_t bits = 0;
+      for (int i = 0; i < A::kPlaces; ++i) {
+        item.places[i] = work.places[i];
+        bits |= reinterpret_cast<uintptr_t>(work.places[i]);
+      }
+      item.aligned = bits % 16 == 0;
+    }
+    a->first[a->count + 1] = a->first[a->count] + static_cast<uint32_t>(units);
+    ++a->count;
+  }
+  flush();
+  return problem;
+}
+
+/// The same of a kernel that walks over parameters.
+template <int Places, int SetBytes>
+const char* start_walks(Kernel<Arguments<Places, SetBytes>> kernel, Blocks blocks, bool meets,
+                        const Launch& launch, std::size_t set_size) {
+  return start_all(kernel, blocks, meets, launch,
+                   [&](char* to, const Set& set) { std::memcpy(to, set.constants, set_size); });
+}
+
+template <class R, std::size_t F, bool Coupled, class M>
+FormLaunches form_launches() {
+  static constexpr std::size_t kSet = sizeof(Constants<R, typename M::Number>);
+  FormLaunches form;
+  if constexpr (Text<R, F>::reads_twice) {
+    form.measure = [](const Launch& launch) {
+      return start_walks(&measure<R, F, Coupled, M>, Blocks::OneForUnitsOfItsWarps, true, launch,
+                         kSet);
+    };
+    form.apply = [](const Launch& launch) {
+      return start_walks(&apply<R, F, Coupled, M>, Blocks::OneForAUnit, false, launch, kSet);
+    };
+  } else {
+    form.sweep = [](const Launch& launch) {
+      return start_walks(&sweep<R, F, Coupled, M>, Blocks::OneForAUnit, false, launch, kSet);
+    };
+  }
+  return form;
+}
+
+template <class R, class T>
+const char* start_judge(const Launch& launch) {
+  static_assert(std::is_trivially_copyable_v<Question<R>>);
+  return start_all(&judge<R, T>, Blocks::OneForAnItem, true, launch, [](char* to, const Set& set) {
+    const Question<R> question{*static_cast<const typename R::Options*>(set.options), set.at};
+    std::memcpy(to, &question, sizeof question);
+  });
+}
+
+/// All kernels of a rule are compiled for the same devices: one speaks for all.
+template <auto OfRule>
+const char* problem() {
+#if defined(__CUDACC__)
+  cudaFuncAttributes attributes;
+  const cudaError_t error =
+      cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(OfRule));
+  if (error == cudaSuccess) return nullptr;
+  cudaGetLastError();  // or the next caller of CUDA would be told of it
+  return cudaGetErrorString(error);
+#else
+  return nullptr;
+#endif
+}
+
+template <class R, std::size_t F>
+constexpr auto any_kernel() {
+  if constexpr (Text<R, F>::reads_twice)
+    return &apply<R, F, false, Plain<float>>;
+  else
+    return &sweep<R, F, false, Plain<float>>;
+}
+
+template <class R, std::size_t F, bool Coupled, std::size_t... M>
+std::array<FormLaunches, kFormats> all_formats(std::index_sequence<M...>) {
+  return {form_launches<R, F, Coupled, std::tuple_element_t<M, Formats>>()...};
+}
+
+template <class R, std::size_t... F>
+RuleLaunches all_launches(std::index_sequence<F...>) {
+  using L = typename decltype(loops_of<R>())::type;
+  constexpr auto kEach = std::make_index_sequence<kFormats>{};
+  RuleLaunches all;
+  if constexpr (requires(typename R::Options o) { o.decay_mode; })
+    all.forms = {{all_formats<L, F, false>(kEach), all_formats<L, F, true>(kEach)}...};
+  else
+    all.forms = {{all_formats<L, F, false>(kEach), {}}...};
+  all.problem = &problem<any_kernel<L, 0>()>;
+  if constexpr ((Text<R, F>::reads_twice || ...)) {
+    all.judge = {&start_judge<R, float>, &start_judge<R, double>};
+    all.judges = judges<R>;
+  }
+  return all;
+}
+
+template <class R>
+const RuleLaunches& launches_of() {
+  static const RuleLaunches all = [] {
+    if constexpr (requires { typename R::template Coefficients<float>; })
+      return all_launches<R>(std::make_index_sequence<forms_of<R>().size()>{});
+    else
+      return RuleLaunches{};  // an algorithm on whole tensors
+  }();
+  return all;
+}
+
+}  // namespace descent::engine::cuda
+
+/// Stands at global scope. The rule's kernels are compiled here.
+#define DESCENT_COMPILE(Rule)                                                                 \
+  template const ::descent::engine::cuda::RuleLaunches& ::descent::engine::cuda::launches_of< \
+      Rule>();

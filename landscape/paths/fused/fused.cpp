@@ -9,11 +9,11 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/nonzero.h>
 
 #include <descent/base/pass.h>
 #include <descent/landscape/paths/fused/aligned.h>
 #include <descent/landscape/paths/fused/chain.h>
+#include <descent/landscape/paths/fused/fitting.h>
 #include <descent/landscape/paths/fused/fused.h>
 #include <descent/landscape/paths/fused/kernel.h>
 #include <descent/landscape/paths/fused/packing.h>
@@ -35,40 +35,6 @@ constexpr int64_t kMostCells = 65536;
 
 /// The data are taken in parts of so many bytes where they are copied or multiplied.
 constexpr int64_t kPartBytes = int64_t{1} << 20;
-
-bool ignores_any(const Batches& data) {
-  return std::any_of(data.begin(), data.end(), [](const Data& batch) {
-    return (batch.target == kIgnoredClass).any().item<bool>();
-  });
-}
-
-/// Calls visit(rows) for matrices of `units` columns, one behind the other, that hold the inputs or
-/// targets of all batches, each of at most `most` rows where a sample has no more.
-/// `without_ignored` leaves out the samples whose class is ignored.
-template <class Visit>
-void for_rows(const Batches& data, Tensor Data::*part, int64_t units, int64_t most,
-              bool without_ignored, const Visit& visit) {
-  for (const Data& batch : data) {
-    const Tensor tensor = (batch.*part).detach();
-    const int64_t samples = tensor.dim() == 0 ? 1 : tensor.size(0);
-    const int64_t each = tensor.numel() / samples;
-    if (each % units != 0 || tensor.dim() == 0) {
-      visit(tensor.reshape({-1, units}));
-      continue;
-    }
-    const int64_t step = std::max<int64_t>(1, most * units / each);
-    for (int64_t n = 0; n < samples; n += step) {
-      const int64_t count = std::min(step, samples - n);
-      Tensor rows = tensor.narrow(0, n, count);
-      if (without_ignored) {
-        const Tensor counts = batch.target.narrow(0, n, count) != kIgnoredClass;
-        rows = rows.index_select(0, at::nonzero(counts).flatten());
-        if (rows.numel() == 0) continue;
-      }
-      visit(rows.reshape({-1, units}));
-    }
-  }
-}
 
 template <class T>
 T largest(const std::vector<Tensor>& tensors) {
@@ -468,54 +434,10 @@ std::unique_ptr<Fused> fused_of(const Problem& problem, const Axis& x, const Axi
 
 std::unique_ptr<Fused> Fused::of(const Problem& problem, const std::vector<Tensor>& predictions,
                                  const Axis& x, const Axis& y, std::string* why_not) {
-  const auto refused = [&](const auto&... parts) {
-    std::ostringstream text;
-    (text << ... << parts);
-    *why_not = text.str();
-    return nullptr;
-  };
-  const bool squares = problem.metrics.front().traits.kernel == Kernel::Squares;
-  for (const Metric& metric : problem.metrics) {
-    const Kernel kernel = metric.traits.kernel;
-    if (kernel == Kernel::None || squares != (kernel == Kernel::Squares))
-      return refused("the metric '", metric.name, "' is not computed there");
-  }
-  auto chain = chain_of(problem.model, why_not);
+  auto chain = fitting_chain(problem.model, problem.metrics, problem.plane.center, problem.data,
+                             predictions, why_not);
   if (!chain) return nullptr;
   const at::ScalarType type = problem.plane.center[0].scalar_type();
-  if (type != at::kFloat && type != at::kDouble) return refused("the parameters are ", type);
-  for (const auto& tensor : problem.plane.center) {
-    if (tensor.scalar_type() != type) return refused("the parameters have several types");
-    if (!tensor.is_cpu()) return refused("the parameters are on ", tensor.device());
-  }
-  for (size_t k = 0; k < problem.data.size(); ++k) {
-    const Data& batch = problem.data[k];
-    for (const auto* tensor : {&batch.input, &batch.target, &predictions[k]}) {
-      const char* name = tensor == &batch.input    ? "data.input"
-                         : tensor == &batch.target ? "data.target"
-                                                   : "the prediction";
-      const auto expected = tensor == &batch.target && !squares ? at::kLong : type;
-      if (tensor->scalar_type() != expected) {
-        return refused(name, " is ", tensor->scalar_type(), ", the parameters are ", type);
-      }
-      if (!tensor->is_cpu() || tensor->layout() != at::kStrided) {
-        return refused(name, " is not a dense tensor on the CPU");
-      }
-    }
-    if (batch.input.dim() != problem.data[0].input.dim() ||
-        batch.input.sizes().slice(1) != problem.data[0].input.sizes().slice(1)) {
-      return refused("the batches have samples of different shapes");
-    }
-    if (squares) continue;
-    const int64_t classes = chain->back().out;
-    if (predictions[k].dim() != 2 || predictions[k].size(1) != classes) {
-      return refused("the predictions are not (n, classes)");
-    }
-    const Tensor known = batch.target.masked_fill(batch.target == kIgnoredClass, 0);
-    if (known.min().item<int64_t>() < 0 || known.max().item<int64_t>() >= classes) {
-      return refused("data.target holds classes outside of 0 .. ", classes - 1);
-    }
-  }
   if (type == at::kFloat) return fused_of<float>(problem, x, y, std::move(*chain), why_not);
   return fused_of<double>(problem, x, y, std::move(*chain), why_not);
 }

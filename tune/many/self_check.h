@@ -1,0 +1,18 @@
+#pragma once
+#include <string>
+
+#include <descent/tune/many/chain_training.h>
+#include <descent/tune/many/single.h>
+
+namespace descent::many {
+
+/// Compares three of the trainings with single ones. Returns "" and describes the check, or the
+/// reason to distrust the kernels.
+///
+/// Rounding is amplified by training, at the edge of stability without bound. So each single training
+/// is made twice, the second time from weights that differ by one rounding: what that changes is what
+/// rounding may change. Where it reaches a hundredth of the loss, nothing is compared any more.
+std::string self_check(const Job& job, ChainTraining& fast, Single& single,
+                       std::string* description);
+
+}  // namespace descent::many

@@ -1,15 +1,10 @@
 #pragma once
-// Numbers of 16 bits: float's bits made of theirs, and rounded to the nearest of them (ties to even).
-// The loops and the kernels for CUDA have the same bits.
+// Numbers of 16 bits: widened to float, and rounded to the nearest (ties to even). The loops and the
+// kernels for CUDA have the same bits.
 #include <bit>
 #include <cstdint>
 
 #include <descent/base/fields.h>
-
-#if defined(__CUDACC__)
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-#endif
 
 namespace descent::engine {
 
@@ -19,9 +14,10 @@ DESCENT_FN uint32_t bits_of(float x) { return std::bit_cast<uint32_t>(x); }
 struct BFloat16Format {
   DESCENT_FN static float widen(uint16_t h) { return float_of(uint32_t{h} << 16); }
   DESCENT_FN static uint16_t round(float x) {
-#if defined(__CUDA_ARCH__)
-    const uint32_t nearest = __bfloat16_as_ushort(__float2bfloat16_rn(x));
-    return static_cast<uint16_t>(x != x ? 0x7fc0u : nearest);
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    uint16_t nearest = 0;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(nearest) : "f"(x));
+    return x != x ? uint16_t{0x7fc0} : nearest;
 #else
     const uint32_t u = bits_of(x);
     const uint32_t nearest = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
@@ -35,7 +31,9 @@ struct BFloat16Format {
 struct HalfFormat {
   DESCENT_FN static float widen(uint16_t h) {
 #if defined(__CUDA_ARCH__)
-    return __half2float(__ushort_as_half(h));
+    float x = 0;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(h));
+    return x;
 #else
     const uint32_t magnitude = uint32_t{h} & 0x7fffu;
     const uint32_t sign = (uint32_t{h} & 0x8000u) << 16;
@@ -50,8 +48,9 @@ struct HalfFormat {
     const uint32_t u = bits_of(x);
     const uint32_t sign = (u >> 16) & 0x8000u;
 #if defined(__CUDA_ARCH__)
-    const uint32_t nearest = __half_as_ushort(__float2half_rn(x));
-    return static_cast<uint16_t>(x != x ? 0x7e00u | sign : nearest);
+    uint16_t nearest = 0;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(nearest) : "f"(x));
+    return x != x ? static_cast<uint16_t>(0x7e00u | sign) : nearest;
 #else
     const uint32_t magnitude = u & 0x7fffffffu;
     // Below 2^-14 the result is subnormal: adding 0.5 lets the float adder round at the right

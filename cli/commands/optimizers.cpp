@@ -10,6 +10,7 @@
 
 #include <descent/base/text.h>
 #include <descent/optim/files/python.h>
+#include <descent/optim/optimizer/precision.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/training/line_search_descent.h>
 
@@ -60,6 +61,12 @@ void list_options(std::ostream& out, const std::vector<OptionInfo>& options) {
         << option.allowed << '\n';
 }
 
+/// What every optimizer takes beside its own.
+void list_base_options(std::ostream& out) {
+  out << "base options  of every optimizer, for fewer bits of parameters and state\n";
+  list_options(out, fields::describe(Precision{}));
+}
+
 /// What `descent race` takes beside the optimizers.
 void list_line_search(std::ostream& out) {
   std::vector<OptionInfo> options = fields::describe(LineSearchOptions{});
@@ -82,7 +89,10 @@ void list_optimizers(std::ostream& out, const std::string& name) {
     if (*rule->about.golden != 0) out << "  compared with: " << rule->about.golden << '\n';
     if (name.empty()) out << '\n';
   }
-  if (name.empty()) list_line_search(out);
+  if (!name.empty()) return;
+  list_base_options(out);
+  out << '\n';
+  list_line_search(out);
 }
 
 /// The same as the table of docs/optimizers.md.

@@ -15,6 +15,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <descent/base/pass.h>
+#include <descent/optim/engine/low_precision.h>
 #include <descent/optim/engine/norms.h>
 #include <descent/optim/optimizer/optimizer.h>
 
@@ -33,9 +34,11 @@ struct OptimizerBase::Engine {
                         const torch::optim::Optimizer::LossClosure& closure);
   bool looks_ahead(OptimizerBase& optimizer) const;
 
-  /// A copy of options that are this rule's; LibTorch's own become ours, with the rest from `rest`.
+  /// A copy of options that are this rule's; LibTorch's own become ours, with the rest from `rest`
+  /// and these base options.
   std::unique_ptr<torch::optim::OptimizerOptions> adopted(
-      const torch::optim::OptimizerOptions& options, const void* rest) const;
+      const torch::optim::OptimizerOptions& options, const void* rest,
+      const Precision& precision) const;
   /// The state of `p` in its slot; LibTorch's own object becomes ours there.
   ParamState& adopt(std::unique_ptr<torch::optim::OptimizerParamState>& slot,
                     const at::Tensor& p) const;
@@ -54,8 +57,12 @@ struct OptimizerBase::Engine {
   std::string beside_first(const OptimizerBase& optimizer, const GroupOptions& options) const;
   void change_mode(OptimizerBase& optimizer, bool to_training);
   void update_hessian(OptimizerBase& optimizer);
-  /// Of each group, the rule's Options that it held when it was last used.
-  std::vector<std::shared_ptr<void>> options_known;
+  /// Of each group, what it held when it was last used.
+  struct KnownOptions {
+    std::shared_ptr<void> own{};  ///< the rule's Options
+    Precision precision{};
+  };
+  std::vector<KnownOptions> options_known;
 
  private:
   /// A parameter that has a gradient. Small, because there is one for each.
@@ -72,6 +79,7 @@ struct OptimizerBase::Engine {
     bool ready : 1 = false;                    ///< it has its places already, ahead of `prepare`
     bool fresh : 1 = false;                    ///< a buffer had to be created
     bool reads_twice : 1 = false;              ///< a rule with norms
+    bool mixed : 1 = false;                    ///< its numbers are not all of one type: `layouts_`
   };
 
   /// A group's options and what they select.
@@ -81,6 +89,10 @@ struct OptimizerBase::Engine {
     bool coupled;
     engine::Prologue<double> prologue;
     bool rests;  ///< no parameter of it moves
+    Precision precision;
+    bool is_asked;             ///< by `precision`, of every parameter
+    const at::Tensor* params;  ///< the first
+    int64_t before;            ///< so many in the groups before it
   };
 
   /// Prologue and Coefficients of one group at one step, in both widths.
@@ -104,6 +116,7 @@ struct OptimizerBase::Engine {
   std::vector<void*> places_;
   size_t places_each_ = 0;
   std::vector<Group> groups_;
+  std::vector<engine::Layout> layouts_;  ///< of each item, if one is `mixed`
   std::vector<Numbers> numbers_;
   std::vector<uint32_t> buckets_;  ///< by a hash of group and step count: a list of numbers
   std::vector<double> sums_;
@@ -130,6 +143,11 @@ struct OptimizerBase::Engine {
   void** places_of(Item& item) {
     return places_.data() + places_each_ * static_cast<size_t>(&item - items_.data());
   }
+  const engine::Layout& layout_of(const Item& item) const {
+    return layouts_[static_cast<size_t>(&item - items_.data())];
+  }
+  engine::Layout layout_for(const Item& item) const;
+  engine::Draw draw_for(const Item& item) const;
   bool point_at_memory(Item& item);
   bool point_at_buffers(Item& item);
   void point_at_all(Item& item);
@@ -139,10 +157,9 @@ struct OptimizerBase::Engine {
   void check_pulled(OptimizerBase& optimizer, const at::Tensor& p, uint32_t group,
                     size_t position) const;
   void check_apart(const OptimizerBase& optimizer);
-  std::optional<engine::NumberType> type_for_loops(const at::Tensor& parameter,
-                                                   bool contiguous) const;
+  std::optional<engine::NumberType> type_for_loops(const at::Tensor& parameter, bool contiguous,
+                                                   const Precision& precision) const;
   void ensure_state(OptimizerBase& optimizer, Item& item) const;
-  bool is_fitted(const Item& item, const at::Tensor& buffer) const;
   void prepare(OptimizerBase& optimizer);
   uint32_t numbers_for(uint32_t group, const StepInfo& at, const ParamState& state);
   const void* constants(const Item& item) const;
@@ -155,9 +172,10 @@ struct OptimizerBase::Engine {
   void run_elementwise(int64_t thread, int64_t threads) const;
   void run_with_norms(int64_t thread, int64_t threads);
   engine::Span span(const Item& item) const;
-  void sweep(const Item& item, const engine::Span& part) const;
-  void measure(const Item& item, const engine::Span& part, double* sums) const;
-  void apply(const Item& item, const engine::Span& part, double trust) const;
+  // Of `n` elements from `first` on.
+  void sweep(const Item& item, int64_t first, int64_t n) const;
+  void measure(const Item& item, int64_t first, int64_t n, double* sums) const;
+  void apply(const Item& item, int64_t first, int64_t n, double trust) const;
   double trust(const Item& item, double first_squares, double second_squares, bool remembers) const;
 
   double gradient_squares(const Item& item) const;

@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <cmath>
+#include <vector>
 
 #include <descent/optim/engine/instruction_sets.h>
 #include <descent/optim/engine/low_precision.h>
 #include <descent/optim/engine/sixteen_bits.h>
+#include <descent/optim/pieces/philox.h>
 
 namespace descent::engine {
 namespace {
@@ -18,15 +21,256 @@ DESCENT_FN void round_all(const float* from, uint16_t* to, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = Format::round(from[i]);
 }
 
-#define DESCENT_INSTANCE(suffix, attribute)                                   \
-  template <class Format>                                                     \
-  attribute void widen_##suffix(const uint16_t* from, float* to, int64_t n) { \
-    widen_all<Format>(from, to, n);                                           \
-  }                                                                           \
-  template <class Format>                                                     \
-  attribute void round_##suffix(const float* from, uint16_t* to, int64_t n) { \
-    round_all<Format>(from, to, n);                                           \
+/// The table of 8 bits, and how its nearest entry is found in one look-up: by the upper bits of a
+/// magnitude from 2^-23 to 1. Between two such magnitudes lies at most one midpoint of neighbours;
+/// `nearest` holds the entries below it, and the lower bits from which on it is passed.
+struct Code {
+  static constexpr int kShift = 16;  // lower bits: 2^7 look-ups each power of two
+  static constexpr uint32_t kLower = (1u << kShift) - 1;
+  // Of a look-up's result: the lower bits of the midpoint, and above them the entries.
+  static constexpr int kEntries = kShift + 2;
+  static constexpr uint32_t kThreshold = (1u << kEntries) - 1;
+  static constexpr uint32_t kNever = kThreshold;  // more than lower bits can reach
+  static constexpr int32_t kFirst = (127 - 23) << (23 - kShift);
+  static constexpr int32_t kLast = 127 << (23 - kShift);  // of 1
+  std::array<float, 256> entries;
+  std::array<uint32_t, kLast - kFirst + 1> nearest;
+};
+
+Code make_code(bool is_signed) {
+  std::vector<float> list{0, 1};
+  for (int i = 0; i < 7; ++i) {
+    const int n = 1 << (is_signed ? i : i + 1);
+    for (int j = 0; j < n; ++j) {
+      const double x = std::pow(10.0, i - 6) * (0.1 + 0.9 * (2 * j + 1) / (2.0 * n));
+      list.push_back(static_cast<float>(x));
+      if (is_signed) list.push_back(static_cast<float>(-x));
+    }
   }
+  std::sort(list.begin(), list.end());
+  Code code{};
+  std::copy(list.begin(), list.end(), code.entries.begin());
+  const size_t zero = is_signed ? 127 : 0;
+  for (int32_t at = 0; at <= Code::kLast - Code::kFirst; ++at) {
+    const uint32_t upper = static_cast<uint32_t>(at + Code::kFirst) << Code::kShift;
+    uint32_t below = 0, passed_from = Code::kNever;
+    for (size_t i = zero; i + 1 < list.size(); ++i) {
+      const uint32_t middle = bits_of((list[i] + list[i + 1]) / 2);
+      if (middle < upper)
+        ++below;
+      else if ((middle & ~Code::kLower) == upper)
+        passed_from = middle & Code::kLower;
+    }
+    code.nearest[static_cast<size_t>(at)] = below << Code::kEntries | passed_from;
+  }
+  return code;
+}
+
+const Code& code_of(bool is_signed) {
+  static const Code signed_code = make_code(true), unsigned_code = make_code(false);
+  return is_signed ? signed_code : unsigned_code;
+}
+
+/// In three passes over the block, of which only the second, the look-up, is one element at a time.
+template <bool Signed>
+DESCENT_FN void encode_block(const Code& code, const float* from, uint8_t* to, float* absmax,
+                             int64_t n) {
+  // As whole numbers magnitudes have the same order, and what is not a number is the largest.
+  int32_t largest = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto magnitude = static_cast<int32_t>(bits_of(from[i]) & 0x7fffffffu);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  *absmax = float_of(static_cast<uint32_t>(largest));
+  const float divisor = largest == 0 ? 1 : *absmax;
+  constexpr int32_t kPlaces = Code::kLast - Code::kFirst + 1;
+  uint32_t bits[kCodeBlock], found[kCodeBlock];
+  int32_t place[kCodeBlock];
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t u = bits_of(from[i] / divisor);
+    bits[i] = u;
+    const int32_t at = static_cast<int32_t>((u & 0x7fffffffu) >> Code::kShift) - Code::kFirst;
+    const int32_t upward = at < 0 ? 0 : at;
+    place[i] = upward < kPlaces ? upward : kPlaces - 1;
+  }
+  for (int64_t i = 0; i < n; ++i) found[i] = code.nearest[static_cast<size_t>(place[i])];
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    // A midpoint belongs to the lower entry, which is the outer one below zero.
+    const uint32_t negative = bits[i] >> 31, lower = (bits[i] & Code::kLower) + negative;
+    const uint32_t passed = lower > (found[i] & Code::kThreshold) ? 1u : 0u;
+    const uint32_t entries = (found[i] >> Code::kEntries) + passed;
+    if constexpr (Signed) {
+      const uint32_t below = entries < 127u ? entries : 127u;  // there is no -1
+      to[i] = static_cast<uint8_t>(negative != 0 ? 127u - below : 127u + entries);
+    } else {
+      to[i] = static_cast<uint8_t>(negative != 0 ? 0u : entries);
+    }
+  }
+}
+
+template <bool Signed>
+DESCENT_FN void encode_all(const float* from, uint8_t* to, float* absmax, int64_t n) {
+  const Code& code = code_of(Signed);
+  int64_t i = 0;
+  for (; i + kCodeBlock <= n; i += kCodeBlock)
+    encode_block<Signed>(code, from + i, to + i, absmax++, kCodeBlock);
+  if (i < n) encode_block<Signed>(code, from + i, to + i, absmax, n - i);
+}
+template <bool Signed>
+DESCENT_FN void decode_all(const uint8_t* from, const float* absmax, float* to, int64_t n) {
+  const float* const entries = code_of(Signed).entries.data();
+  for (int64_t block = 0; block < n; block += kCodeBlock) {
+    const float scale = *absmax++;
+    const int64_t end = std::min(block + kCodeBlock, n);
+    DESCENT_INDEPENDENT
+    for (int64_t i = block; i < end; ++i) to[i] = entries[from[i]] * scale;
+  }
+}
+
+DESCENT_FN void split_all(const float* from, uint16_t* upper, uint16_t* lower, int64_t n) {
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t u = bits_of(from[i]);
+    const bool no_number = (u & 0x7fffffffu) > 0x7f800000u;
+    const uint32_t low = no_number ? 0u : u & 0xffffu;
+    lower[i] = static_cast<uint16_t>(low);
+    upper[i] = static_cast<uint16_t>(no_number ? (u >> 16) | 0x40u : (u >> 16) + (low >> 15));
+  }
+}
+DESCENT_FN void join_all(const uint16_t* upper, const uint16_t* lower, float* to, int64_t n) {
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t low = lower[i];
+    to[i] = float_of(((uint32_t{upper[i]} - (low >> 15)) << 16) | low);
+  }
+}
+
+constexpr int64_t kTile = 512;  // elements: all of a tile's numbers stay in the first cache
+
+DESCENT_FN void round_by_chance_all(const float* from, uint16_t* to, const Draw& draw,
+                                    int64_t first, int64_t n) {
+  constexpr int64_t kDraws = kTile / 8;
+  for (int64_t tile = 0; tile < n; tile += kTile) {
+    const int64_t count = std::min(kTile, n - tile);
+    const auto block = static_cast<uint64_t>((first + tile) / 8);
+    uint32_t c0[kDraws], c1[kDraws], c2[kDraws], c3[kDraws], words[4 * kDraws];
+    DESCENT_INDEPENDENT
+    for (int64_t b = 0; b < kDraws; ++b) {
+      const uint64_t at = block + static_cast<uint64_t>(b);
+      c0[b] = static_cast<uint32_t>(at);
+      c1[b] = static_cast<uint32_t>(at >> 32);
+      c2[b] = draw.position;
+      c3[b] = draw.step;
+    }
+    rules::for_each_philox_key(
+        draw.seed, [&](uint32_t low, uint32_t high) __attribute__((always_inline)) {
+          DESCENT_INDEPENDENT
+          for (int64_t b = 0; b < kDraws; ++b)
+            rules::philox_round(c0[b], c1[b], c2[b], c3[b], low, high);
+        });
+    DESCENT_INDEPENDENT
+    for (int64_t b = 0; b < kDraws; ++b) {
+      words[4 * b] = c0[b];
+      words[4 * b + 1] = c1[b];
+      words[4 * b + 2] = c2[b];
+      words[4 * b + 3] = c3[b];
+    }
+    uint16_t noise[kTile];
+    DESCENT_INDEPENDENT
+    for (int64_t w = 0; w < 4 * kDraws; ++w) {
+      noise[2 * w] = static_cast<uint16_t>(words[w]);
+      noise[2 * w + 1] = static_cast<uint16_t>(words[w] >> 16);
+    }
+    DESCENT_INDEPENDENT
+    for (int64_t i = 0; i < count; ++i) {
+      const float x = from[tile + i];
+      const uint32_t u = bits_of(x);
+      const bool special = (u & 0x7f800000u) == 0x7f800000u;
+      const uint32_t chosen = (u + noise[i]) >> 16, nearest = BFloat16Format::round(x);
+      to[tile + i] = static_cast<uint16_t>(special ? nearest : chosen);
+    }
+  }
+}
+
+template <class Format>
+DESCENT_FN void compensate_all(const float* from, uint16_t* to, uint16_t* error, int64_t n) {
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) {
+    const float before = Format::widen(to[i]);
+    const float wanted = Format::widen(Format::round(Format::widen(error[i]) + (from[i] - before)));
+    const uint16_t after = Format::round(before + wanted);
+    error[i] = Format::round(wanted + (before - Format::widen(after)));
+    to[i] = after;
+  }
+}
+
+/// What one instruction set does with these numbers.
+struct Conversions {
+  struct Short {
+    void (*widen)(const uint16_t*, float*, int64_t);
+    void (*round)(const float*, uint16_t*, int64_t);
+    void (*compensate)(const float*, uint16_t*, uint16_t*, int64_t);
+  };
+  std::array<Short, 2> of_16_bits;  ///< bfloat16, half
+  struct Bytes {
+    void (*decode)(const uint8_t*, const float*, float*, int64_t);
+    void (*encode)(const float*, uint8_t*, float*, int64_t);
+  };
+  std::array<Bytes, 2> of_8_bits;  ///< signed, unsigned
+  void (*split)(const float*, uint16_t*, uint16_t*, int64_t);
+  void (*join)(const uint16_t*, const uint16_t*, float*, int64_t);
+  void (*round_by_chance)(const float*, uint16_t*, const Draw&, int64_t, int64_t);
+
+  const Short& of(NumberType type) const { return of_16_bits[type == NumberType::Half]; }
+  const Bytes& of(Kept kept) const { return of_8_bits[kept == Kept::Unsigned8]; }
+};
+
+#define DESCENT_INSTANCE(suffix, attribute)                                                        \
+  template <class Format>                                                                          \
+  attribute void widen_##suffix(const uint16_t* from, float* to, int64_t n) {                      \
+    widen_all<Format>(from, to, n);                                                                \
+  }                                                                                                \
+  template <class Format>                                                                          \
+  attribute void round_##suffix(const float* from, uint16_t* to, int64_t n) {                      \
+    round_all<Format>(from, to, n);                                                                \
+  }                                                                                                \
+  template <class Format>                                                                          \
+  attribute void compensate_##suffix(const float* from, uint16_t* to, uint16_t* error,             \
+                                     int64_t n) {                                                  \
+    compensate_all<Format>(from, to, error, n);                                                    \
+  }                                                                                                \
+  template <bool Signed>                                                                           \
+  attribute void decode_##suffix(const uint8_t* from, const float* absmax, float* to, int64_t n) { \
+    decode_all<Signed>(from, absmax, to, n);                                                       \
+  }                                                                                                \
+  template <bool Signed>                                                                           \
+  attribute void encode_##suffix(const float* from, uint8_t* to, float* absmax, int64_t n) {       \
+    encode_all<Signed>(from, to, absmax, n);                                                       \
+  }                                                                                                \
+  attribute void split_##suffix(const float* from, uint16_t* upper, uint16_t* lower, int64_t n) {  \
+    split_all(from, upper, lower, n);                                                              \
+  }                                                                                                \
+  attribute void join_##suffix(const uint16_t* upper, const uint16_t* lower, float* to,            \
+                               int64_t n) {                                                        \
+    join_all(upper, lower, to, n);                                                                 \
+  }                                                                                                \
+  attribute void round_by_chance_##suffix(const float* from, uint16_t* to, const Draw& draw,       \
+                                          int64_t first, int64_t n) {                              \
+    round_by_chance_all(from, to, draw, first, n);                                                 \
+  }                                                                                                \
+  template <class Format>                                                                          \
+  constexpr Conversions::Short short_##suffix{&widen_##suffix<Format>, &round_##suffix<Format>,    \
+                                              &compensate_##suffix<Format>};                       \
+  template <bool Signed>                                                                           \
+  constexpr Conversions::Bytes bytes_##suffix{&decode_##suffix<Signed>, &encode_##suffix<Signed>}; \
+  constexpr Conversions conversions_##suffix{                                                      \
+      {short_##suffix<BFloat16Format>, short_##suffix<HalfFormat>},                                \
+      {bytes_##suffix<true>, bytes_##suffix<false>},                                               \
+      &split_##suffix,                                                                             \
+      &join_##suffix,                                                                              \
+      &round_by_chance_##suffix};
 DESCENT_INSTANCE(baseline, )
 #if DESCENT_X86
 DESCENT_INSTANCE(v3, DESCENT_V3)
@@ -34,31 +278,23 @@ DESCENT_INSTANCE(v4, DESCENT_V4)
 #endif
 #undef DESCENT_INSTANCE
 
-struct Conversion {
-  void (*widen)(const uint16_t*, float*, int64_t);
-  void (*round)(const float*, uint16_t*, int64_t);
-};
-
-template <class Format>
-Conversion conversion(Isa isa) {
+const Conversions& conversions([[maybe_unused]] Isa isa) {
 #if DESCENT_X86
-  if (isa == Isa::V3) return {&widen_v3<Format>, &round_v3<Format>};
-  if (isa == Isa::V4) return {&widen_v4<Format>, &round_v4<Format>};
+  if (isa == Isa::V3) return conversions_v3;
+  if (isa == Isa::V4) return conversions_v4;
 #endif
-  return {&widen_baseline<Format>, &round_baseline<Format>};
+  return conversions_baseline;
 }
-
-Conversion conversion(NumberType type, Isa isa) {
-  return type == NumberType::BFloat16 ? conversion<BFloat16Format>(isa)
-                                      : conversion<HalfFormat>(isa);
-}
+const Conversions::Short& conversion(NumberType type, Isa isa) { return conversions(isa).of(type); }
 
 uint16_t* at(void* base, int64_t i) { return static_cast<uint16_t*>(base) + i; }
 const uint16_t* at(const void* base, int64_t i) { return static_cast<const uint16_t*>(base) + i; }
+float* float_at(void* base, int64_t i) { return static_cast<float*>(base) + i; }
 
 /// Calls `kernel` on float copies of `Tile` elements at a time.
 template <int64_t Tile, class Kernel>
-void in_tiles(const Conversion& convert, const Span& span, bool writes_parameter, Kernel kernel) {
+void in_tiles(const Conversions::Short& convert, const Span& span, bool writes_parameter,
+              Kernel kernel) {
   alignas(64) float p[Tile], g[Tile], s[kMaxBuffers][Tile];
   for (int64_t i = 0; i < span.n; i += Tile) {
     const int64_t n = std::min(Tile, span.n - i);
@@ -77,7 +313,84 @@ void in_tiles(const Conversion& convert, const Span& span, bool writes_parameter
   }
 }
 
-constexpr int64_t kTile = 512;  // elements: all of a tile's numbers stay in the first cache
+/// A tile's numbers in float. What lies in memory as float is stepped there, unless it must not
+/// change.
+template <int64_t Tile>
+class WideTile {
+ public:
+  WideTile(const Layout& x, Isa isa) : x_(x), convert_(conversions(isa)) {}
+
+  Span load(int64_t i, int64_t n, bool may_write_state) {
+    const bool is_short = has_16_bits(x_.type);
+    Span tile{p_, g_, {}, n};
+    if (is_short)
+      convert_.of(x_.type).widen(at(x_.whole.g, i), g_, n);
+    else
+      tile.g = static_cast<const float*>(x_.whole.g) + i;
+    if (!is_short)
+      tile.p = float_at(x_.whole.p, i);
+    else if (x_.master == Master::Float32)
+      tile.p = float_at(x_.beside, i);
+    else if (x_.master == Master::Remainder)
+      convert_.join(at(x_.whole.p, i), at(x_.beside, i), p_, n);
+    else
+      convert_.of(x_.type).widen(at(x_.whole.p, i), p_, n);
+    for (size_t b = 0; b < kMaxBuffers; ++b) {
+      void* const from = x_.whole.s[b];
+      if (from == nullptr) continue;
+      tile.s[b] = s_[b];
+      switch (x_.kept[b]) {
+        case Kept::AsParameter:
+        case Kept::Float:
+          if (is_short && x_.kept[b] == Kept::AsParameter)
+            convert_.of(x_.type).widen(at(from, i), s_[b], n);
+          else if (may_write_state)
+            tile.s[b] = float_at(from, i);
+          else
+            std::copy_n(float_at(from, i), n, s_[b]);
+          break;
+        case Kept::Signed8:
+        case Kept::Unsigned8:
+          convert_.of(x_.kept[b])
+              .decode(static_cast<const uint8_t*>(from) + i, x_.absmax[b] + i / kCodeBlock, s_[b],
+                      n);
+      }
+    }
+    return tile;
+  }
+
+  void store_parameter(const Span& tile, int64_t i) const {
+    if (!has_16_bits(x_.type)) return;
+    const auto* const p = static_cast<const float*>(tile.p);
+    uint16_t* const to = at(x_.whole.p, i);
+    if (x_.master == Master::Remainder)
+      convert_.split(p, to, at(x_.beside, i), tile.n);
+    else if (x_.master == Master::Kahan)
+      convert_.of(x_.type).compensate(p, to, at(x_.beside, i), tile.n);
+    else if (x_.by_chance)
+      convert_.round_by_chance(p, to, x_.draw, i, tile.n);
+    else
+      convert_.of(x_.type).round(p, to, tile.n);
+  }
+
+  void store_state(const Span& tile, int64_t i) const {
+    for (size_t b = 0; b < kMaxBuffers; ++b) {
+      void* const to = x_.whole.s[b];
+      if (to == nullptr) continue;
+      const auto* const from = static_cast<const float*>(tile.s[b]);
+      if (has_codes(x_.kept[b]))
+        convert_.of(x_.kept[b])
+            .encode(from, static_cast<uint8_t*>(to) + i, x_.absmax[b] + i / kCodeBlock, tile.n);
+      else if (has_16_bits(x_.type) && x_.kept[b] == Kept::AsParameter)
+        convert_.of(x_.type).round(from, at(to, i), tile.n);
+    }
+  }
+
+ private:
+  const Layout& x_;
+  const Conversions& convert_;
+  alignas(64) float p_[Tile], g_[Tile], s_[kMaxBuffers][Tile];
+};
 
 }  // namespace
 
@@ -104,11 +417,70 @@ void apply_short(NumberType type, Isa isa, const Kernels& kernels, const Span& s
                   [&](const Span& tile) { kernels.apply(tile, k, trust); });
 }
 
+void sweep_layout(const Layout& x, Isa isa, const Kernels& kernels, int64_t first, int64_t n,
+                  const void* k) {
+  WideTile<kTile> wide(x, isa);
+  for (int64_t i = first; i < first + n; i += kTile) {
+    const Span tile = wide.load(i, std::min(kTile, first + n - i), true);
+    kernels.sweep(tile, k);
+    wide.store_parameter(tile, i);
+    wide.store_state(tile, i);
+  }
+}
+
+void measure_layout(const Layout& x, Isa isa, const Kernels& kernels, int64_t first, int64_t n,
+                    const void* k, double* sums) {
+  WideTile<kBlock> wide(x, isa);
+  sums[0] = sums[1] = 0;
+  for (int64_t i = first; i < first + n; i += kBlock) {
+    const Span tile = wide.load(i, std::min(kBlock, first + n - i), !x.coded);
+    double block[2];
+    kernels.measure(tile, k, block);
+    sums[0] += block[0];
+    sums[1] += block[1];
+    if (!x.coded) wide.store_state(tile, i);
+  }
+}
+
+void apply_layout(const Layout& x, Isa isa, const Kernels& kernels, int64_t first, int64_t n,
+                  const void* k, double trust) {
+  WideTile<kTile> wide(x, isa);
+  for (int64_t i = first; i < first + n; i += kTile) {
+    const Span tile = wide.load(i, std::min(kTile, first + n - i), true);
+    double unused[2];
+    if (x.coded) kernels.measure(tile, k, unused);
+    kernels.apply(tile, k, trust);
+    wide.store_parameter(tile, i);
+    wide.store_state(tile, i);
+  }
+}
+
 void widen(NumberType type, Isa isa, const uint16_t* from, float* to, int64_t n) {
   conversion(type, isa).widen(from, to, n);
 }
 void round(NumberType type, Isa isa, const float* from, uint16_t* to, int64_t n) {
   conversion(type, isa).round(from, to, n);
+}
+const std::array<float, 256>& codes(Kept kept) { return code_of(kept == Kept::Signed8).entries; }
+void decode(Kept kept, Isa isa, const uint8_t* from, const float* absmax, float* to, int64_t n) {
+  conversions(isa).of(kept).decode(from, absmax, to, n);
+}
+void encode(Kept kept, Isa isa, const float* from, uint8_t* to, float* absmax, int64_t n) {
+  conversions(isa).of(kept).encode(from, to, absmax, n);
+}
+void split(Isa isa, const float* from, uint16_t* upper, uint16_t* lower, int64_t n) {
+  conversions(isa).split(from, upper, lower, n);
+}
+void join(Isa isa, const uint16_t* upper, const uint16_t* lower, float* to, int64_t n) {
+  conversions(isa).join(upper, lower, to, n);
+}
+void round_by_chance(Isa isa, const float* from, uint16_t* to, const Draw& draw, int64_t first,
+                     int64_t n) {
+  conversions(isa).round_by_chance(from, to, draw, first, n);
+}
+void compensate(NumberType type, Isa isa, const float* from, uint16_t* to, uint16_t* error,
+                int64_t n) {
+  conversion(type, isa).compensate(from, to, error, n);
 }
 
 }  // namespace descent::engine

@@ -15,7 +15,7 @@
 
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/gradient_factor.h>
-#include <descent/optim/engine/low_precision.h>
+#include <descent/optim/engine/stored.h>
 #include <descent/optim/pieces/slow_weights.h>
 #include <descent/tensors/centralized.h>
 #include <descent/tensors/computed_in.h>
@@ -96,22 +96,6 @@ bool same_sizes(const c10::TensorImpl& x, const c10::TensorImpl& y) {
   return true;
 }
 
-/// Of the numbers that the loops can take.
-std::optional<NumberType> number_type(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return NumberType::Float;
-    case at::kDouble:
-      return NumberType::Double;
-    case at::kBFloat16:
-      return NumberType::BFloat16;
-    case at::kHalf:
-      return NumberType::Half;
-    default:
-      return {};
-  }
-}
-
 /// In bytes.
 int64_t size_of(NumberType type) {
   return has_16_bits(type) ? 2 : type == NumberType::Double ? 8 : 4;
@@ -121,7 +105,7 @@ thread_local double gradient_factor = 1;
 
 /// Creates the buffers that are used and missing, as they are ahead of a parameter's first step;
 /// whether there were any.
-bool create_missing(const RuleTable& rule, const void* options,
+bool create_missing(const RuleTable& rule, const void* options, const Precision& precision,
                     const std::array<bool, kMaxBuffers>& used, const at::Tensor& p,
                     ParamState& state) {
   const auto is_missing = [&](size_t b) { return used[b] && !state.buffer(b).defined(); };
@@ -132,10 +116,15 @@ bool create_missing(const RuleTable& rule, const void* options,
   std::array<Array, kMaxBuffers> first;
   if (rule.initial != nullptr)
     rule.initial(options, Array(p.detach().to(tensors::computed_in(p))), first.data());
-  for (; b < count; ++b)
-    if (is_missing(b))
+  for (; b < count; ++b) {
+    if (!is_missing(b)) continue;
+    if (is_mixed(precision, p.scalar_type()))
+      set_values(state, b, p, precision,
+                 rule.initial != nullptr ? first[b].tensor() : at::zeros_like(p));
+    else
       state.buffer(b) =
           rule.initial != nullptr ? at::empty_like(p).copy_(first[b].tensor()) : at::zeros_like(p);
+  }
   return true;
 }
 
@@ -168,7 +157,8 @@ at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
 }
 
 std::unique_ptr<torch::optim::OptimizerOptions> OptimizerBase::Engine::adopted(
-    const torch::optim::OptimizerOptions& options, const void* rest) const {
+    const torch::optim::OptimizerOptions& options, const void* rest,
+    const Precision& precision) const {
   const char* const name = rule.about.name;
   if (const auto* ours = dynamic_cast<const GroupOptions*>(&options)) {
     TORCH_CHECK(&ours->rule() == &rule, name, ": a group's options are those of ",
@@ -181,6 +171,7 @@ std::unique_ptr<torch::optim::OptimizerOptions> OptimizerBase::Engine::adopted(
               holders.libtorch == nullptr
                   ? ""
                   : c10::str(" or torch::optim::", holders.libtorch, "Options"));
+  descent::group_options(*made).set_precision(precision);
   return made;
 }
 
@@ -226,10 +217,11 @@ void OptimizerBase::make_states() {
   const at::NoGradGuard no_grad;
   for (size_t g = 0; g < param_groups().size(); ++g) {
     const void* const options = adopt_options(g).value();
+    const Precision precision = adopt_options(g).precision();
     const auto& used = form_of(*rule_, options).buffers;
     for (const auto& p : param_groups()[g].params()) {
       auto made = engine_->holders.make_state(engine_->holders, p);
-      create_missing(*rule_, options, used, p, engine_->holders.own_part(*made));
+      create_missing(*rule_, options, precision, used, p, engine_->holders.own_part(*made));
       state()[p.unsafeGetTensorImpl()] = std::move(made);
     }
   }
@@ -296,7 +288,7 @@ void OptimizerBase::Engine::change_mode(OptimizerBase& optimizer, bool to_traini
     for (size_t b = 0; b < rule.buffers.size(); ++b)
       if (at::Tensor& buffer = state.buffer(b); buffer.defined() && buffer.device() != p.device())
         buffer = buffer.to(p.device());
-    at::Tensor wide = tensors::widened(p);
+    at::Tensor wide = value_of(p, state);
     rule.change_mode(optimizer.adopt_options(g).value(),
                      {wide,
                       wide,
@@ -305,7 +297,7 @@ void OptimizerBase::Engine::change_mode(OptimizerBase& optimizer, bool to_traini
                       p.scalar_type(),
                       static_cast<int64_t>(i)},
                      to_training);
-    p.copy_(wide);
+    set_value(p, state, wide);
   });
   training = to_training;
 }
@@ -317,10 +309,12 @@ void OptimizerBase::Engine::update_hessian(OptimizerBase& optimizer) {
   for (auto& item : items_) {
     ensure_state(optimizer, item);
     const double beta = rule.hessian_beta(groups_[item.group].options);
-    at::Tensor& h = item.state->buffer(std::string_view(rule.hessian));
+    const auto found = std::find(rule.buffers.begin(), rule.buffers.end(), rule.hessian);
+    const auto b = static_cast<size_t>(found - rule.buffers.begin());
     const at::ScalarType type = tensors::computed_in(*item.parameter);
+    const at::Tensor h = values_of(*item.state, b).to(type);
     const at::Tensor g = item.gradient->to(h.device(), type);
-    h.copy_(beta * h.to(type) + (1 - beta) * (g * g));
+    write_values(*item.state, b, beta * h + (1 - beta) * (g * g));
   }
 }
 
@@ -351,7 +345,7 @@ at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer,
       const std::string problem = tensors::misfit(p, p.sizes());
       TORCH_CHECK(problem.empty(), rule.about.name, ": a parameter ", problem);
       parameters.keep(p);
-      p.add_(state->buffer(0), distance);
+      p.add_(values_of(*state, 0), distance);
     }
   }
   const at::AutoGradMode with_gradients(true);
@@ -366,17 +360,27 @@ void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
     for (const auto& p : groups[g].params()) {
       ParamState* const state = optimizer.state_of(p);
       if (state == nullptr) continue;
-      at::Tensor& slow = state->buffer(*rule.slow_buffer);
-      if (slow.defined() && (slow.scalar_type() != p.scalar_type() || slow.device() != p.device()))
-        slow = ParamState::fitted(rule, p, slow);
-      synchronize(slow, p, pull.alpha);
+      const size_t b = *rule.slow_buffer;
+      const Precision precision = optimizer.adopt_options(g).precision();
+      if (state->buffer(b).defined()) fit_buffer(*state, b, p, precision, /*in_layout=*/false);
+      if (!is_mixed(precision, p.scalar_type())) {
+        synchronize(state->buffer(b), p, pull.alpha);
+        continue;
+      }
+      at::Tensor slow, wide = value_of(p, *state);
+      if (state->buffer(b).defined()) slow = state->buffer(b).to(wide.scalar_type());
+      synchronize(slow, wide, pull.alpha);
+      set_values(*state, b, p, precision, slow);
+      set_value(p, *state, wide);
     }
   }
 }
 
 std::optional<NumberType> OptimizerBase::Engine::type_for_loops(const at::Tensor& p,
-                                                                bool contiguous) const {
+                                                                bool contiguous,
+                                                                const Precision& precision) const {
   if (rule.forms.empty() || !p.device().is_cpu()) return {};
+  if (!contiguous && needs_order(p, precision)) return {};
   if ((!contiguous && !p.is_non_overlapping_and_dense()) || p.is_neg()) return {};
   return number_type(p.scalar_type());
 }
@@ -384,6 +388,7 @@ std::optional<NumberType> OptimizerBase::Engine::type_for_loops(const at::Tensor
 void OptimizerBase::Engine::collect_groups(OptimizerBase& optimizer) {
   groups_.clear();
   places_each_ = 0;
+  int64_t before = 0;
   for (size_t g = 0; g < optimizer.param_groups().size(); ++g) {
     GroupOptions& options = optimizer.adopt_options(g);
     options.check();
@@ -394,10 +399,14 @@ void OptimizerBase::Engine::collect_groups(OptimizerBase& optimizer) {
     }
     const void* const o = options.value();
     const RuleForm* const form = rule.forms.empty() ? nullptr : &form_of(rule, o);
+    const Precision precision = options.precision();
+    const auto& params = optimizer.param_groups()[g].params();
     Prologue<double> prologue = rule.prologue(o);
     prologue.scale *= GradientFactor::now();
-    groups_.push_back(
-        {o, form, rule.coupled(o), prologue, rule.rests_at_zero && options.get_lr() == 0});
+    groups_.push_back({o, form, rule.coupled(o), prologue,
+                       rule.rests_at_zero && options.get_lr() == 0, precision, is_asked(precision),
+                       params.data(), before});
+    before += static_cast<int64_t>(params.size());
     if (form == nullptr) continue;
     const auto used = std::count(form->buffers.begin(), form->buffers.end(), true);
     places_each_ = std::max(places_each_, 2 + static_cast<size_t>(used));
@@ -423,9 +432,17 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   std::unordered_set<const void*> newcomers;
   for (uint32_t g = 0; g < groups.size(); ++g) {
     const auto& params = groups[g].params();
+    const Precision& precision = groups_[g].precision;
+    auto fits_precision = at::ScalarType::Undefined;  // the last type that did
     for (size_t i = 0; i < params.size(); ++i) {
       const at::Tensor& p = params[i];
       TORCH_CHECK(p.defined(), name, ": params[", i, "] is undefined, must be a tensor");
+      if (groups_[g].is_asked && p.scalar_type() != fits_precision) {
+        fits_precision = p.scalar_type();
+        const std::string problem =
+            precision_problem(rule, groups_[g].options, precision, fits_precision);
+        TORCH_CHECK(problem.empty(), name, ": group ", g, " has ", problem);
+      }
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
       if (groups_[g].rests || !gradient.defined()) {
         if (rule.pull != nullptr) check_pulled(optimizer, p, g, i);
@@ -436,7 +453,8 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
       item.gradient = &gradient;
       item.group = g;
       item.reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice;
-      const bool plain = may_be_plain && point_at_memory(item);
+      item.mixed = is_mixed(precision, p.scalar_type());
+      const bool plain = may_be_plain && !item.mixed && point_at_memory(item);
       if (!plain) {
         TORCH_CHECK(gradient.layout() == at::kStrided, name, ": the gradient of params[", i,
                     "] of group ", g, " has layout ", gradient.layout(), ", must be strided");
@@ -444,14 +462,14 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
                     "] of group ", g, " has sizes ", gradient.sizes(), ", must be ", p.sizes());
         item.contiguous = p.is_contiguous();
         check_memory_of(p, item.contiguous, gradient, g, i);
-        if (pass != Pass::Tensor) item.type = type_for_loops(p, item.contiguous);
+        if (pass != Pass::Tensor) item.type = type_for_loops(p, item.contiguous, precision);
       }
       const auto known = states.find(p.unsafeGetTensorImpl());
       bool once = true;
       if (known != states.end()) {
         item.state = &adopt(known->second, p);
         once = std::exchange(item.state->collected, serial_) != serial_;
-        item.ready = plain && point_at_buffers(item);
+        item.ready = plain && !item.state->has_beside() && point_at_buffers(item);
         if (!item.ready) {
           if (!at::isFloatingType(p.scalar_type())) optimizer.check_param(name, p, i);
           item.state->check(p, g, i);
@@ -599,15 +617,6 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
   found_apart_ = hash;
 }
 
-/// Whether a loop can use the buffer beside the item's parameter, or, in the tensor pass, ATen's
-/// operations can.
-bool OptimizerBase::Engine::is_fitted(const Item& item, const at::Tensor& buffer) const {
-  const at::Tensor& p = *item.parameter;
-  return buffer.scalar_type() == p.scalar_type() && buffer.device() == p.device() &&
-         (item.type ? same_layout(buffer, p, item.contiguous)
-                    : buffer.is_non_overlapping_and_dense());
-}
-
 /// Creates what is missing of an item's state and brings what is there into the parameter's dtype,
 /// device and layout; collect() has compared the sizes.
 void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) const {
@@ -619,18 +628,22 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
   }
   const auto& used = groups_[item.group].form->buffers;
   const void* const options = groups_[item.group].options;
-  item.fresh = create_missing(rule, options, used, p, *item.state);
-  for (size_t b = 0; b < rule.buffers.size(); ++b) {
-    at::Tensor& buffer = item.state->buffer(b);
-    if (used[b] && !is_fitted(item, buffer)) buffer = ParamState::fitted(rule, p, buffer);
-  }
+  const Precision& precision = groups_[item.group].precision;
+  item.fresh = create_missing(rule, options, precision, used, p, *item.state);
+  // A loop wants the buffers to lie as the parameter does; ATen's operations do not.
+  const auto fit = [&](size_t b) {
+    fit_buffer(*item.state, b, p, precision, /*in_layout=*/item.type.has_value());
+  };
+  for (size_t b = 0; b < rule.buffers.size(); ++b)
+    if (used[b]) fit(b);
+  if (groups_[item.group].is_asked || item.state->has_beside())
+    fit_beside(*item.state, p, precision);
   if (rule.pull != nullptr) {
-    at::Tensor& slow = item.state->buffer(*rule.slow_buffer);
-    if (slow.defined()) {
-      if (!is_fitted(item, slow)) slow = ParamState::fitted(rule, p, slow);
-    } else if (rule.pull(options).slow_init == SlowInit::Initial) {
-      slow = p.detach().clone();
-    }
+    const size_t slow = *rule.slow_buffer;
+    if (item.state->buffer(slow).defined())
+      fit(slow);
+    else if (rule.pull(options).slow_init == SlowInit::Initial)
+      set_values(*item.state, slow, p, precision, p.detach());
   }
 }
 
@@ -675,6 +688,10 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     uint32_t& blocks = item.reads_twice ? norm_blocks_ : blocks_;
     item.first_block = blocks;
     if (!item.type) continue;
+    if (item.mixed) {
+      layouts_.resize(items_.size());
+      layouts_[static_cast<size_t>(&item - items_.data())] = layout_for(item);
+    }
     // The loops write behind autograd's back: a graph that has saved this parameter must notice.
     auto* const impl = item.parameter->unsafeGetTensorImpl();
     if (!impl->is_inference()) impl->bump_version();
@@ -773,27 +790,62 @@ Span OptimizerBase::Engine::span(const Item& item) const {
   return span;
 }
 
-void OptimizerBase::Engine::sweep(const Item& item, const Span& part) const {
+/// What the random bits of this step follow from.
+Draw OptimizerBase::Engine::draw_for(const Item& item) const {
+  const Group& group = groups_[item.group];
+  return {static_cast<uint64_t>(group.precision.seed),
+          static_cast<uint32_t>(group.before + (item.parameter - group.params)),
+          static_cast<uint32_t>(item.state->step())};
+}
+
+Layout OptimizerBase::Engine::layout_for(const Item& item) const {
+  const Precision& precision = groups_[item.group].precision;
+  Layout layout{};
+  layout.whole = span(item);
+  layout.type = *item.type;
+  layout.master = precision.master;
+  layout.by_chance = precision.rounding == Rounding::Stochastic;
+  if (precision.master != Master::None)
+    layout.beside = item.state->beside().parameter().mutable_data_ptr();
+  layout.draw = draw_for(item);
+  for (size_t b = 0; b < rule.buffers.size(); ++b) {
+    if (layout.whole.s[b] == nullptr) continue;
+    layout.kept[b] = kept_as(rule, b, *item.parameter, precision);
+    if (!has_codes(layout.kept[b])) continue;
+    layout.coded = true;
+    layout.absmax[b] = item.state->beside().absmax(b).mutable_data_ptr<float>();
+  }
+  return layout;
+}
+
+void OptimizerBase::Engine::sweep(const Item& item, int64_t first, int64_t n) const {
   const Kernels& loops = kernels(item);
   const void* const k = constants(item);
+  if (item.mixed) return sweep_layout(layout_of(item), isa_, loops, first, n, k);
+  const Span part = descent::part(span(item), size_of(*item.type), first, n);
   if (has_16_bits(*item.type))
     sweep_short(*item.type, isa_, loops, part, k);
   else
     loops.sweep(part, k);
 }
 
-void OptimizerBase::Engine::measure(const Item& item, const Span& part, double* sums) const {
+void OptimizerBase::Engine::measure(const Item& item, int64_t first, int64_t n,
+                                    double* sums) const {
   const Kernels& loops = kernels(item);
   const void* const k = constants(item);
+  if (item.mixed) return measure_layout(layout_of(item), isa_, loops, first, n, k, sums);
+  const Span part = descent::part(span(item), size_of(*item.type), first, n);
   if (has_16_bits(*item.type))
     measure_short(*item.type, isa_, loops, part, k, sums);
   else
     loops.measure(part, k, sums);
 }
 
-void OptimizerBase::Engine::apply(const Item& item, const Span& part, double trust) const {
+void OptimizerBase::Engine::apply(const Item& item, int64_t first, int64_t n, double trust) const {
   const Kernels& loops = kernels(item);
   const void* const k = constants(item);
+  if (item.mixed) return apply_layout(layout_of(item), isa_, loops, first, n, k, trust);
+  const Span part = descent::part(span(item), size_of(*item.type), first, n);
   if (has_16_bits(*item.type))
     apply_short(*item.type, isa_, loops, part, k, trust);
   else
@@ -830,7 +882,7 @@ void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) con
     }
     const int64_t from = std::max<int64_t>(0, begin - item->first_block) * kBlock;
     const int64_t to = std::min((end - item->first_block) * kBlock, item->n);
-    if (from < to) sweep(*item, part(span(*item), size_of(*item->type), from, to - from));
+    if (from < to) sweep(*item, from, to - from);
   }
 }
 
@@ -847,12 +899,8 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
       const Item& item = items_[at];
       if (item.n == 0 || together(item) != long_ones) continue;
       if (!long_ones && (item.first_block < first_block || item.first_block >= end_block)) continue;
-      const Span whole = span(item);
-      const int64_t size = size_of(*item.type);
       const int64_t length = piece_length(item.n), pieces = (item.n + length - 1) / length;
-      const auto piece = [&](int64_t i) {
-        return part(whole, size, i * length, std::min(length, item.n - i * length));
-      };
+      const auto size = [&](int64_t i) { return std::min(length, item.n - i * length); };
       const int64_t begin = long_ones ? pieces * thread / threads : 0;
       const int64_t end = long_ones ? pieces * (thread + 1) / threads : pieces;
       // Each thread has sums of its own for short tensors. Long ones take two sets of common sums
@@ -861,7 +909,7 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
       double* const sums =
           !long_ones && pieces <= kWhole / kBlock ? own : sums_.data() + (odd ? 2 * kPieces : 0);
       odd = !odd;
-      for (int64_t i = begin; i < end; ++i) measure(item, piece(i), sums + 2 * i);
+      for (int64_t i = begin; i < end; ++i) measure(item, i * length, size(i), sums + 2 * i);
       if (long_ones) {
 #pragma omp barrier
       }
@@ -872,9 +920,9 @@ void OptimizerBase::Engine::run_with_norms(int64_t thread, int64_t threads) {
       }
       const double ratio = trust(item, first, second, !long_ones || thread == 0);
       if (long_ones)
-        for (int64_t i = end; i-- > begin;) apply(item, piece(i), ratio);
+        for (int64_t i = end; i-- > begin;) apply(item, i * length, size(i), ratio);
       else
-        apply(item, whole, ratio);
+        apply(item, 0, item.n, ratio);
     }
   }
 }
@@ -901,12 +949,9 @@ void OptimizerBase::Engine::run_jointly(double loss) {
     for (int64_t first = 0, length = piece_length(item.n); first < item.n; first += length)
       pieces_.push_back({&item, first, std::min(length, item.n - first)});
   sums_.resize(std::max(sums_.size(), 2 * pieces_.size()));
-  const auto span_of = [&](const Piece& piece) {
-    return part(span(*piece.item), size_of(*piece.item->type), piece.first, piece.n);
-  };
   for_each_piece([&](int64_t i) {
     const Piece& piece = pieces_[static_cast<size_t>(i)];
-    measure(*piece.item, span_of(piece), &sums_[static_cast<size_t>(2 * i)]);
+    measure(*piece.item, piece.first, piece.n, &sums_[static_cast<size_t>(2 * i)]);
   });
   Totals totals{0, 0, loss};
   size_t i = 0;
@@ -926,7 +971,7 @@ void OptimizerBase::Engine::run_jointly(double loss) {
   if (!weight) return;
   for_each_piece([&](int64_t j) {
     const Piece& piece = pieces_[static_cast<size_t>(j)];
-    apply(*piece.item, span_of(piece), *weight);
+    apply(*piece.item, piece.first, piece.n, *weight);
   });
   for (const Item& item : items_)
     if (!item.type) apply_tensor(item, *weight);
@@ -998,20 +1043,29 @@ struct OptimizerBase::Engine::WholeTensors {
         type(tensors::computed_in(*item.parameter)),
         k(engine.numbers_[item.numbers].doubles),
         g(item.gradient->to(item.parameter->device(), type)),
-        p(item.parameter->to(type)) {
+        p(!item.state->has_beside() ? item.parameter->to(type)
+                                    : step_start(*item.parameter, *item.state)) {
     if (type == at::kFloat)
       for (size_t i = 0; i < k.size(); ++i) k[i] = engine.numbers_[item.numbers].floats[i];
     for (size_t b = 0; b < rule.buffers.size(); ++b)
-      if (used[b]) state[b] = Array(item.state->buffer(b).to(type));
+      if (used[b]) state[b] = Array(values_of(*item.state, b).to(type));
+  }
+  /// Whether the state is one that measuring does not store, see low_precision.h.
+  bool is_coded() const {
+    for (size_t b = 0; b < rule.buffers.size(); ++b)
+      if (used[b] && item.state->beside().absmax(b).defined()) return true;
+    return false;
   }
   /// Rounds the state to its own type.
   void store_state() const {
     for (size_t b = 0; b < rule.buffers.size(); ++b)
-      if (used[b]) item.state->buffer(b).copy_(state[b].tensor());
+      if (used[b]) write_values(*item.state, b, state[b].tensor());
   }
-  void store() const {
+  void store(const Engine& engine) const {
     store_state();
-    item.parameter->copy_(p.tensor());
+    store_step(*item.parameter, *item.state,
+               engine.groups_[item.group].precision.rounding == Rounding::Stochastic,
+               engine.draw_for(item), p.tensor());
   }
 
   const RuleTable& rule;
@@ -1032,13 +1086,13 @@ void OptimizerBase::Engine::step_tensor(const Item& item) const {
   }
   WholeTensors whole(*this, item);
   whole.text.sweep(whole.p, whole.g, whole.state.data(), whole.k.data());
-  whole.store();
+  whole.store(*this);
 }
 
 void OptimizerBase::Engine::measure_tensor(const Item& item, double* sums) const {
   WholeTensors whole(*this, item);
   const Pair<Array> pair = whole.text.measure(whole.p, whole.g, whole.state.data(), whole.k.data());
-  whole.store_state();  // rounded to the state's type, as the loops do
+  if (!whole.is_coded()) whole.store_state();  // rounded to the state's type, as the loops do
   sums[0] = sum_of(pair.first.tensor(), isa_, !rule.adds_values);
   sums[1] = sum_of(pair.second.tensor(), isa_, !rule.adds_values);
 }
@@ -1046,8 +1100,9 @@ void OptimizerBase::Engine::measure_tensor(const Item& item, double* sums) const
 void OptimizerBase::Engine::apply_tensor(const Item& item, double ratio) const {
   WholeTensors whole(*this, item);
   if (whole.type == at::kFloat) ratio = static_cast<float>(ratio);
+  if (whole.is_coded()) whole.text.measure(whole.p, whole.g, whole.state.data(), whole.k.data());
   whole.text.apply(whole.p, whole.g, whole.state.data(), whole.k.data(), ratio);
-  whole.store();
+  whole.store(*this);
 }
 
 void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
@@ -1084,6 +1139,13 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     const StepInfo at{step, step == 1, wide.dim()};
     rule.tensor_update(group.options, {wide, g, &state.buffer(0), at, p.scalar_type(), position});
   };
+  const auto by_chance = [](const Group& group) {
+    return group.precision.rounding == Rounding::Stochastic;
+  };
+  const auto draw = [](const Group& group, int64_t position, const ParamState& state) {
+    return Draw{static_cast<uint64_t>(group.precision.seed), static_cast<uint32_t>(position),
+                static_cast<uint32_t>(state.step())};
+  };
   int64_t next = 0;  // parameters of the groups so far
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Group& group = groups_[g];
@@ -1095,31 +1157,37 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
       for (const auto& item : items_) {
         if (!has_gradient(item) || item.parameter->numel() == 0) continue;
         const at::Tensor& p = *item.parameter;
-        at::Tensor wide = tensors::widened(p);  // 16 bits are rounded once, at the end
+        ParamState& state = state_for(&p, 1);
+        fit_beside(state, p, group.precision);
+        // 16 bits are rounded once, at the end.
+        at::Tensor wide = step_start(p, state);
         const int64_t position = first + (&p - params.data());
-        update(group, wide, decayed(group, wide, *item.gradient).contiguous(), p, position,
-               state_for(&p, 1));
-        p.copy_(wide);
+        update(group, wide, decayed(group, wide, *item.gradient).contiguous(), p, position, state);
+        store_step(p, state, by_chance(group), draw(group, position, state), wide);
       }
       continue;
     }
     if (std::none_of(items_.begin(), items_.end(), has_gradient)) continue;
+    if (std::all_of(params.begin(), params.end(),
+                    [](const at::Tensor& p) { return p.numel() == 0; }))
+      continue;
+    ParamState& state = state_for(params.data(), params.size());
     std::vector<at::Tensor> values, gradients;
     for (const auto& p : params) {
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
-      const at::Tensor wide = tensors::widened(p);
+      const at::Tensor wide = step_start(p, state);
       gradients.push_back(gradient.defined() ? decayed(group, wide, gradient).reshape(-1)
                                              : at::zeros({p.numel()}, wide.options()));
       values.push_back(wide.reshape(-1));
     }
     at::Tensor joined = at::cat(values);
-    if (joined.numel() == 0) continue;
-    update(group, joined, at::cat(gradients), params[0], first,
-           state_for(params.data(), params.size()));
+    update(group, joined, at::cat(gradients), params[0], first, state);
     int64_t offset = 0;
-    for (const auto& p : params) {
+    for (size_t i = 0; i < params.size(); ++i) {
+      const at::Tensor& p = params[i];
       if (p.unsafeGetTensorImpl()->grad().defined())
-        p.copy_(joined.narrow(0, offset, p.numel()).view(p.sizes()));
+        store_step(p, state, by_chance(group), draw(group, first + static_cast<int64_t>(i), state),
+                   joined.narrow(0, offset, p.numel()).view(p.sizes()));
       offset += p.numel();
     }
   }

@@ -19,7 +19,9 @@
 //   sizes      the number of parameters of each group
 //   shapes     of each parameter in group order, "[64, 1]"
 //   steps      of each parameter in group order; -1: it has no state
-//   state      "<position>.<buffer>" -> tensor
+//   state      "<position>.<buffer>" -> tensor; of a buffer in 8 bits its bytes, and as
+//              "<position>.<buffer>_absmax" what they are multiplied by; beside a parameter of 16
+//              bits "<position>.master_param", "param_remainder" or "kahan_comp"
 //   scalars    where the rule has such: each parameter's numbers besides its steps, one after another
 //   count      where the rule has slow weights: steps of the optimizer
 //   shared     where a group remembers numbers: each group's, or those of all together
@@ -43,6 +45,16 @@ std::pair<size_t, std::string> state_key(const char* rule, const std::string& ke
   return {position, std::string(stop + 1, end)};
 }
 
+/// Refuses the state of another setting: all base options but the seed say how it is stored.
+void check_same_state(const char* rule, size_t group, const Precision& there,
+                      const Precision& here) {
+  const auto found = fields::describe(there), wanted = fields::describe(here);
+  for (size_t i = 0; i < found.size(); ++i)
+    TORCH_CHECK(found[i].name == "seed" || found[i].value == wanted[i].value, rule,
+                ": the archive has ", found[i].name, " = ", to_text(found[i].value), " in group ",
+                group, ", must be ", to_text(wanted[i].value), " as in this optimizer");
+}
+
 }  // namespace
 
 void GroupOptions::write_text(torch::serialize::OutputArchive& archive) const {
@@ -59,8 +71,7 @@ void ParamState::write(torch::serialize::OutputArchive& archive) const {
   archive.write("step", c10::IValue(step()));
   for (size_t i = 0; i < rule().scalars.size(); ++i)
     archive.write(rule().scalars[i], c10::IValue(scalars[i]));
-  for (size_t i = 0; i < rule().buffers.size(); ++i)
-    if (buffer(i).defined()) archive.write(rule().buffers[i], buffer(i), true);
+  each_tensor([&](const std::string& name, const at::Tensor& x) { archive.write(name, x, true); });
 }
 void ParamState::read(torch::serialize::InputArchive& archive) {
   c10::IValue value;
@@ -72,6 +83,12 @@ void ParamState::read(torch::serialize::InputArchive& archive) {
   }
   for (size_t i = 0; i < rule().buffers.size(); ++i)
     if (!archive.try_read(rule().buffers[i], buffer(i), true)) buffer(i) = at::Tensor();
+  scalars.forget_beside();
+  at::Tensor x;
+  for (size_t i = 0; i < rule().buffers.size(); ++i)
+    if (archive.try_read(rule().buffers[i] + "_absmax", x, true)) make_beside().set_absmax(i, x);
+  for (const Master master : {Master::Float32, Master::Remainder, Master::Kahan})
+    if (archive.try_read(name_of(master), x, true)) make_beside().set_parameter(master, x);
 }
 
 void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
@@ -91,9 +108,10 @@ void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
       steps.push_back(of == nullptr ? -1 : of->step());
       for (size_t i = 0; i < rule_->scalars.size(); ++i)
         scalars.push_back(of == nullptr ? rule_->first_scalars[i] : of->scalars[i]);
-      for (size_t b = 0; of != nullptr && b < rule_->buffers.size(); ++b)
-        if (of->buffer(b).defined())
-          state.emplace_back(std::to_string(position) + "." + rule_->buffers[b], of->buffer(b));
+      if (of != nullptr)
+        of->each_tensor([&](const std::string& tensor, const at::Tensor& x) {
+          state.emplace_back(std::to_string(position) + "." + tensor, x);
+        });
       ++position;
     }
   }
@@ -155,7 +173,10 @@ void OptimizerBase::load(torch::serialize::InputArchive& archive) {
               " groups, must be of ", sizes.size());
   for (size_t g = 0; g < sizes.size(); ++g) {
     incoming.expect_params(g, static_cast<size_t>(sizes[g]));
+    const Precision here = incoming.options(g).precision();
+    incoming.options(g).set_precision({});
     incoming.options(g).set(texts[g]);
+    check_same_state(name, g, incoming.options(g).precision(), here);
   }
   TORCH_CHECK(steps.size() == incoming.size() && shapes.size() == incoming.size(), name,
               ": the archive has steps of ", steps.size(), " and shapes of ", shapes.size(),
@@ -180,6 +201,10 @@ void OptimizerBase::load(torch::serialize::InputArchive& archive) {
     TORCH_CHECK(i < incoming.size() && incoming.state(i) != nullptr, name, ": the archive has a ",
                 buffer, " of params[", i, "], which has no state");
     incoming.set_buffer(i, buffer, tensor);
+  }
+  for (size_t i = 0; i < incoming.size(); ++i) {
+    const std::string missing = incoming.missing_master(i);
+    TORCH_CHECK(missing.empty(), name, ": the archive lacks the ", missing, " of params[", i, "]");
   }
   incoming.commit();
   engine_->steps = count;

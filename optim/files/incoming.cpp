@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty_like.h>
 
 #include <descent/optim/engine/engine.h>
+#include <descent/optim/engine/stored.h>
 #include <descent/optim/files/incoming.h>
 
 namespace descent {
@@ -24,6 +27,7 @@ Incoming::Incoming(OptimizerBase& optimizer)
   const auto& groups = std::as_const(optimizer).param_groups();
   for (size_t g = 0; g < groups.size(); ++g) {
     options_.push_back(make_group_options(rule_));
+    options(g).set_precision(std::as_const(optimizer).group_options(g).precision());
     for (const auto& p : groups[g].params()) {
       params_.push_back(&p);
       group_of_.push_back(g);
@@ -59,16 +63,72 @@ void Incoming::set_step(size_t position, double step) {
 
 void Incoming::set_buffer(size_t position, std::string_view buffer, const at::Tensor& value) {
   const at::NoGradGuard no_grad;
-  at::Tensor& slot = ensure(position).buffer(buffer);
+  if (set_beside(position, buffer, value)) return;
+  ParamState& state = ensure(position);
+  at::Tensor& slot = state.buffer(buffer);
+  const auto b = static_cast<size_t>(std::find(rule_.buffers.begin(), rule_.buffers.end(), buffer) -
+                                     rule_.buffers.begin());
   const at::Tensor& p = *params_[position];
-  TORCH_CHECK(at::isFloatingType(value.scalar_type()), rule_.about.name, ": the archive's ", buffer,
-              " of params[", position, "] has dtype ", value.scalar_type(),
-              ", must be a real floating-point type");
+  const Precision precision = options(group_of_[position]).precision();
+  const bool in_bytes = rule_.tensor_update == nullptr &&
+                        has_codes(engine::kept_as(rule_, b, p, precision)) &&
+                        value.scalar_type() == at::kByte;
+  TORCH_CHECK(in_bytes || at::isFloatingType(value.scalar_type()), rule_.about.name,
+              ": the archive's ", buffer, " of params[", position, "] has dtype ",
+              value.scalar_type(), ", must be a real floating-point type");
   // Of a tensor algorithm commit() asks the rule itself about the sizes.
   TORCH_CHECK(rule_.tensor_update != nullptr || value.sizes() == p.sizes(), rule_.about.name,
               ": the archive's ", buffer, " of params[", position, "] has sizes ", value.sizes(),
               ", must be ", p.sizes());
-  slot = ParamState::fitted(rule_, p, value);
+  if (in_bytes)
+    slot = value.to(p.device()).contiguous().clone();
+  else
+    engine::set_values(state, b, p, precision, value);
+}
+
+bool Incoming::set_beside(size_t position, std::string_view name, const at::Tensor& value) {
+  const auto& names = rule_.buffers;
+  if (std::find(names.begin(), names.end(), name) != names.end()) return false;
+  const at::Tensor& p = *params_[position];
+  const auto check = [&](at::ScalarType type, at::IntArrayRef sizes) {
+    TORCH_CHECK(value.scalar_type() == type && value.sizes() == sizes, rule_.about.name,
+                ": the archive's ", name, " of params[", position, "] is ", value.scalar_type(),
+                " of sizes ", value.sizes(), ", must be ", type, " of sizes ", sizes);
+  };
+  for (size_t b = 0; b < names.size(); ++b) {
+    if (names[b] + "_absmax" != name) continue;
+    const int64_t blocks = engine::code_blocks(p.numel());
+    check(at::kFloat, at::IntArrayRef(&blocks, 1));
+    TORCH_CHECK(ensure(position).buffer(b).defined() &&
+                    ensure(position).buffer(b).scalar_type() == at::kByte,
+                rule_.about.name, ": the archive has the ", name, " of params[", position,
+                "], which is not kept in 8 bits");
+    ensure(position).make_beside().set_absmax(b, value.to(p.device()).clone());
+    return true;
+  }
+  for (const Master master : {Master::Float32, Master::Remainder, Master::Kahan}) {
+    if (name != name_of(master)) continue;
+    const Master wanted = options(group_of_[position]).precision().master;
+    TORCH_CHECK(
+        wanted == master, rule_.about.name, ": the archive has the ", name, " of params[", position,
+        "], must have ",
+        wanted == Master::None ? std::string("none") : "the " + std::string(name_of(wanted)));
+    check(master == Master::Float32     ? at::kFloat
+          : master == Master::Remainder ? at::kShort
+                                        : value.scalar_type(),
+          p.sizes());
+    ensure(position).make_beside().set_parameter(
+        master, at::empty_like(p, p.options().dtype(value.scalar_type())).copy_(value));
+    return true;
+  }
+  return false;
+}
+
+std::string Incoming::missing_master(size_t position) {
+  const ParamState* const state = this->state(position);
+  const Master wanted = options(group_of_[position]).precision().master;
+  if (state == nullptr || state->step() == 0 || state->beside().master() == wanted) return "";
+  return name_of(wanted);
 }
 
 std::vector<std::string> Incoming::missing_buffers(size_t position) {
@@ -83,6 +143,14 @@ std::vector<std::string> Incoming::missing_buffers(size_t position) {
 }
 
 void Incoming::commit() {
+  for (size_t i = 0; i < states_.size(); ++i)
+    for (size_t b = 0; states_[i] != nullptr && b < rule_.buffers.size(); ++b) {
+      const at::Tensor& buffer = state(i)->buffer(b);
+      TORCH_CHECK(!buffer.defined() || buffer.scalar_type() != at::kByte ||
+                      rule_.tensor_update != nullptr || state(i)->beside().absmax(b).defined(),
+                  rule_.about.name, ": the archive lacks the ", rule_.buffers[b],
+                  "_absmax of params[", i, "]");
+    }
   for (size_t i = 0; i < states_.size() && rule_.state_problem != nullptr; ++i) {
     if (states_[i] == nullptr) continue;
     const void* const options = this->options(group_of_[i]).value();

@@ -23,7 +23,8 @@ class Incoming {
   void expect_groups(size_t found) const;
   void expect_params(size_t group, size_t found) const;
 
-  /// Of a group: the rule's own defaults until they are set.
+  /// Of a group: until they are set the rule's own defaults, and the base options of the optimizer,
+  /// which foreign files do not hold.
   GroupOptions& options(size_t group) { return group_options(*options_[group]); }
 
   size_t size() const { return params_.size(); }
@@ -37,14 +38,21 @@ class Incoming {
   ParamState& ensure(size_t position);
   /// The step count.
   void set_step(size_t position, double step);
-  /// A buffer, copied into the parameter's type, device and layout.
+  /// A buffer, or what is beside the buffers (ParamState::each_tensor), copied as the optimizer's
+  /// base options want it, to the parameter's device and layout. Bytes are followed by their absmax.
   void set_buffer(size_t position, std::string_view buffer, const at::Tensor& value);
   /// The buffers that the parameter's options need and its state lacks.
   std::vector<std::string> missing_buffers(size_t position);
 
+  /// What master the parameter's options ask for and its state, which has made a step, lacks; "".
+  std::string missing_master(size_t position);
+
   void commit();
 
  private:
+  /// Whether it is the name of something beside the buffers, which is then put there.
+  bool set_beside(size_t position, std::string_view name, const at::Tensor& value);
+
   OptimizerBase& optimizer_;
   const engine::RuleTable& rule_;
   const engine::Holders& holders_;

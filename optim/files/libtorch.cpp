@@ -13,6 +13,7 @@
 #include <torch/serialize/archive.h>
 
 #include <descent/base/atomic_file.h>
+#include <descent/optim/engine/stored.h>
 #include <descent/optim/files/incoming.h>
 #include <descent/optim/files/libtorch.h>
 
@@ -135,14 +136,16 @@ void save_libtorch(const OptimizerBase& optimizer, const std::filesystem::path& 
   optimizer.check_states();
   const auto& groups = optimizer.param_groups();
   for (size_t g = 0; g < groups.size(); ++g) {
-    const auto options = rule.describe(optimizer.group_options(g).value());
+    const auto options = optimizer.group_options(g).describe();
+    const auto defaults = group_options(*make_group_options(rule)).describe();
     for (size_t i = 0; i < options.size(); ++i)
-      TORCH_CHECK(options[i].value == rule.defaults[i].value ||
+      TORCH_CHECK(options[i].value == defaults[i].value || options[i].name == "state_dtype" ||
                       std::find(known.begin(), known.end(), options[i].name) != known.end(),
                   rule.about.name, ": group ", g, " has ", options[i].name, " = ",
                   to_text(options[i].value), ", which torch::optim::", rule.about.name,
-                  " cannot have, must be ", to_text(rule.defaults[i].value));
+                  " cannot have, must be ", to_text(defaults[i].value));
   }
+  const engine::Holders& holders = engine::holders_of(rule);
   const auto size_of = [](const auto& list) {
     return at::scalar_tensor(static_cast<int64_t>(list.size()), at::kLong);
   };
@@ -162,10 +165,17 @@ void save_libtorch(const OptimizerBase& optimizer, const std::filesystem::path& 
       const auto state = optimizer.state().find(params[i].unsafeGetTensorImpl());
       if (state == optimizer.state().end()) continue;
       OutputArchive entry(archive.compilation_unit());
-      std::as_const(*state->second).serialize(entry);
+      const auto kept = state->second->clone();
+      ParamState& of = holders.own_part(*kept);
+      for (size_t b = 0; b < rule.buffers.size(); ++b)
+        if (of.buffer(b).defined()) of.buffer(b) = engine::plain_values_of(of, b, params[i]);
+      of.scalars.forget_beside();
+      std::as_const(*kept).serialize(entry);
       states.write(key, entry);
     }
-    groups[g].options().serialize(options);
+    const auto plain = groups[g].options().clone();
+    group_options(*plain).set_precision({});
+    plain->serialize(options);
     group.write("options", options);
     written.write("param_groups/" + std::to_string(g), group);
   }

@@ -9,6 +9,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <descent/base/atomic_file.h>
+#include <descent/optim/engine/stored.h>
 #include <descent/optim/files/incoming.h>
 #include <descent/optim/files/python.h>
 #include <descent/optim/files/python_packages.h>
@@ -201,7 +202,8 @@ void write_group(pickle::Writer& out, const Counterpart& python, const GroupOpti
                  size_t group, size_t first, size_t count) {
   const engine::RuleTable& rule = options.rule();
   std::unordered_map<std::string_view, const OptionInfo*> values;
-  const auto described = rule.describe(options.value());
+  const auto described = options.describe();
+  const auto defaults = group_options(*make_group_options(rule)).describe();
   for (const auto& option : described) values.emplace(option.name, &option);
   const auto theirs_of = [&](const OptionInfo& option) {
     for (const auto& word : words())
@@ -224,7 +226,8 @@ void write_group(pickle::Writer& out, const Counterpart& python, const GroupOpti
     }
     if (ours.size() > 1) out.end_tuple();
   }
-  for (const auto& option : rule.defaults) {
+  values.erase("state_dtype");  // Python brings what it reads into the parameter's type
+  for (const auto& option : defaults) {
     const auto found = values.find(option.name);
     if (found == values.end()) continue;
     TORCH_CHECK(found->second->value == option.value, rule.about.name, ": ", option.name, " = ",
@@ -271,7 +274,9 @@ void write_state(pickle::Writer& out, const Counterpart& python, const GroupOpti
   std::vector<std::pair<std::string, at::Tensor>> buffers;
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
     if (!used(b)) continue;
-    at::Tensor buffer = state == nullptr ? at::Tensor() : state->buffer(b);
+    at::Tensor buffer;
+    if (state != nullptr && state->buffer(b).defined())
+      buffer = engine::plain_values_of(*state, b, p);
     if (!buffer.defined() && python.lazy) continue;
     if (!buffer.defined()) buffer = at::zeros_like(p);
     if (state == nullptr)

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -29,24 +30,76 @@ void GroupOptions::assign(const void* from) {
   write_theirs(from);
 }
 
+namespace {
+
+/// The base options that are not the rule's own by the same name.
+std::vector<OptionInfo> base_options(const engine::RuleTable& rule, const Precision& precision) {
+  std::vector<OptionInfo> list = fields::describe(precision);
+  std::erase_if(list, [&](const OptionInfo& base) {
+    return std::any_of(rule.defaults.begin(), rule.defaults.end(),
+                       [&](const OptionInfo& own) { return own.name == base.name; });
+  });
+  return list;
+}
+
+bool is_base_option(const engine::RuleTable& rule, const std::string& name) {
+  const auto list = base_options(rule, {});
+  return std::any_of(list.begin(), list.end(),
+                     [&](const OptionInfo& base) { return base.name == name; });
+}
+
+}  // namespace
+
+Precision GroupOptions::precision() const {
+  Precision precision = precision_;
+  if (precision.rounding == Rounding::Stochastic && rule_.member(value_.get(), "seed") != nullptr)
+    for (const OptionInfo& own : rule_.describe(value_.get()))
+      if (const auto* const seed = std::get_if<double>(&own.value); own.name == "seed" && seed)
+        precision.seed = static_cast<int64_t>(*seed);
+  return precision;
+}
+
+void GroupOptions::set_precision(const Precision& precision) {
+  check(value(), precision);
+  precision_ = precision;
+}
+
+std::vector<OptionInfo> GroupOptions::describe() const {
+  std::vector<OptionInfo> list = rule_.describe(value());
+  for (auto& base : base_options(rule_, precision_)) list.push_back(std::move(base));
+  return list;
+}
+
 std::string GroupOptions::text() const {
   std::string text;
-  for (const auto& option : rule_.describe(value()))
+  const auto add = [&](const OptionInfo& option) {
     text += (text.empty() ? "" : ",") + option.name + "=" + to_text(option.value);
+  };
+  for (const auto& option : rule_.describe(value())) add(option);
+  const auto defaults = base_options(rule_, {}), base = base_options(rule_, precision_);
+  for (size_t i = 0; i < base.size(); ++i)
+    if (!(base[i].value == defaults[i].value)) add(base[i]);
   return text;
 }
 
-std::shared_ptr<void> GroupOptions::changed(const OptionValues& changes) const {
-  auto changed = rule_.make_options(value());
+std::pair<std::shared_ptr<void>, Precision> GroupOptions::changed(
+    const OptionValues& changes) const {
+  std::pair<std::shared_ptr<void>, Precision> changed(rule_.make_options(value()), precision_);
   for (const auto& [name, value] : changes) {
-    const std::string problem = rule_.set(changed.get(), name, value);
+    const std::string problem = is_base_option(rule_, name)
+                                    ? fields::set(changed.second, name, value)
+                                    : rule_.set(changed.first.get(), name, value);
     TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
   }
-  check(changed.get());
+  check(changed.first.get(), changed.second);
   return changed;
 }
 
-void GroupOptions::set(const OptionValues& changes) { assign(changed(changes).get()); }
+void GroupOptions::set(const OptionValues& changes) {
+  const auto [options, precision] = changed(changes);
+  assign(options.get());
+  precision_ = precision;
+}
 
 void GroupOptions::set(const std::string& text) {
   OptionValues options;
@@ -61,18 +114,19 @@ void GroupOptions::set(const std::string& text) {
 void GroupOptions::check(const OptionValues& changes) const { changed(changes); }
 
 void GroupOptions::check() const {
-  check(value());
+  check(value(), precision_);
   const std::string foreign = foreign_writes();
   TORCH_CHECK(foreign.empty(), rule_.about.name, ": ", foreign);
 }
 
-void GroupOptions::check(const void* options) const {
+void GroupOptions::check(const void* options, const Precision& precision) const {
   std::string problem = rule_.problem(options);
   if (!problem.empty() && rule_.divides_by_lr && *rule_.lr(const_cast<void*>(options)) == 0) {
     const auto moving = rule_.make_options(options);
     *rule_.lr(moving.get()) = 1;
     problem = rule_.problem(moving.get());
   }
+  if (problem.empty() && !(precision == Precision{})) problem = fields::problem(precision);
   TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
 }
 
@@ -82,9 +136,13 @@ void GroupOptions::settle() {
   rule_.settle(value_.get());
 }
 
-std::string GroupOptions::problem() const { return rule_.problem(value()); }
+std::string GroupOptions::problem() const {
+  std::string problem = rule_.problem(value());
+  return problem.empty() ? fields::problem(precision_) : problem;
+}
 
 bool GroupOptions::says_more_than_libtorch() const {
+  if (!(precision_ == Precision{})) return true;
   const auto plain = rule_.make_options(nullptr);
   read_theirs(plain.get());
   const auto known = rule_.describe(plain.get()), all = rule_.describe(value());

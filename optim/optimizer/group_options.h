@@ -1,10 +1,13 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <torch/optim/optimizer.h>
 
 #include <descent/optim/engine/table.h>
+#include <descent/optim/optimizer/precision.h>
 
 namespace descent {
 
@@ -33,10 +36,18 @@ class GroupOptions {
   /// Sets all of them to those of the rule's Options at `from`.
   void assign(const void* from);
 
+  /// The base options, which every rule takes beside its own.
+  Precision precision() const;
+  /// Throws c10::Error, and changes nothing, if they do not fit together.
+  void set_precision(const Precision& precision);
+  /// All options, the rule's and then the base options.
+  std::vector<OptionInfo> describe() const;
+
   virtual double get_lr() const = 0;
   virtual void set_lr(double lr) = 0;
 
-  /// "lr=0.001,betas=[0.9, 0.999],...": every option, digits that read back exactly.
+  /// "lr=0.001,betas=[0.9, 0.999],...": every option of the rule, and the base options that are not
+  /// at their defaults; digits that read back exactly.
   std::string text() const;
   /// Sets options by name. Throws c10::Error naming class, option, value and what is allowed, and
   /// changes nothing, if a name is unknown or a value does not fit.
@@ -55,9 +66,10 @@ class GroupOptions {
   std::string problem() const;
 
  protected:
-  GroupOptions(const engine::RuleTable& rule, const void* from)
-      : rule_(rule), value_(rule.make_options(from)) {}
-  GroupOptions(const GroupOptions& other) : GroupOptions(other.rule_, other.value_.get()) {}
+  GroupOptions(const engine::RuleTable& rule, const void* from, const Precision& precision = {})
+      : rule_(rule), value_(rule.make_options(from)), precision_(precision) {}
+  GroupOptions(const GroupOptions& other)
+      : GroupOptions(other.rule_, other.value_.get(), other.precision_) {}
 
   /// Copies what LibTorch's part of the object holds into the rule's Options, and the other way.
   virtual void read_theirs(void* options) const = 0;
@@ -77,11 +89,12 @@ class GroupOptions {
  private:
   friend class OptimizerBase;
 
-  void check(const void* options) const;
-  std::shared_ptr<void> changed(const OptionValues& changes) const;
+  void check(const void* options, const Precision& precision) const;
+  std::pair<std::shared_ptr<void>, Precision> changed(const OptionValues& changes) const;
 
   const engine::RuleTable& rule_;
   std::shared_ptr<void> value_;
+  Precision precision_;
 };
 
 /// A group's options object of any rule, with the rule's defaults or a copy of the Options at `from`:

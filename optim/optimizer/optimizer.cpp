@@ -7,6 +7,7 @@
 #include <ATen/ops/empty_like.h>
 
 #include <descent/optim/engine/engine.h>
+#include <descent/optim/engine/stored.h>
 #include <descent/optim/optimizer/optimizer.h>
 #include <descent/tensors/fit.h>
 
@@ -57,7 +58,7 @@ OptimizerBase::~OptimizerBase() = default;
 
 std::unique_ptr<torch::optim::OptimizerOptions> OptimizerBase::checked_defaults(
     const torch::optim::OptimizerOptions& options) const {
-  auto defaults = engine_->adopted(options, nullptr);
+  auto defaults = engine_->adopted(options, nullptr, {});
   check_first(descent::group_options(*defaults));
   return defaults;
 }
@@ -77,6 +78,17 @@ void OptimizerBase::check_params(const std::vector<at::Tensor>& params) const {
     check_param(name, params[i], i);
     TORCH_CHECK(known.insert(params[i].unsafeGetTensorImpl()).second, name, ": params[", i,
                 "] is a parameter of this optimizer already, must be there once");
+  }
+}
+
+void OptimizerBase::check_precision(const std::vector<at::Tensor>& params,
+                                    const GroupOptions& options) const {
+  const Precision precision = options.precision();
+  if (precision == Precision{}) return;
+  for (size_t i = 0; i < params.size(); ++i) {
+    const std::string problem =
+        engine::precision_problem(*rule_, options.value(), precision, params[i].scalar_type());
+    TORCH_CHECK(problem.empty(), rule_->about.name, ": the group of params[", i, "] has ", problem);
   }
 }
 
@@ -170,14 +182,16 @@ GroupOptions& OptimizerBase::adopt_options(size_t g) const {
               rule_->about.name, "::GroupOptions");
   auto* ours = engine_->own_part(group.options());
   if (ours == nullptr || &ours->rule() != rule_) {
-    const void* const rest = g < known.size() && known[g] != nullptr
-                                 ? known[g].get()
-                                 : descent::group_options(defaults_of(*this)).value();
-    group.set_options(engine_->adopted(group.options(), rest));
+    const auto& defaults = descent::group_options(defaults_of(*this));
+    const bool is_known = g < known.size() && known[g].own != nullptr;
+    group.set_options(engine_->adopted(group.options(),
+                                       is_known ? known[g].own.get() : defaults.value(),
+                                       is_known ? known[g].precision : defaults.precision()));
     ours = &descent::group_options(group.options());
   }
   if (known.size() <= g) known.resize(param_groups().size());
-  if (known[g] != ours->value_) known[g] = ours->value_;
+  if (known[g].own != ours->value_) known[g].own = ours->value_;
+  known[g].precision = ours->precision_;
   return *ours;
 }
 
@@ -189,10 +203,12 @@ void OptimizerBase::add_param_group(const torch::optim::OptimizerParamGroup& gro
   if (!group.has_options()) added.set_options(defaults_of(*this).clone());
   const auto* const ours = dynamic_cast<const GroupOptions*>(&std::as_const(added).options());
   const bool libtorchs = ours == nullptr;
-  const auto options = engine_->adopted(std::as_const(added).options(),
-                                        descent::group_options(defaults_of(*this)).value());
+  const auto& defaults = descent::group_options(defaults_of(*this));
+  const auto options =
+      engine_->adopted(std::as_const(added).options(), defaults.value(), defaults.precision());
   check_first(descent::group_options(*options));
   check_params(added.params());
+  check_precision(added.params(), descent::group_options(*options));
   check_blocks(added, descent::group_options(*options));
   if (rule_->weigh != nullptr && count > 0) {
     const std::string problem = engine_->beside_first(*this, descent::group_options(*options));
@@ -222,6 +238,7 @@ void OptimizerBase::add_group(std::vector<at::Tensor> params, const OptionValues
 void OptimizerBase::add_param(const at::Tensor& parameter, size_t group) {
   const GroupOptions& options = group_options(group);
   check_params({parameter});
+  check_precision({parameter}, options);
   auto& params = param_groups()[group].params();
   params.push_back(parameter);
   try {
@@ -236,9 +253,10 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
                                   const StateMap& map) {
   const char* const name = rule_->about.name;
   at::Tensor* place = nullptr;
-  for (auto& group : param_groups())
-    for (auto& p : group.params())
-      if (p.is_same(from)) place = &p;
+  size_t group = 0;
+  for (size_t g = 0; g < param_groups().size(); ++g)
+    for (auto& p : param_groups()[g].params())
+      if (p.is_same(from)) place = &p, group = g;
   TORCH_CHECK(place != nullptr, name,
               ": the parameter to be replaced is in no group, must be one "
               "of this optimizer");
@@ -251,6 +269,8 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
     check_param(name, to, 0);
   else
     check_params({to});
+  check_precision({to}, group_options(group));
+  const Precision precision = group_options(group).precision();
   std::unique_ptr<torch::optim::OptimizerParamState> made;
   if (const ParamState* const old = state_of(from)) {
     const at::NoGradGuard no_grad;
@@ -261,15 +281,20 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
     ParamState& state = engine_->holders.own_part(*made);
     state.step() = old->step();
     state.scalars = old->scalars;
+    state.scalars.forget_beside();
     for (size_t b = 0; b < rule_->buffers.size(); ++b) {
       if (!old->buffer(b).defined()) continue;
-      const at::Tensor buffer = map ? map(old->buffer(b)) : old->buffer(b);
+      const at::Tensor values = engine::values_of(*old, b), buffer = map ? map(values) : values;
       TORCH_CHECK(
           rule_->tensor_update != nullptr || (buffer.defined() && buffer.sizes() == to.sizes()),
           name, ": the new ", rule_->buffers[b], " has sizes ",
           buffer.defined() ? c10::str(buffer.sizes()) : "of no tensor", ", must be ", to.sizes());
-      state.buffer(b) = ParamState::fitted(*rule_, to, buffer);
+      engine::set_values(state, b, to, precision, buffer);
     }
+    // A master is the new parameter where it was mapped.
+    if (!map && to.sizes() == from.sizes() && to.scalar_type() == from.scalar_type() &&
+        old->beside().parameter().defined())
+      state.make_beside().set_parameter(old->beside().master(), old->beside().parameter().clone());
   }
   state().erase(from.unsafeGetTensorImpl());
   if (made != nullptr) state()[to.unsafeGetTensorImpl()] = std::move(made);
@@ -283,6 +308,19 @@ const GroupOptions& OptimizerBase::group_options(size_t group) const {
 }
 GroupOptions& OptimizerBase::group_options(size_t group) {
   return const_cast<GroupOptions&>(std::as_const(*this).group_options(group));
+}
+
+void OptimizerBase::sync_masters() {
+  const at::NoGradGuard no_grad;
+  check_states();
+  for (size_t g = 0; g < param_groups().size(); ++g)
+    for (const auto& p : param_groups()[g].params())
+      if (ParamState* const state = state_of(p);
+          state != nullptr && state->beside().master() != Master::None) {
+        const Precision precision = adopt_options(g).precision();
+        state->make_beside().set_parameter(Master::None, at::Tensor());
+        engine::fit_beside(*state, p, precision);
+      }
 }
 
 int64_t OptimizerBase::steps() const { return engine_->steps; }
@@ -319,17 +357,20 @@ void OptimizerBase::swap_with(std::string_view buffer) {
                   problem);
     }
   }
-  for (const auto& group : param_groups())
-    for (const auto& p : group.params()) {
+  for (size_t g = 0; g < param_groups().size(); ++g) {
+    const Precision precision = adopt_options(g).precision();
+    for (const auto& p : param_groups()[g].params()) {
       ParamState* const state = state_of(p);
       if (state == nullptr || !state->buffer(buffer).defined()) continue;
-      at::Tensor& other = state->buffer(buffer);
-      if (other.scalar_type() != p.scalar_type() || other.device() != p.device())
-        other = ParamState::fitted(*rule_, p, other);
-      const at::Tensor current = p.detach().clone();
-      p.copy_(other);
-      other.copy_(current);
+      const auto& names = rule_->buffers;
+      const auto b =
+          static_cast<size_t>(std::find(names.begin(), names.end(), buffer) - names.begin());
+      engine::fit_buffer(*state, b, p, precision, /*in_layout=*/false);
+      const at::Tensor current = engine::value_of(p, *state);
+      engine::set_value(p, *state, state->buffer(b));
+      state->buffer(b).copy_(current);
     }
+  }
 }
 
 ParamState* OptimizerBase::state_of(const at::Tensor& parameter) {

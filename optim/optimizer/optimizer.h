@@ -118,13 +118,19 @@ class OptimizerBase {
   /// for unknown names.
   double remembered(std::string_view name, size_t group = 0) const;
 
+  /// Takes the parameters' values as they are now for those of their masters (the option master),
+  /// which a step would write over them. To be called after anything else than this optimizer has
+  /// written into a parameter that has a master.
+  void sync_masters();
+
   /// Writes everything that is needed to go on bit for bit: options of all groups, steps, buffers.
   /// Parameters are named by position, so equal optimizers write equal bytes. LibTorch's
   /// own class of the same rule reads what save_libtorch() writes.
   void save(torch::serialize::OutputArchive& archive) const;
-  /// Replaces options and state by those of the archive, cast to each parameter's dtype, device and
-  /// layout. Throws c10::Error, with nothing changed, for another class, another number of groups
-  /// or parameters, other shapes, values out of range or a format newer than this library. Archives
+  /// Replaces options and state by those of the archive, cast to what is kept of each parameter here,
+  /// its device and layout. Throws c10::Error, with nothing changed, for another class, another number of groups
+  /// or parameters, other shapes, other base options than this optimizer's (but for the seed), values
+  /// out of range or a format newer than this library. Archives
   /// that LibTorch's own class of the same rule wrote are read too.
   void load(torch::serialize::InputArchive& archive);
 
@@ -150,6 +156,8 @@ class OptimizerBase {
   /// Refuses parameters that cannot be optimized, or that are in a group or twice in `params`
   /// already.
   void check_params(const std::vector<at::Tensor>& params) const;
+  /// Refuses base options that do not fit one of the parameters, or the rule.
+  void check_precision(const std::vector<at::Tensor>& params, const GroupOptions& options) const;
   /// Of a tensor algorithm: refuses blocks that are too large or no longer have the sizes of their
   /// state.
   void check_blocks(const torch::optim::OptimizerParamGroup& group,
@@ -229,14 +237,17 @@ class OptimizerOf final : public DropIn<engine::LibTorchClass<Rule>> {
   /// Options as a group holds them: OptimizerParamGroup(params,
   /// std::make_unique<Lion::GroupOptions>(options)).
   struct GroupOptions final : engine::HeldOptions<Class> {
-    explicit GroupOptions(const Options& o)
-        : engine::HeldOptions<Class>(engine::rule_table<Rule>(), &o) {}
+    explicit GroupOptions(const Options& o, const Precision& precision = {})
+        : engine::HeldOptions<Class>(engine::rule_table<Rule>(), &o, precision) {}
   };
 
-  explicit OptimizerOf(std::vector<at::Tensor> params, const Options& defaults = {})
-      : OptimizerOf(one_group(std::move(params)), defaults) {}
-  explicit OptimizerOf(const Groups& groups, const Options& defaults = {})
-      : OptimizerOf(groups, GroupOptions(defaults)) {}
+  /// `precision`: the base options, AdamW(params, {.lr = 1e-4}, {.state_bits = 8}).
+  explicit OptimizerOf(std::vector<at::Tensor> params, const Options& defaults = {},
+                       const Precision& precision = {})
+      : OptimizerOf(one_group(std::move(params)), defaults, precision) {}
+  explicit OptimizerOf(const Groups& groups, const Options& defaults = {},
+                       const Precision& precision = {})
+      : OptimizerOf(groups, GroupOptions(defaults, precision)) {}
 
   /// The same with no more than a rate: SGD(params, 0.1). A template, so that {} means Options.
   template <class Number>
@@ -280,7 +291,8 @@ class OptimizerOf final : public DropIn<engine::LibTorchClass<Rule>> {
   void add_group(std::vector<at::Tensor> params, Edit edit) {
     Options o = *static_cast<const Options*>(descent::group_options(*this->defaults_).value());
     edit(o);
-    this->add_param_group({std::move(params), std::make_unique<GroupOptions>(o)});
+    const Precision precision = descent::group_options(*this->defaults_).precision();
+    this->add_param_group({std::move(params), std::make_unique<GroupOptions>(o, precision)});
   }
 
  private:

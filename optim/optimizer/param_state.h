@@ -2,18 +2,42 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 #include <torch/optim/optimizer.h>
 
 #include <descent/optim/engine/table.h>
+#include <descent/optim/optimizer/precision.h>
 
 namespace descent {
 
-/// What few rules remember of a parameter besides its steps and buffers; no more than a pointer for
-/// the others. Numbers are in the order of rule.scalars.
+/// What a state holds beside its buffers where numbers are kept in fewer bits than they are computed
+/// in.
+class Beside {
+ public:
+  /// What `parameter` is, and the tensor: the parameter in float, the 16 bits that it lacks, or the
+  /// error of its last rounding. None and undefined where there is nothing.
+  Master master() const { return master_; }
+  const at::Tensor& parameter() const { return parameter_; }
+  void set_parameter(Master master, at::Tensor parameter);
+  /// Of a buffer that is kept in 8 bits; undefined for others.
+  const at::Tensor& absmax(size_t b) const { return absmax_[b]; }
+  void set_absmax(size_t b, at::Tensor absmax) { absmax_.at(b) = std::move(absmax); }
+  bool is_empty() const;
+  void clone();
+
+ private:
+  Master master_ = Master::None;
+  at::Tensor parameter_{};
+  std::array<at::Tensor, engine::kMaxBuffers> absmax_{};
+};
+
+/// What few rules remember of a parameter besides its steps and buffers, and what few settings keep
+/// beside those; no more than a pointer for the others. Numbers are in the order of rule.scalars.
 class Scalars {
  public:
   explicit Scalars(const engine::RuleTable& rule);
@@ -31,13 +55,22 @@ class Scalars {
   const std::vector<int64_t>& block() const { return rare_->block; }
   void set_block(std::vector<int64_t> block) { rare_->block = std::move(block); }
 
+  /// Null where nothing is beside.
+  const Beside* beside() const { return rare_ == nullptr ? nullptr : rare_->beside.get(); }
+  Beside& make_beside();
+  void forget_beside();
+
  private:
   struct Rare {
     std::array<double, engine::kMaxScalars> values{};
     std::vector<int64_t> block{};
+    std::unique_ptr<Beside> beside{};
   };
   std::unique_ptr<Rare> rare_;
 };
+
+/// "master_param", "param_remainder", "kahan_comp"; "" for None.
+const char* name_of(Master master);
 
 class OptimizerBase;
 
@@ -61,20 +94,24 @@ class ParamState {
   /// Steps taken, gradients missed not counted.
   int64_t& step();
   int64_t step() const { return const_cast<ParamState*>(this)->step(); }
-  /// A buffer, in the order of rule().buffers; undefined where there is none yet.
+  /// A buffer, in the order of rule().buffers; undefined where there is none yet. One that is kept
+  /// in 8 bits is its bytes; engine/stored.h reads those.
   at::Tensor& buffer(size_t b);
   const at::Tensor& buffer(size_t b) const { return const_cast<ParamState*>(this)->buffer(b); }
   /// The buffer of that name ("exp_avg"); c10::Error for unknown names.
   at::Tensor& buffer(std::string_view name);
+  bool has_beside() const { return scalars.beside() != nullptr; }
+  const Beside& beside() const;
+  Beside& make_beside() { return scalars.make_beside(); }
+
+  /// Calls f(name, tensor) for every tensor that is there: buffers, and what is beside them as
+  /// "exp_avg_absmax", "master_param".
+  template <class F>
+  void each_tensor(F&& f) const;
 
   /// Throws c10::Error, naming class, parameter, both sizes and the way out, if `p` no longer has
   /// the sizes of the buffers.
   void check(const at::Tensor& p, size_t group, size_t position) const;
-
-  /// A copy of a buffer's values as the state of `parameter` holds them: in its dtype, layout and
-  /// device. Tensor algorithms choose their own dtype and layout.
-  static at::Tensor fitted(const engine::RuleTable& rule, const at::Tensor& parameter,
-                           const at::Tensor& values);
 
  protected:
   ParamState(const engine::Holders& holders, const at::Tensor& parameter);
@@ -130,6 +167,17 @@ const Holders& holders_of(const RuleTable& rule);
 }  // namespace engine
 
 inline const engine::RuleTable& ParamState::rule() const { return *holders_->rule; }
+template <class F>
+void ParamState::each_tensor(F&& f) const {
+  const auto& names = rule().buffers;
+  for (size_t b = 0; b < names.size(); ++b)
+    if (buffer(b).defined()) f(names[b], buffer(b));
+  if (!has_beside()) return;
+  for (size_t b = 0; b < names.size(); ++b)
+    if (beside().absmax(b).defined()) f(names[b] + "_absmax", beside().absmax(b));
+  if (beside().parameter().defined())
+    f(std::string(name_of(beside().master())), beside().parameter());
+}
 inline int64_t& ParamState::step() {
   return *reinterpret_cast<int64_t*>(reinterpret_cast<char*>(this) + holders_->step);
 }

@@ -8,7 +8,7 @@ namespace descent {
 
 Lookahead::Lookahead(InnerOptimizer inner, const Options& options)
     : Wrapper("Lookahead", std::move(inner)), options_(checked("Lookahead", options)) {
-  refuse_inside({Has::Modes});
+  refuse_inside({Has::Modes, Has::Masters});
 }
 
 Companions Lookahead::slow() const {
@@ -31,6 +31,7 @@ void Lookahead::check() const { slow().check(inner().param_groups()); }
 
 at::Tensor Lookahead::step(LossClosure closure) {
   mirror_groups();
+  refuse_inside({Has::Masters});
   check();
   if (options_.slow_init == SlowInit::Initial) remember();
   at::Tensor loss = inner().step(std::move(closure));

@@ -18,7 +18,7 @@ double sum_of(const at::Tensor& x) { return x.to(at::kDouble).sum().item<double>
 
 Mechanic::Mechanic(InnerOptimizer inner, const Options& options)
     : Wrapper("Mechanic", std::move(inner)), options_(checked("Mechanic", options)) {
-  refuse_inside({Has::Modes, Has::SlowWeights, Has::OtherClosures, Has::OwnRate});
+  refuse_inside({Has::Modes, Has::SlowWeights, Has::OtherClosures, Has::OwnRate, Has::Masters});
   memories_.resize(static_cast<size_t>(options_.num_betas));
   for (Memory& memory : memories_) memory.s = options_.s_init;
 }
@@ -50,6 +50,7 @@ std::vector<Mechanic::Memory> Mechanic::advanced(double h) const {
 
 at::Tensor Mechanic::step(LossClosure closure) {
   mirror_groups();
+  refuse_inside({Has::Masters});
   starts().check(param_groups_);
   at::Tensor loss;
   if (closure) {

@@ -17,8 +17,8 @@ constexpr size_t kNumbers = rules::FreeSchedule::listed;
 
 ScheduleFree::ScheduleFree(InnerOptimizer inner, const Options& options)
     : Wrapper("ScheduleFree", std::move(inner)), options_(checked("ScheduleFree", options)) {
-  refuse_inside(
-      {Has::Modes, Has::SlowWeights, Has::OtherClosures, Has::OwnRate, Has::DividesByRate});
+  refuse_inside({Has::Modes, Has::SlowWeights, Has::OtherClosures, Has::OwnRate, Has::Masters,
+                 Has::DividesByRate});
 }
 
 Companions ScheduleFree::z() const {
@@ -30,6 +30,7 @@ at::Tensor ScheduleFree::step(LossClosure closure) {
               "ScheduleFree: step() while the parameters are those of an evaluation, must follow "
               "train()");
   mirror_groups();
+  refuse_inside({Has::Masters});
   z().check(param_groups_);
   at::Tensor loss;
   if (closure) {

@@ -101,6 +101,10 @@ bool Wrapper::has_itself(torch::optim::Optimizer& optimizer, Has what) {
       return rule.needs_loss;
     case Has::OwnRate:
       return rule.weigh != nullptr;
+    case Has::Masters:
+      for (size_t g = 0; g < ours->param_groups().size(); ++g)
+        if (ours->group_options(g).precision().master != Master::None) return true;
+      return false;
     case Has::DividesByRate:
       break;
   }
@@ -124,6 +128,8 @@ void Wrapper::refuse_inside(std::initializer_list<Has> list) {
         return "needs closures of its own";
       case Has::OwnRate:
         return "finds its rate by itself";
+      case Has::Masters:
+        return "keeps masters of parameters, which this would have to write to";
       case Has::DividesByRate:
         break;
     }

@@ -102,6 +102,7 @@ class Wrapper : public torch::optim::Optimizer {
     SlowWeights,    ///< moves parameters to weights that it remembers
     OtherClosures,  ///< calls closures more than once, elsewhere, or for the loss
     OwnRate,        ///< finds its rate by itself
+    Masters,        ///< keeps masters of parameters, which would not see what is written there
     DividesByRate
   };
   /// Refuses an inner optimizer, through any number of wrappers, that has one of these.

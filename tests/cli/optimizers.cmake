@@ -10,7 +10,7 @@ descent(0 out "^\\| optimizer \\| key .*\\| `lion` \\|" optimizers lion --markdo
 descent(2 error "no optimizer is called lyon, did you mean lion" optimizers lyon)
 descent(0 out "^rosenbrock  Rosenbrock; .*minimum 0 at \\(1, 1\\)" surfaces rosenbrock)
 descent(2 error "no surface is called f9" surfaces f9)
-descent(0 out "line_search  steepest descent" optimizers)
+descent(0 out "base options  of every.*state_dtype += float32 +param or float32.*line_search  steepest descent" optimizers)
 descent(0 out "^line_search .*method += secant" optimizers line_search)
 descent(2 error "^descent: [^\n]*--nonsense[^\n]*\n$" optimizers --nonsense)
 descent(2 error "^descent: no command is called rase, did you mean race[^\n]*\n$" rase)

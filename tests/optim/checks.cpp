@@ -8,6 +8,8 @@
 
 #include <torch/serialize.h>
 
+#include <descent/optim/engine/stored.h>
+
 #include "../replay/case.h"
 #include "../replay/run.h"
 
@@ -21,11 +23,6 @@ bool fits(const RuleTable& rule, const OptionValues& options, const at::Tensor& 
 }
 
 constexpr double kDecay = 0.1;
-
-OptionValues joined(OptionValues options, const OptionValues& more) {
-  options.insert(options.end(), more.begin(), more.end());
-  return options;
-}
 
 /// The ways in which one option can differ from its default.
 std::vector<OptionValues> changes(const descent::OptionInfo& option) {
@@ -222,13 +219,42 @@ std::vector<Setting> paired_settings(const RuleTable& rule) {
   return list;
 }
 
+OptionValues joined(OptionValues options, const OptionValues& more) {
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
+}
+
 std::shared_ptr<void> options_of(const RuleTable& rule, const OptionValues& options) {
   auto made = rule.make_options(nullptr);
   for (const auto& [name, value] : options) {
+    if (is_base_option(rule, name)) continue;
     const std::string problem = rule.set(made.get(), name, value);
     TORCH_CHECK(problem.empty(), "the test's own options: ", problem);
   }
   return made;
+}
+
+bool is_base_option(const RuleTable& rule, const std::string& name) {
+  const auto base = descent::fields::describe(descent::Precision{});
+  return !has_option(rule, name) && std::any_of(base.begin(), base.end(), [&](const auto& option) {
+    return option.name == name;
+  });
+}
+
+descent::Precision precision_of(const RuleTable& rule, const OptionValues& options) {
+  descent::Precision precision;
+  for (const auto& [name, value] : options) {
+    if (!is_base_option(rule, name)) continue;
+    const std::string problem = descent::fields::set(precision, name, value);
+    TORCH_CHECK(problem.empty(), "the test's own base options: ", problem);
+  }
+  return precision;
+}
+
+bool is_refused(const RuleTable& rule, const OptionValues& options, at::ScalarType type) {
+  return !descent::engine::precision_problem(rule, options_of(rule, options).get(),
+                                             precision_of(rule, options), type)
+              .empty();
 }
 
 bool has_option(const RuleTable& rule, const std::string& name) {
@@ -358,8 +384,8 @@ void add_everything(std::vector<at::Tensor>& list, const descent::OptimizerBase&
   list.push_back(at::scalar_tensor(state == nullptr ? -1 : state->step(), at::kLong));
   for (size_t s = 0; state != nullptr && s < optimizer.rule().scalars.size(); ++s)
     list.push_back(at::scalar_tensor(state->scalars[s], at::kDouble));
-  for (size_t b = 0; state != nullptr && b < optimizer.rule().buffers.size(); ++b)
-    if (state->buffer(b).defined()) list.push_back(state->buffer(b).clone());
+  if (state != nullptr)
+    state->each_tensor([&](const std::string&, const at::Tensor& x) { list.push_back(x.clone()); });
 }
 
 }  // namespace
@@ -750,7 +776,9 @@ Failures continues_from_an_archive(const RuleTable& rule, const OptionValues& op
   // One optimizer that is new, and one that has already gone another way with a state to be
   // replaced.
   // What groups there are may depend on the options.
-  const OptionValues others = has_option(rule, "algorithm") ? options : OptionValues{};
+  OptionValues others = options;
+  if (!has_option(rule, "algorithm"))
+    std::erase_if(others, [&](const auto& option) { return !is_base_option(rule, option.first); });
   Training fresh(rule, others, leaves(middle));
   Training used(rule, others, leaves(middle));
   used.steps(3, 4);

@@ -114,10 +114,15 @@ TEST_P(EveryRule, GivesTheSameBitsOnTensorsOfMoreThanAMillionElements) {
 
 TEST_P(EveryRule, ComputesBFloat16AndHalfAsFloat) {
   for (const auto type : {at::kBFloat16, at::kHalf})
-    EXPECT_THAT(with_all_settings([&](const OptionValues& options) {
-                  return computes_16_bits_as_float(rule(), options, type);
-                }),
-                IsEmpty());
+    for (const char* state : {"float32", "param"}) {
+      const OptionValues kept{{"state_dtype", state}};
+      if (is_refused(rule(), kept, type)) continue;
+      EXPECT_THAT(with_all_settings([&](const OptionValues& options) {
+                    return computes_16_bits_as_float(rule(), joined(options, kept), type);
+                  }),
+                  IsEmpty())
+          << "state_dtype=" << state;
+    }
 }
 
 TEST_P(EveryRule, TakesAnyLayoutOfParameterAndGradient) {

@@ -144,6 +144,28 @@ TEST_F(Allocations, HappenInNoStepOf16BitParameters) {
   EXPECT_EQ(allocations_of_a_step(opt), 0);
 }
 
+TEST_F(Allocations, HappenInNoStepThatKeepsFewerBits) {
+  using descent::Master;
+  using descent::Precision;
+  for (const Precision& precision :
+       {Precision{.state_dtype = descent::StateDtype::Param}, Precision{.master = Master::Float32},
+        Precision{.master = Master::Remainder},
+        Precision{.master = Master::Kahan, .state_bits = 8, .min_8bit_size = 100},
+        Precision{.rounding = descent::Rounding::Stochastic}}) {
+    std::vector<at::Tensor> params;
+    for (int i = 0; i < 50; ++i) {
+      params.push_back(at::ones({3000}, at::kBFloat16).requires_grad_());
+      params.back().mutable_grad() = at::ones_like(params.back()).detach();
+    }
+    for (const bool cautious : {false, true}) {
+      descent::AdamW::Options options;
+      if (cautious) options.cautious = descent::Cautious::MeanClamp;
+      descent::AdamW opt(params, options, precision);
+      EXPECT_EQ(allocations_of_a_step(opt), 0);
+    }
+  }
+}
+
 // What counts: the bytes that construction and the first step leave allocated, less what they are
 // for LibTorch's own AdamW. That has the same two buffers a tensor, and groups and a table of
 // states to hold them.

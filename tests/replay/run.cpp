@@ -128,7 +128,8 @@ std::unique_ptr<torch::optim::Optimizer> optimizer(const Case& recorded, const P
     // Each group of a case differs from the optimizer's defaults; add_group starts from the first
     // group's options.
     descent::OptionValues options;
-    for (const descent::OptionInfo& option : made->rule().defaults)
+    const auto plain = descent::make_group_options(made->rule());
+    for (const descent::OptionInfo& option : descent::group_options(*plain).describe())
       options.emplace_back(option.name, option.value);
     const descent::OptionValues& given = recorded.groups[g].options;
     options.insert(options.end(), given.begin(), given.end());

@@ -1,0 +1,300 @@
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <descent/optim/engine/stored.h>
+#include <descent/optim/optimizer/group_options.h>
+#include <descent/tensors/computed_in.h>
+
+namespace descent::engine {
+namespace {
+
+/// The buffers that 8 bits can hold: moments and momentum, and, unsigned, squares, their sums and
+/// maxima. All others stay: weights, the sums that weights are computed from, and what is compared
+/// or subtracted number by number.
+struct Coded {
+  std::string_view buffer;
+  Kept kept;
+};
+constexpr Coded kCoded[] = {
+    {"exp_avg", Kept::Signed8},       {"exp_avg_fast", Kept::Signed8},
+    {"exp_avg_slow", Kept::Signed8},  {"exp_avg_diff", Kept::Signed8},
+    {"exp_avg_lr_1", Kept::Signed8},  {"momentum_buffer", Kept::Signed8},
+    {"exp_avg_sq", Kept::Unsigned8},  {"max_exp_avg_sq", Kept::Unsigned8},
+    {"exp_avg_var", Kept::Unsigned8}, {"max_exp_avg_var", Kept::Unsigned8},
+    {"square_avg", Kept::Unsigned8},  {"acc_delta", Kept::Unsigned8},
+    {"sum", Kept::Unsigned8},         {"accum", Kept::Unsigned8},
+    {"grad_sum_sq", Kept::Unsigned8}, {"exp_inf", Kept::Unsigned8},
+    {"hessian", Kept::Unsigned8},
+};
+/// Means whose square is subtracted from a mean of squares: rounded, the difference could be below 0.
+constexpr std::string_view kSubtracted[] = {"grad_avg", "exp_mean_avg_beta2"};
+
+/// Rules whose buffers half cannot hold, whatever the gradients: they are multiplied by the square of
+/// a rate that begins with 1e-6, and a step divides by them.
+constexpr std::string_view kBeyondHalf[] = {"prodigy"};
+
+Kept code_for(std::string_view buffer) {
+  for (const Coded& coded : kCoded)
+    if (coded.buffer == buffer) return coded.kept;
+  return Kept::AsParameter;
+}
+
+bool has_16_bits(const at::Tensor& p) {
+  return p.scalar_type() == at::kBFloat16 || p.scalar_type() == at::kHalf;
+}
+NumberType number_type_of(const at::Tensor& p) { return *number_type(p.scalar_type()); }
+
+/// Row-major, in this machine's memory and of that type; `x` itself if it is so.
+at::Tensor in_rows(const at::Tensor& x, at::ScalarType type) {
+  return x.detach().to(at::TensorOptions().device(at::kCPU).dtype(type)).contiguous();
+}
+const float* floats(const at::Tensor& x) { return x.const_data_ptr<float>(); }
+uint16_t* shorts(const at::Tensor& x) { return static_cast<uint16_t*>(x.mutable_data_ptr()); }
+
+at::Tensor as_floats(const at::Tensor& like) {
+  return at::empty(like.sizes(), at::TensorOptions().dtype(at::kFloat));
+}
+
+/// Bytes and absmax of `values`, on the device of `p`.
+std::pair<at::Tensor, at::Tensor> encoded(Kept kept, const at::Tensor& p,
+                                          const at::Tensor& values) {
+  const at::Tensor x = in_rows(values, at::kFloat);
+  at::Tensor bytes = at::empty(p.sizes(), at::TensorOptions().dtype(at::kByte));
+  at::Tensor absmax = at::empty({code_blocks(p.numel())}, at::TensorOptions().dtype(at::kFloat));
+  encode(kept, Isa::Baseline, floats(x), bytes.mutable_data_ptr<uint8_t>(),
+         absmax.mutable_data_ptr<float>(), p.numel());
+  return {bytes.to(p.device()), absmax.to(p.device())};
+}
+
+/// The type of the tensor beside a parameter.
+at::ScalarType type_beside(const at::Tensor& p, Master master) {
+  return master == Master::Float32     ? at::kFloat
+         : master == Master::Remainder ? at::kShort
+                                       : p.scalar_type();
+}
+
+}  // namespace
+
+std::optional<NumberType> number_type(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return NumberType::Float;
+    case at::kDouble:
+      return NumberType::Double;
+    case at::kBFloat16:
+      return NumberType::BFloat16;
+    case at::kHalf:
+      return NumberType::Half;
+    default:
+      return {};
+  }
+}
+
+std::string precision_problem(const RuleTable& rule, const void* options,
+                              const Precision& precision, at::ScalarType type) {
+  std::string problem;
+  const auto refuse = [&](std::string_view option, const std::string& allowed) {
+    for (const OptionInfo& found : fields::describe(precision))
+      if (found.name == option && problem.empty())
+        problem = fields::out_of_range(option, found.value, allowed);
+  };
+  const auto of_type = [&] { return c10::str(" for a parameter of ", type); };
+  if (type == at::kDouble) {
+    const auto found = fields::describe(precision), plain = fields::describe(Precision{});
+    for (size_t i = 0; i < found.size(); ++i)
+      if (found[i].name != "state_dtype" && !(found[i].value == plain[i].value))
+        refuse(found[i].name, to_text(plain[i].value) + of_type());
+  }
+  if (type == at::kFloat && precision.master != Master::None) refuse("master", "none" + of_type());
+  if (type == at::kHalf && precision.master == Master::Remainder)
+    refuse("master", "none, float32 or kahan" + of_type());
+  if (type != at::kBFloat16 && precision.rounding == Rounding::Stochastic)
+    refuse("rounding", "nearest" + of_type());
+  if (type == at::kHalf && precision.state_dtype == StateDtype::Param &&
+      std::find(std::begin(kBeyondHalf), std::end(kBeyondHalf), rule.about.key) !=
+          std::end(kBeyondHalf))
+    refuse("state_dtype", "float32, the state is too small" + of_type());
+  if (rule.joins_group != nullptr && rule.joins_group(options) && precision.master != Master::None)
+    refuse("master", "none where the parameters of a group are one to the rule");
+  if (precision.state_bits == 0) return problem;
+  if (rule.tensor_update != nullptr) refuse("state_bits", "0 for a rule on matrices");
+  if (rule.weigh != nullptr) refuse("state_bits", "0 for a rule with sums over all parameters");
+  if (std::none_of(rule.buffers.begin(), rule.buffers.end(),
+                   [](const std::string& name) { return has_codes(code_for(name)); }))
+    refuse("state_bits", "0 for a rule without a buffer that 8 bits can hold");
+  if (problem.empty()) {
+    const auto& used = form_of(rule, options).buffers;
+    for (size_t b = 0; b < rule.buffers.size(); ++b)
+      for (const std::string_view name : kSubtracted)
+        if (used[b] && rule.buffers[b] == name)
+          refuse("state_bits", c10::str("0 with ", name, ", whose square is subtracted"));
+  }
+  return problem;
+}
+
+Kept kept_as(const RuleTable& rule, size_t b, const at::Tensor& p, const Precision& precision) {
+  if (precision.state_bits == 8 && p.numel() >= precision.min_8bit_size && b != rule.slow_buffer)
+    if (const Kept code = code_for(rule.buffers[b]); has_codes(code)) return code;
+  return precision.state_dtype == StateDtype::Float32 && has_16_bits(p) ? Kept::Float
+                                                                        : Kept::AsParameter;
+}
+
+bool needs_order(const at::Tensor& p, const Precision& precision) {
+  return precision.rounding == Rounding::Stochastic ||
+         (precision.state_bits == 8 && p.numel() >= precision.min_8bit_size);
+}
+
+at::Tensor values_of(const ParamState& state, size_t b) {
+  const at::Tensor& buffer = state.buffer(b);
+  if (!state.beside().absmax(b).defined()) return buffer;
+  const at::Tensor bytes = in_rows(buffer, at::kByte),
+                   absmax = in_rows(state.beside().absmax(b), at::kFloat);
+  at::Tensor values = as_floats(buffer);
+  decode(code_for(state.rule().buffers[b]), Isa::Baseline, bytes.const_data_ptr<uint8_t>(),
+         floats(absmax), values.mutable_data_ptr<float>(), values.numel());
+  return values.to(buffer.device());
+}
+
+at::Tensor plain_values_of(const ParamState& state, size_t b, const at::Tensor& p) {
+  const at::Tensor values = values_of(state, b);
+  return state.rule().tensor_update != nullptr ? values : values.to(p.scalar_type());
+}
+
+void set_values(ParamState& state, size_t b, const at::Tensor& p, const Precision& precision,
+                const at::Tensor& values) {
+  if (state.rule().tensor_update != nullptr) {
+    state.buffer(b) = values.to(p.device()).clone();
+    return;
+  }
+  const Kept kept = kept_as(state.rule(), b, p, precision);
+  if (has_codes(kept)) {
+    auto [bytes, absmax] = encoded(kept, p, values);
+    state.buffer(b) = std::move(bytes);
+    state.make_beside().set_absmax(b, std::move(absmax));
+    return;
+  }
+  const at::ScalarType type = kept == Kept::Float ? at::kFloat : p.scalar_type();
+  state.buffer(b) = at::empty_like(p, p.options().dtype(type)).copy_(values);
+  if (state.has_beside()) state.make_beside().set_absmax(b, at::Tensor());
+}
+
+void write_values(ParamState& state, size_t b, const at::Tensor& values) {
+  at::Tensor& buffer = state.buffer(b);
+  if (!state.beside().absmax(b).defined()) {
+    buffer.copy_(values);
+    return;
+  }
+  auto [bytes, absmax] = encoded(code_for(state.rule().buffers[b]), buffer, values);
+  buffer = std::move(bytes);
+  state.make_beside().set_absmax(b, std::move(absmax));
+}
+
+void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const Precision& precision,
+                bool in_layout) {
+  const at::Tensor& buffer = state.buffer(b);
+  const at::Tensor& absmax = state.beside().absmax(b);
+  const Kept kept = kept_as(state.rule(), b, p, precision);
+  if (has_codes(kept)) {
+    if (buffer.scalar_type() == at::kByte && absmax.defined() && buffer.device() == p.device() &&
+        absmax.device() == p.device() && buffer.is_contiguous() && absmax.is_contiguous() &&
+        absmax.scalar_type() == at::kFloat)
+      return;
+  } else {
+    const at::ScalarType type = kept == Kept::Float ? at::kFloat : p.scalar_type();
+    const bool lies_so = in_layout
+                             ? !buffer.is_neg() && ((p.is_contiguous() && buffer.is_contiguous()) ||
+                                                    buffer.strides() == p.strides())
+                             : buffer.is_non_overlapping_and_dense();
+    if (buffer.scalar_type() == type && !absmax.defined() && buffer.device() == p.device() &&
+        lies_so)
+      return;
+  }
+  set_values(state, b, p, precision, values_of(state, b));
+}
+
+void fit_beside(ParamState& state, const at::Tensor& p, const Precision& precision) {
+  const Master master = precision.master;
+  const at::Tensor& kept = state.beside().parameter();
+  if (master == Master::None) {
+    if (state.beside().master() != Master::None)
+      state.make_beside().set_parameter(Master::None, at::Tensor());
+    if (state.beside().is_empty()) state.scalars.forget_beside();
+    return;
+  }
+  const at::ScalarType type = type_beside(p, master);
+  const auto options = p.options().dtype(type);
+  if (state.beside().master() != master || !kept.defined()) {
+    at::Tensor made = master == Master::Float32 ? at::empty_like(p, options).copy_(p.detach())
+                                                : at::zeros_like(p, options);
+    state.make_beside().set_parameter(master, std::move(made));
+    return;
+  }
+  const bool lies_so = (p.is_contiguous() && kept.is_contiguous()) || kept.strides() == p.strides();
+  if (kept.scalar_type() != type || kept.device() != p.device() || !lies_so)
+    state.make_beside().set_parameter(master, at::empty_like(p, options).copy_(kept));
+}
+
+at::Tensor step_start(const at::Tensor& p, const ParamState& state) {
+  const Master master = state.beside().master();
+  if (master == Master::Float32)
+    return state.beside().parameter().to(p.device(), at::kFloat, /*non_blocking=*/false,
+                                         /*copy=*/true);
+  if (master == Master::Remainder) {
+    const at::Tensor upper = in_rows(p, at::kBFloat16),
+                     lower = in_rows(state.beside().parameter(), at::kShort);
+    at::Tensor whole = as_floats(p);
+    join(Isa::Baseline, shorts(upper), shorts(lower), whole.mutable_data_ptr<float>(), p.numel());
+    return whole.to(p.device());
+  }
+  return tensors::widened(p);
+}
+
+void store_step(const at::Tensor& p, ParamState& state, bool by_chance, const Draw& draw,
+                const at::Tensor& arrived) {
+  const Master master = state.beside().master();
+  if (master == Master::Float32) state.beside().parameter().copy_(arrived);
+  if ((master != Master::Remainder && master != Master::Kahan && !by_chance) || p.numel() == 0) {
+    p.copy_(arrived);
+    return;
+  }
+  const at::Tensor x = in_rows(arrived, at::kFloat);
+  at::Tensor to = in_rows(p, p.scalar_type()).clone();
+  if (by_chance) {
+    round_by_chance(Isa::Baseline, floats(x), shorts(to), draw, 0, p.numel());
+    p.copy_(to);
+    return;
+  }
+  const at::Tensor beside =
+      in_rows(state.beside().parameter(), state.beside().parameter().scalar_type()).clone();
+  if (master == Master::Remainder)
+    split(Isa::Baseline, floats(x), shorts(to), shorts(beside), p.numel());
+  else
+    compensate(number_type_of(p), Isa::Baseline, floats(x), shorts(to), shorts(beside), p.numel());
+  p.copy_(to);
+  state.beside().parameter().copy_(beside);
+}
+
+at::Tensor value_of(const at::Tensor& p, const ParamState& state) {
+  at::Tensor value = step_start(p, state);
+  if (state.beside().master() == Master::Kahan) value.add_(state.beside().parameter());
+  return value;
+}
+
+void set_value(const at::Tensor& p, ParamState& state, const at::Tensor& value) {
+  if (state.beside().master() == Master::Kahan) {
+    p.copy_(value);
+    state.beside().parameter().copy_(value - p.to(at::kFloat));
+    return;
+  }
+  store_step(p, state, /*by_chance=*/false, {}, value);
+}
+
+}  // namespace descent::engine

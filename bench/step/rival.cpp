@@ -183,6 +183,33 @@ std::vector<Rival> rivals(const Cost& cost, const Tensors& tensors, bool with_te
   return list;
 }
 
+std::vector<Kept> kept_in_fewer_bits(const Profile& profile) {
+  std::vector<Kept> list{{"float32", "", 28, {}},
+                         {"float32", "state_bits=8", 16, {}},
+                         {"bfloat16", "", 22, {}},
+                         {"bfloat16", "state_dtype=param", 14, {}},
+                         {"bfloat16", "master=float32", 28, {}},
+                         {"bfloat16", "master=remainder", 26, {}},
+                         {"bfloat16", "master=kahan", 26, {}},
+                         {"bfloat16", "rounding=stochastic", 22, {}},
+                         {"bfloat16", "state_bits=8", 10, {}}};
+  for (Kept& kept : list) {
+    const auto type = kept.dtype == std::string("float32") ? at::kFloat : at::kBFloat16;
+    List parameters;
+    const List gradients = draw(profile, 0.01, 2);
+    for (const at::Tensor& x : draw(profile, 0.1, 1)) {
+      parameters.push_back(x.detach().to(type).requires_grad_());
+      parameters.back().mutable_grad() = gradients[parameters.size() - 1].to(type);
+    }
+    descent::OptionValues options = descent::parse_options(kept.options);
+    options.emplace_back("lr", kLr);
+    const std::shared_ptr<torch::optim::Optimizer> optimizer =
+        descent::make_optimizer("adamw", parameters, options);
+    kept.rival = {"descent", [optimizer] { optimizer->step(); }};
+  }
+  return list;
+}
+
 Rival full_adagrad() {
   constexpr int64_t kSteps = 8, kLength = 1024;
   List gradients;

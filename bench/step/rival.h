@@ -51,6 +51,16 @@ void take_step(torch::optim::Optimizer& optimizer);
 /// - triad: in place, over parameters, gradients and as many buffers as the optimizer has.
 std::vector<Rival> rivals(const Cost& cost, const Tensors& tensors, bool with_tensor_pass);
 
+/// AdamW where parameters and state are kept in fewer bits than it computes in.
+struct Kept {
+  const char* dtype;    ///< of the parameters
+  const char* options;  ///< the base options, "state_bits=8"
+  int bytes;            ///< that one step reads and writes, a parameter
+  Rival rival;
+};
+/// float32 as it is comes first. All have tensors of their own.
+std::vector<Kept> kept_in_fewer_bits(const Profile& profile);
+
 /// descent::FullAdagrad, made anew, takes one step for each of 8 gradients of 1024 float64 numbers.
 Rival full_adagrad();
 

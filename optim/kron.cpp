@@ -18,7 +18,7 @@ namespace {
 
 constexpr double kTiny = 0x1p-126;
 
-std::vector<int64_t> working_sizes(const Kron::Options& o, const at::Tensor& x) {
+std::vector<int64_t> kron_sizes(const Kron::Options& o, const at::Tensor& x) {
   if (x.dim() == 0) return {1};
   std::vector<int64_t> sizes = x.sizes().vec();
   const auto from = static_cast<size_t>(o.flatten_from);
@@ -172,7 +172,7 @@ void learn(const Kron::Options& o, const std::vector<Factor>& factors, const at:
 }  // namespace
 
 void Kron::update(const Options& o, const TensorStep& step) {
-  const std::vector<int64_t> sizes = working_sizes(o, step.g);
+  const std::vector<int64_t> sizes = kron_sizes(o, step.g);
   const at::Tensor g = step.g.reshape(sizes);
   const auto t = static_cast<double>(step.at.step);
   at::Tensor& m = step.s[0];
@@ -213,7 +213,7 @@ void Kron::update(const Options& o, const TensorStep& step) {
 }
 
 std::string Kron::state_problem(const Options& o, const at::Tensor* s, const TensorBlock& block) {
-  const std::vector<int64_t> sizes = working_sizes(o, block.params[0]);
+  const std::vector<int64_t> sizes = kron_sizes(o, block.params[0]);
   return first_problem(
       {size_problem("momentum_buffer", s[0], true, sizes),
        size_problem("precond", s[1], true, {numel_of_factors(o, sizes)}),

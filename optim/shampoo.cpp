@@ -11,14 +11,14 @@ namespace descent::rules {
 namespace {
 
 /// A number has one axis of one slice.
-std::vector<int64_t> working_sizes(const at::Tensor& x) {
+std::vector<int64_t> shampoo_sizes(const at::Tensor& x) {
   return x.dim() == 0 ? std::vector<int64_t>{1} : x.sizes().vec();
 }
 
 }  // namespace
 
 void Shampoo::update(const Options& o, const TensorStep& step) {
-  const at::Tensor g = step.g.reshape(working_sizes(step.g)).to(at::kDouble);
+  const at::Tensor g = step.g.reshape(shampoo_sizes(step.g)).to(at::kDouble);
   const AxisMatrices matrices(g.sizes(), o.max_dim);
   const auto& axes = matrices.axes();
   at::Tensor& precond = step.s[0];
@@ -50,7 +50,7 @@ void Shampoo::update(const Options& o, const TensorStep& step) {
 
 std::string Shampoo::state_problem(const Options& o, const at::Tensor* s,
                                    const TensorBlock& block) {
-  const std::vector<int64_t> sizes = working_sizes(block.params[0]);
+  const std::vector<int64_t> sizes = shampoo_sizes(block.params[0]);
   const int64_t numel = AxisMatrices(sizes, o.max_dim).numel();
   return first_problem({size_problem("precond", s[0], true, {numel}),
                         size_problem("inv_precond", s[1], true, {numel}),

@@ -16,7 +16,7 @@ namespace descent::rules {
 namespace {
 
 /// The sizes in which a tensor is preconditioned.
-std::vector<int64_t> working_sizes(const SOAP::Options& o, const at::Tensor& x) {
+std::vector<int64_t> soap_sizes(const SOAP::Options& o, const at::Tensor& x) {
   if (!o.merge_dims) return x.sizes().vec();
   std::vector<int64_t> sizes;
   int64_t joined = 1;
@@ -32,9 +32,9 @@ std::vector<int64_t> working_sizes(const SOAP::Options& o, const at::Tensor& x) 
   return sizes;
 }
 
-AxisMatrices matrices_of(const SOAP::Options& o, const at::Tensor& x) {
+AxisMatrices soap_matrices(const SOAP::Options& o, const at::Tensor& x) {
   const bool none = x.dim() == 0 || (x.dim() == 1 && !o.precondition_1d);
-  return {working_sizes(o, x), none ? 0 : o.max_precond_dim};
+  return {soap_sizes(o, x), none ? 0 : o.max_precond_dim};
 }
 
 /// Turns every axis into the basis, or back out of it.
@@ -48,8 +48,8 @@ at::Tensor turned(at::Tensor x, const std::vector<int64_t>& axes, const std::vec
 
 void SOAP::update(const Options& o, const TensorStep& step) {
   follow_type(step, 4);
-  const at::Tensor g = step.g.reshape(working_sizes(o, step.g));
-  const AxisMatrices matrices = matrices_of(o, step.g);
+  const at::Tensor g = step.g.reshape(soap_sizes(o, step.g));
+  const AxisMatrices matrices = soap_matrices(o, step.g);
   const auto& axes = matrices.axes();
   const auto [b1, b2] = o.betas;
   const double sb = o.shampoo_beta < 0 ? b2 : o.shampoo_beta;
@@ -93,8 +93,8 @@ void SOAP::update(const Options& o, const TensorStep& step) {
 
 std::string SOAP::state_problem(const Options& o, const at::Tensor* s, const TensorBlock& block) {
   const at::Tensor& p = block.params[0];
-  const std::vector<int64_t> sizes = working_sizes(o, p);
-  const int64_t numel = matrices_of(o, p).numel();
+  const std::vector<int64_t> sizes = soap_sizes(o, p);
+  const int64_t numel = soap_matrices(o, p).numel();
   return first_problem(
       {size_problem("exp_avg", s[0], true, sizes), size_problem("exp_avg_sq", s[1], true, sizes),
        size_problem("precond", s[2], true, {numel}), size_problem("basis", s[3], true, {numel}),

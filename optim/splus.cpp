@@ -13,7 +13,7 @@
 namespace descent::rules {
 namespace {
 
-AxisMatrices matrices_of(const SPlus::Options& o, const at::Tensor& p) {
+AxisMatrices splus_matrices(const SPlus::Options& o, const at::Tensor& p) {
   return {p.sizes(), p.dim() == 2 ? o.max_dim - 1 : -1};
 }
 
@@ -26,7 +26,7 @@ double rate(const SPlus::Options& o, const at::Tensor& p) {
 }  // namespace
 
 void SPlus::update(const Options& o, const TensorStep& step) {
-  const AxisMatrices matrices = matrices_of(o, step.p);
+  const AxisMatrices matrices = splus_matrices(o, step.p);
   const auto& axes = matrices.axes();
   const auto [b1, b2] = o.betas;
   at::Tensor& m = step.s[0];
@@ -69,7 +69,7 @@ void SPlus::change_mode(const Options& o, const TensorStep& step, bool training)
 
 std::string SPlus::state_problem(const Options& o, const at::Tensor* s, const TensorBlock& block) {
   const at::Tensor& p = block.params[0];
-  const int64_t numel = matrices_of(o, p).numel();
+  const int64_t numel = splus_matrices(o, p).numel();
   return first_problem(
       {size_problem("momentum", s[0], true, p.sizes()), size_problem("ema", s[1], true, p.sizes()),
        size_problem("sides", s[2], true, {numel}), size_problem("q_sides", s[3], true, {numel}),

@@ -9,7 +9,7 @@
 namespace descent {
 namespace {
 
-constexpr int64_t n = Noise::kCells;
+constexpr int64_t kCells = Noise::kCells;
 constexpr int64_t knots = Noise::kKnots;
 
 /// Where a cell of the fine table reads the coarse one: between two knots.
@@ -19,7 +19,7 @@ struct Between {
 };
 
 Between between(int64_t cell) {
-  const double at = std::max(0.0, (static_cast<double>(cell) + 0.5) * knots / n - 0.5);
+  const double at = std::max(0.0, (static_cast<double>(cell) + 0.5) * knots / kCells - 0.5);
   const auto left = static_cast<int64_t>(at);
   return {left, std::min(left + 1, knots - 1), at - static_cast<double>(left)};
 }
@@ -29,9 +29,9 @@ std::vector<double> tables(uint64_t seed) {
   std::vector<double> coarse(knots * knots);
   for (double& z : coarse) z = normal();
   std::vector<double> result;
-  result.reserve(2 * n * n);
-  for (int64_t ix = 0; ix < n; ++ix)
-    for (int64_t iy = 0; iy < n; ++iy) {
+  result.reserve(2 * kCells * kCells);
+  for (int64_t ix = 0; ix < kCells; ++ix)
+    for (int64_t iy = 0; iy < kCells; ++iy) {
       const Between x = between(ix), y = between(iy);
       const auto along_y = [&](int64_t row) {
         return (1 - y.weight) * coarse[row * knots + y.left] +
@@ -40,8 +40,9 @@ std::vector<double> tables(uint64_t seed) {
       result.push_back((1 - x.weight) * along_y(x.left) + x.weight * along_y(x.right));
     }
   const auto corner = [](int64_t cell) { return std::abs(-10 + 0.1 * static_cast<double>(cell)); };
-  for (int64_t ix = 0; ix < n; ++ix)
-    for (int64_t iy = 0; iy < n; ++iy) result.push_back(normal() * corner(ix) * corner(iy) / 100);
+  for (int64_t ix = 0; ix < kCells; ++ix)
+    for (int64_t iy = 0; iy < kCells; ++iy)
+      result.push_back(normal() * corner(ix) * corner(iy) / 100);
   return result;
 }
 
@@ -69,9 +70,9 @@ Noise::Noise(uint64_t seed, double scale) : seed_(seed), scale_(scale) {
 }
 
 int64_t Noise::cell(double z, double lo, double hi) {
-  const double at = std::trunc((z - lo) * n / (hi - lo));
+  const double at = std::trunc((z - lo) * kCells / (hi - lo));
   if (!(at > 0)) return 0;  // also NaN
-  return at < n ? static_cast<int64_t>(at) : n - 1;
+  return at < kCells ? static_cast<int64_t>(at) : kCells - 1;
 }
 
 }  // namespace descent

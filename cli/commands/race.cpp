@@ -63,7 +63,7 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
-std::string number(double x) {
+std::string table_cell(double x) {
   char text[32];
   std::snprintf(text, sizeof text, "%14.6g", std::isnan(x) ? std::abs(x) : x);
   return text;
@@ -78,8 +78,9 @@ void print_table(std::ostream& out, const std::vector<Track>& tracks) {
     double least = track.losses.front();
     for (const double loss : track.losses)
       if (loss < least) least = loss;
-    out << padded(track.label, widest) << number(track.losses.back()) << "  " << number(least)
-        << "  " << padded(std::to_string(track.x.size() - 1), 7) << track.stopped;
+    out << padded(track.label, widest) << table_cell(track.losses.back()) << "  "
+        << table_cell(least) << "  " << padded(std::to_string(track.x.size() - 1), 7)
+        << track.stopped;
     if (track.left_at >= 0)
       out << (track.stopped.empty() ? "" : ", ") << "left the surface at step " << track.left_at;
     out << '\n';

@@ -67,7 +67,7 @@ Tensors buffers_at(const Plane::Buffers& buffers, const Point& point) {
 }
 
 /// Whose running statistics the losses are with, for captions.
-std::string statistics_of(const SnapshotsAsWeights& snapshots, BatchNorm mode) {
+std::string sentence_on_statistics(const SnapshotsAsWeights& snapshots, BatchNorm mode) {
   if (snapshots.own_buffers().names.empty()) return "";
   if (mode == BatchNorm::Recompute) return "Running statistics are averages over the data.";
   if (mode == BatchNorm::Batch) return "Each batch is normalised by its own statistics.";
@@ -121,7 +121,7 @@ Projection project(const Trajectory& trajectory, const Plane& plane, const Netwo
   Projection result;
   result.is_line = plane.is_line();
   result.explained = plane.explained;
-  result.statistics = statistics_of(snapshots, mode);
+  result.statistics = sentence_on_statistics(snapshots, mode);
   for (size_t k = 0; k < n; ++k) result.steps.push_back(trajectory.step(k));
   result.distance.assign(n, kNone);
   Track &on_plane = result.on_plane, &true_loss = result.true_loss;

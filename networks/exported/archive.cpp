@@ -42,9 +42,9 @@ class Distinct {
   std::map<Place, Tensor> known_;
 };
 
-class Reader {
+class ArchiveReader {
  public:
-  explicit Reader(const std::filesystem::path& file) : zip_(file) {
+  explicit ArchiveReader(const std::filesystem::path& file) : zip_(file) {
     for (const Record& record : zip_.records()) {
       const size_t folder = record.name.find('/');
       if (folder != std::string::npos) records_.emplace(record.name.substr(folder + 1), &record);
@@ -266,7 +266,7 @@ class Writer {
 
 }  // namespace
 
-Archive read_archive(const std::filesystem::path& file) { return Reader(file).read(); }
+Archive read_archive(const std::filesystem::path& file) { return ArchiveReader(file).read(); }
 
 void write_archive(const Archive& archive, std::ostream& out) {
   const std::string& name = archive.name;

@@ -7,9 +7,9 @@ using c10::IValue;
 using c10::TypeKind;
 using Form = Argument::Form;
 
-class Reader {
+class ArgumentReader {
  public:
-  Reader(const Wanted& wanted, const std::function<int64_t(const std::string&)>& slot_of)
+  ArgumentReader(const Wanted& wanted, const std::function<int64_t(const std::string&)>& slot_of)
       : wanted_(wanted), slot_of_(slot_of) {
     c10::TypePtr type = wanted.type;
     while (type && type->kind() == TypeKind::OptionalType) {
@@ -136,7 +136,7 @@ class Reader {
 Argument read_argument(const Json& value, const Wanted& wanted,
                        const std::function<int64_t(const std::string&)>& slot_of) {
   const auto& [kind, content] = choice(value);
-  return Reader(wanted, slot_of).read(kind, content);
+  return ArgumentReader(wanted, slot_of).read(kind, content);
 }
 
 }  // namespace descent::networks

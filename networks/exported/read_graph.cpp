@@ -8,7 +8,7 @@
 namespace descent::networks {
 namespace {
 
-constexpr int kDeepest = 16;
+constexpr int kMostGraphs = 16;
 constexpr std::string_view kOperation = "torch.ops.", kHigherOrder = "torch.ops.higher_order.";
 
 /// Operations that read or write files or talk: a network has none of them.
@@ -26,10 +26,11 @@ void check_allowed(const std::string& name) {
   }
 }
 
-class Reader {
+class GraphReader {
  public:
-  Reader(const StateNames& states, int depth) : states_(states), depth_(depth) {
-    if (depth > kDeepest) refuse("its program has graphs within graphs, more than ", kDeepest);
+  GraphReader(const StateNames& states, int depth) : states_(states), depth_(depth) {
+    if (depth > kMostGraphs)
+      refuse("its program has graphs within graphs, more than ", kMostGraphs);
   }
 
   std::shared_ptr<const Graph> read(const Json& source) {
@@ -218,7 +219,7 @@ class Reader {
   std::shared_ptr<const Graph> graph(const std::string& name, const Json& argument) const {
     const auto& [kind, value] = choice(argument);
     if (kind != "as_graph") refuse("its operation ", name, " has no graph where one must be");
-    return Reader(states_, depth_ + 1).read(field(value, "graph"));
+    return GraphReader(states_, depth_ + 1).read(field(value, "graph"));
   }
 
   /// Where each slot is read for the last time: there its value moves or is freed.
@@ -269,7 +270,7 @@ class Reader {
 }  // namespace
 
 std::shared_ptr<const Graph> read_graph(const Json& graph, const StateNames& states) {
-  return Reader(states, 0).read(graph);
+  return GraphReader(states, 0).read(graph);
 }
 
 }  // namespace descent::networks

@@ -11,31 +11,31 @@
 namespace descent::networks {
 namespace {
 
-struct NumberType {
+struct SafetensorsType {
   std::string_view name;
   at::ScalarType type;
 };
-constexpr std::array kNumberTypes{NumberType{"F64", at::kDouble},
-                                  NumberType{"F32", at::kFloat},
-                                  NumberType{"F16", at::kHalf},
-                                  NumberType{"BF16", at::kBFloat16},
-                                  NumberType{"I64", at::kLong},
-                                  NumberType{"I32", at::kInt},
-                                  NumberType{"I16", at::kShort},
-                                  NumberType{"I8", at::kChar},
-                                  NumberType{"U64", at::kUInt64},
-                                  NumberType{"U32", at::kUInt32},
-                                  NumberType{"U16", at::kUInt16},
-                                  NumberType{"U8", at::kByte},
-                                  NumberType{"BOOL", at::kBool},
-                                  NumberType{"C64", at::kComplexFloat},
-                                  NumberType{"F8_E4M3", at::kFloat8_e4m3fn},
-                                  NumberType{"F8_E5M2", at::kFloat8_e5m2}};
+constexpr std::array kSafetensorsTypes{SafetensorsType{"F64", at::kDouble},
+                                       SafetensorsType{"F32", at::kFloat},
+                                       SafetensorsType{"F16", at::kHalf},
+                                       SafetensorsType{"BF16", at::kBFloat16},
+                                       SafetensorsType{"I64", at::kLong},
+                                       SafetensorsType{"I32", at::kInt},
+                                       SafetensorsType{"I16", at::kShort},
+                                       SafetensorsType{"I8", at::kChar},
+                                       SafetensorsType{"U64", at::kUInt64},
+                                       SafetensorsType{"U32", at::kUInt32},
+                                       SafetensorsType{"U16", at::kUInt16},
+                                       SafetensorsType{"U8", at::kByte},
+                                       SafetensorsType{"BOOL", at::kBool},
+                                       SafetensorsType{"C64", at::kComplexFloat},
+                                       SafetensorsType{"F8_E4M3", at::kFloat8_e4m3fn},
+                                       SafetensorsType{"F8_E5M2", at::kFloat8_e5m2}};
 
 constexpr uint64_t kLength = 8;
 
 at::ScalarType type_of(const std::string& tensor, const std::string& name) {
-  for (const NumberType& row : kNumberTypes) {
+  for (const SafetensorsType& row : kSafetensorsTypes) {
     if (row.name == name) return row.type;
   }
   refuse("its tensor '", tensor, "' has the dtype ", name, ", which is unknown here");

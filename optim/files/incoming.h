@@ -1,5 +1,6 @@
 #pragma once
 // What a file holds for an optimizer, on its way in. Private to the loaders.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -8,6 +9,12 @@
 #include <descent/optim/optimizer/optimizer.h>
 
 namespace descent {
+
+/// Whether a list of names has this one.
+template <class List>
+bool holds(const List& list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
 
 /// "lacks a, b and has c": what is wrong with the keys of something; "" when nothing is.
 std::string key_problem(const std::vector<std::string>& missing,

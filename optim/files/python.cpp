@@ -145,11 +145,6 @@ bool is_none_at_first(std::string_view choice) { return choice == "foreach" || c
 /// them.
 constexpr std::array<std::string_view, 2> kLater{"maximize", "decoupled_weight_decay"};
 
-template <class List>
-bool holds(const List& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
-}
-
 Names ours_of(const Counterpart& python, std::string_view theirs) {
   for (const auto& row : python.renamed)
     if (row.theirs == theirs) return row.ours;

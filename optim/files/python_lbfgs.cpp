@@ -67,9 +67,9 @@ void write_state(pickle::Writer& out, const State& state) {
 }
 
 /// Reads one dict of the file, and says what is missing.
-class Reader {
+class LBFGSReader {
  public:
-  Reader(const pickle::Dict& dict, std::string what, pickle::File& file)
+  LBFGSReader(const pickle::Dict& dict, std::string what, pickle::File& file)
       : dict_(dict), what_(std::move(what)), file_(file) {}
 
   const pickle::Value& value(const char* key) {
@@ -115,7 +115,7 @@ class Reader {
 
 Options read_options(const pickle::Dict& group, size_t params, pickle::File& file,
                      LoadedPython& loaded) {
-  Reader reader(group, "the group", file);
+  LBFGSReader reader(group, "the group", file);
   const auto* const* numbers = std::get_if<pickle::List*>(&reader.value("params"));
   TORCH_CHECK(numbers != nullptr && (*numbers)->items.size() == params, kName,
               ": the archive's group has ", numbers == nullptr ? 0 : (*numbers)->items.size(),
@@ -150,7 +150,7 @@ std::unique_ptr<State> read_state(const pickle::Dict& states, pickle::File& file
   TORCH_CHECK(states.items.size() == 1 && dict != nullptr && id != nullptr && *id == 0, kName,
               ": the archive has states of ", states.items.size(),
               " parameters, must have one dict, that of parameter 0");
-  Reader reader(**dict, "the state", file);
+  LBFGSReader reader(**dict, "the state", file);
   auto state = std::make_unique<State>();
   int64_t func_evals = 0, n_iter = 0;
   reader.read("func_evals", func_evals);

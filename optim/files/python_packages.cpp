@@ -8,6 +8,7 @@
 #include <torch/serialize/archive.h>
 
 #include <descent/base/text.h>
+#include <descent/optim/files/incoming.h>
 #include <descent/optim/files/python_packages.h>
 #include <descent/optim/files/state_dict.h>
 #include <descent/tensors/record.h>
@@ -146,11 +147,6 @@ std::string_view renamed(const std::vector<Renamed>& list, std::string_view thei
   for (const Renamed& row : list)
     if (row.theirs == theirs) return row.ours;
   return theirs;
-}
-
-template <class List>
-bool holds(const List& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
 }
 
 /// What a group lacks of a class's keys, and has besides.

@@ -24,7 +24,7 @@ using Names = std::vector<std::string_view>;
 using Settings = std::map<std::string_view, OptionValue>;
 
 /// How a schedule and Python's class of the same name correspond, as of Python's torch 2.13.
-struct Counterpart {
+struct PythonSchedule {
   std::string_view name;
   Names settings;      ///< that Python keeps under our names
   Names derived = {};  ///< keys that follow from the others, or hold functions
@@ -86,8 +86,8 @@ Settings of_swa(const Settings& ours, size_t) {
   return {{"_anneal_strategy", ours.at("anneal_strategy")}};
 }
 
-const std::vector<Counterpart>& counterparts() {
-  static const std::vector<Counterpart> table{
+const std::vector<PythonSchedule>& python_schedules() {
+  static const std::vector<PythonSchedule> table{
       {.name = "StepLR", .settings = {"step_size", "gamma"}},
       {.name = "MultiStepLR", .settings = {"gamma"}, .others = of_multi_step},
       {.name = "ConstantLR", .settings = {"factor", "total_iters"}},
@@ -120,20 +120,15 @@ constexpr std::array<std::string_view, 7> kOfAll{"base_lrs",    "last_epoch",
                                                  "_last_lr",    "_get_lr_called_within_step",
                                                  "verbose"};
 
-template <class List>
-bool holds(const List& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
-}
-
 /// A schedule as Python keeps it.
 struct Theirs {
-  const Counterpart& python;
+  const PythonSchedule& python;
   Settings settings;  ///< by Python's keys
 };
 
 Theirs theirs_of(const Scheduler& scheduler) {
   const Schedule& schedule = scheduler.schedule();
-  const auto& table = counterparts();
+  const auto& table = python_schedules();
   const auto python = std::find_if(table.begin(), table.end(),
                                    [&](const auto& row) { return row.name == schedule.name(); });
   TORCH_CHECK(python != table.end(), schedule.name(), ": has no state_dict of Python, must be a ",
@@ -177,7 +172,7 @@ void write(pickle::Writer& out, double x) {
     out.real(x);
 }
 
-void write_list(pickle::Writer& out, const std::vector<double>& numbers) {
+void write_numbers(pickle::Writer& out, const std::vector<double>& numbers) {
   out.begin_list();
   for (const double x : numbers) out.real(x);
   out.end_list();
@@ -192,7 +187,7 @@ void write(pickle::Writer& out, std::string_view key, const OptionValue& value) 
   if (key == "milestones")  // the only ones that Python counts instead of listing them
     out.counter({list.begin(), list.end()});
   else
-    write_list(out, list);
+    write_numbers(out, list);
 }
 
 // ---- reading
@@ -202,9 +197,9 @@ constexpr StateDictKind kSchedulers{"a scheduler", "schedulers", "a dict with _l
                                     is_scheduler};
 
 /// Compares a state_dict with a scheduler's settings, and reads from where it goes on.
-class Loader {
+class ScheduleLoader {
  public:
-  Loader(const Scheduler& scheduler, pickle::File& file)
+  ScheduleLoader(const Scheduler& scheduler, pickle::File& file)
       : name_(scheduler.schedule().name()),
         groups_(scheduler.base_lrs().size()),
         theirs_(theirs_of(scheduler)),
@@ -326,10 +321,10 @@ void save_python(const Scheduler& scheduler, const std::filesystem::path& path) 
     out.none();
   } else {
     out.text("base_lrs");
-    write_list(out, scheduler.base_lrs());
+    write_numbers(out, scheduler.base_lrs());
   }
   out.text("_last_lr");
-  write_list(out, scheduler.last_lr());
+  write_numbers(out, scheduler.last_lr());
   out.text("last_epoch");
   out.integer(scheduler.n());
   out.text("_step_count");
@@ -341,7 +336,8 @@ void save_python(const Scheduler& scheduler, const std::filesystem::path& path) 
 void load_python(Scheduler& scheduler, const std::filesystem::path& path, std::string_view key) {
   try {
     pickle::File file(path);
-    scheduler.start(Loader(scheduler, file).read(find_state_dict(file.top(), key, kSchedulers)));
+    scheduler.start(
+        ScheduleLoader(scheduler, file).read(find_state_dict(file.top(), key, kSchedulers)));
   } catch (const c10::Error& error) {
     TORCH_CHECK(false, path.string(), ": ", error.what_without_backtrace());
   }

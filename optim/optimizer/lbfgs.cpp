@@ -21,7 +21,7 @@ namespace {
 
 namespace their = torch::optim;
 
-constexpr const char* kName = "LBFGS";
+constexpr const char* kLBFGS = "LBFGS";
 /// Pairs y, s of less curvature are not remembered.
 constexpr double kLeastCurvature = 1e-10;
 
@@ -428,14 +428,14 @@ their::LBFGSParamState* find_state(their::Optimizer& optimizer) {
       states.find(first_param(optimizer.param_groups().front()).unsafeGetTensorImpl());
   if (found == states.end()) return nullptr;
   auto* const state = dynamic_cast<their::LBFGSParamState*>(found->second.get());
-  TORCH_CHECK(state != nullptr, kName, ": state() holds ",
+  TORCH_CHECK(state != nullptr, kLBFGS, ": state() holds ",
               found->second == nullptr ? "nothing" : c10::demangle(typeid(*found->second).name()),
               ", must hold a torch::optim::LBFGSParamState; erase it to start anew");
   return state;
 }
 
 double loss_of(const at::Tensor& loss) {
-  TORCH_CHECK(loss.defined() && loss.numel() == 1, kName, ": the closure returned ",
+  TORCH_CHECK(loss.defined() && loss.numel() == 1, kLBFGS, ": the closure returned ",
               loss.defined() ? c10::str("sizes ", loss.sizes()) : "nothing",
               ", must return one number");
   return loss.item<double>();
@@ -454,7 +454,7 @@ their::LBFGSOptions LBFGS::theirs(const Options& options) {
 
 LBFGS::Options LBFGS::ours(const their::LBFGSOptions& options) {
   const auto& search = options.line_search_fn();
-  TORCH_CHECK(!search || *search == "strong_wolfe", kName, ": line_search_fn = ", *search,
+  TORCH_CHECK(!search || *search == "strong_wolfe", kLBFGS, ": line_search_fn = ", *search,
               ", must be none or strong_wolfe");
   return {.lr = options.lr(),
           .max_iter = options.max_iter(),
@@ -473,10 +473,10 @@ LBFGS::LBFGS(const Groups& groups, const Options& defaults)
 }
 
 their::LBFGSOptions& LBFGS::options() {
-  TORCH_CHECK(param_groups_.size() == 1, kName, ": has ", param_groups_.size(),
+  TORCH_CHECK(param_groups_.size() == 1, kLBFGS, ": has ", param_groups_.size(),
               " groups, must have one");
   auto* const found = dynamic_cast<their::LBFGSOptions*>(&param_groups_[0].options());
-  TORCH_CHECK(found != nullptr, kName, ": the group's options are ",
+  TORCH_CHECK(found != nullptr, kLBFGS, ": the group's options are ",
               c10::demangle(typeid(param_groups_[0].options()).name()),
               ", must be torch::optim::LBFGSOptions");
   return *found;
@@ -490,14 +490,14 @@ const their::LBFGSParamState* LBFGS::memory() const {
 
 void LBFGS::check() const {
   const std::string problem = fields::problem(ours(options()));
-  TORCH_CHECK(problem.empty(), kName, ": ", problem);
+  TORCH_CHECK(problem.empty(), kLBFGS, ": ", problem);
   const auto& params = param_groups_[0].params();
-  TORCH_CHECK(!params.empty(), kName, ": params is empty, must hold a tensor");
+  TORCH_CHECK(!params.empty(), kLBFGS, ": params is empty, must hold a tensor");
   std::unordered_set<const void*> known;
   for (size_t i = 0; i < params.size(); ++i) {
     const at::Tensor& p = params[i];
     const auto refuse = [&](bool fits, auto... text) {
-      TORCH_CHECK(fits, kName, ": params[", i, "] ", text...);
+      TORCH_CHECK(fits, kLBFGS, ": params[", i, "] ", text...);
     };
     refuse(p.defined(), "is undefined, must be a tensor");
     refuse(p.layout() == at::kStrided, "has layout ", p.layout(), ", must be strided");
@@ -518,12 +518,12 @@ void LBFGS::check() const {
   }
   if (const their::LBFGSParamState* const state = memory()) {
     const std::string misfit = problem_of(*state, Flat(params));
-    TORCH_CHECK(misfit.empty(), kName, ": the state has ", misfit);
+    TORCH_CHECK(misfit.empty(), kLBFGS, ": the state has ", misfit);
   }
 }
 
 at::Tensor LBFGS::step(LossClosure closure) {
-  TORCH_CHECK(closure != nullptr, kName,
+  TORCH_CHECK(closure != nullptr, kLBFGS,
               ": step() got no closure, must get one that computes loss and gradients");
   check();
   const Options o = ours(options());

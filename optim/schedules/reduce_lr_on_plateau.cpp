@@ -7,7 +7,7 @@
 namespace descent {
 namespace {
 
-constexpr const char* kName = "ReduceLROnPlateau";
+constexpr const char* kPlateau = "ReduceLROnPlateau";
 
 }  // namespace
 
@@ -16,7 +16,7 @@ ReduceLROnPlateau::ReduceLROnPlateau(torch::optim::Optimizer& optimizer, const O
       options_(options),
       best_(options.mode == MetricMode::Min ? kInfinity : -kInfinity) {
   const std::string problem = fields::group_problem(options_, optimizer_.param_groups().size());
-  TORCH_CHECK(problem.empty(), kName, ": ", problem);
+  TORCH_CHECK(problem.empty(), kPlateau, ": ", problem);
 }
 
 bool ReduceLROnPlateau::better(double metric) const {
@@ -32,7 +32,7 @@ bool ReduceLROnPlateau::better(double metric) const {
 void ReduceLROnPlateau::step(double metric) {
   // Groups may have come since; refused before anything is counted.
   const std::string problem = fields::group_problem(options_, optimizer_.param_groups().size());
-  TORCH_CHECK(problem.empty(), kName, ": ", problem);
+  TORCH_CHECK(problem.empty(), kPlateau, ": ", problem);
   ++n_;
   if (better(metric)) {
     best_ = metric;
@@ -68,7 +68,7 @@ std::vector<double> ReduceLROnPlateau::last_lr() const {
 
 void ReduceLROnPlateau::save(torch::serialize::OutputArchive& archive) const {
   tensors::RecordWriter record(archive);
-  record.write("plateau", fields::text_of(kName, options_));
+  record.write("plateau", fields::text_of(kPlateau, options_));
   record.write("n", n_);
   record.write("best", best_);
   record.write("num_bad_epochs", num_bad_epochs_);
@@ -77,8 +77,8 @@ void ReduceLROnPlateau::save(torch::serialize::OutputArchive& archive) const {
 }
 
 void ReduceLROnPlateau::load(torch::serialize::InputArchive& archive) {
-  const tensors::RecordReader record(archive, kName);
-  record.expect("plateau", fields::text_of(kName, options_));
+  const tensors::RecordReader record(archive, kPlateau);
+  record.expect("plateau", fields::text_of(kPlateau, options_));
   const int64_t n = record.count("n"), bad = record.count("num_bad_epochs"),
                 cooldown = record.count("cooldown_counter");
   best_ = record.read<double>("best");

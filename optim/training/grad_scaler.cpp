@@ -19,7 +19,7 @@
 namespace descent {
 namespace {
 
-constexpr const char* kName = "GradScaler";
+constexpr const char* kGradScaler = "GradScaler";
 
 using torch::optim::Optimizer;
 
@@ -36,7 +36,7 @@ void for_each_gradient(Optimizer& optimizer, const F& f) {
 std::vector<at::Tensor> gradients_of(Optimizer& optimizer) {
   std::vector<at::Tensor> list;
   for_each_gradient(optimizer, [&](const at::Tensor& p) {
-    TORCH_CHECK(p.grad().scalar_type() != at::kHalf, kName,
+    TORCH_CHECK(p.grad().scalar_type() != at::kHalf, kGradScaler,
                 ": Attempting to unscale FP16 gradients. A parameter of sizes ", p.sizes(),
                 " has them, must have float32 gradients: let autocast make the half copies");
     list.push_back(p.grad());
@@ -92,7 +92,7 @@ GradScaler::GradScaler(const Options& options) { set(options); }
 
 void GradScaler::set(GradScalerOptions options) {
   const std::string problem = fields::problem(options);
-  TORCH_CHECK(problem.empty(), kName, ": ", problem);
+  TORCH_CHECK(problem.empty(), kGradScaler, ": ", problem);
   options_ = options;
 }
 
@@ -113,14 +113,15 @@ void GradScaler::set_growth_interval(int64_t new_interval) {
 }
 
 void GradScaler::check_scaled(const char* action) const {
-  TORCH_CHECK(scale_.defined(), kName, ": Attempted ", action,
+  TORCH_CHECK(scale_.defined(), kGradScaler, ": Attempted ", action,
               " but _scale is None.  This may indicate your program did not use "
               "scaler.scale(loss or outputs) earlier in the iteration.");
 }
 
 at::Tensor GradScaler::scale(const at::Tensor& outputs) {
   if (!options_.enabled) return outputs;
-  TORCH_CHECK(outputs.defined(), kName, ": scale() got an undefined tensor, must get an output");
+  TORCH_CHECK(outputs.defined(), kGradScaler,
+              ": scale() got an undefined tensor, must get an output");
   if (!scale_.defined()) {
     const auto on = at::TensorOptions(outputs.device());
     scale_ = at::full({}, options_.init_scale, on.dtype(at::kFloat));
@@ -139,9 +140,9 @@ void GradScaler::unscale_(Optimizer& optimizer) {
   check_scaled("unscale_");
   const auto known = entries_.find(&innermost(optimizer));
   const Stage stage = known == entries_.end() ? Stage::Ready : known->second.stage;
-  TORCH_CHECK(stage != Stage::Unscaled, kName,
+  TORCH_CHECK(stage != Stage::Unscaled, kGradScaler,
               ": unscale_() has already been called on this optimizer since the last update().");
-  TORCH_CHECK(stage != Stage::Stepped, kName, ": unscale_() is being called after step().");
+  TORCH_CHECK(stage != Stage::Stepped, kGradScaler, ": unscale_() is being called after step().");
   const at::NoGradGuard no_grad;
   const std::vector<at::Tensor> gradients = gradients_of(optimizer);
   const bool found = divide(gradients, at::full({}, inverse(), scale_.options()));
@@ -153,23 +154,23 @@ void GradScaler::unscale_(Optimizer& optimizer) {
 at::Tensor GradScaler::step(Optimizer& optimizer, Optimizer::LossClosure closure) {
   if (!options_.enabled) return optimizer.step(std::move(closure));
   TORCH_CHECK(
-      !closure, kName,
+      !closure, kGradScaler,
       ": step() got a closure, must get none while the scaler is enabled: it could not look "
       "at the gradients in between");
   check_scaled("step");
   const std::string caller = Wrapper::caller_of_closures(optimizer);
-  TORCH_CHECK(caller.empty(), kName, ": step() got ", caller,
+  TORCH_CHECK(caller.empty(), kGradScaler, ": step() got ", caller,
               ", which needs a closure, must get an optimizer that does not");
   const auto known = entries_.find(&innermost(optimizer));
   Entry entry = known == entries_.end() ? Entry{} : known->second;
-  TORCH_CHECK(entry.stage != Stage::Stepped, kName,
+  TORCH_CHECK(entry.stage != Stage::Stepped, kGradScaler,
               ": step() has already been called since the last update().");
   const bool unscaled = entry.stage == Stage::Unscaled;
   if (!unscaled) {
     const std::vector<at::Tensor> gradients = gradients_of(optimizer);
     if (!gradients.empty()) entry.found_inf = !tensors::all_finite(gradients);
   }
-  TORCH_CHECK(entry.found_inf, kName,
+  TORCH_CHECK(entry.found_inf, kGradScaler,
               ": No inf checks were recorded for this optimizer. None of its parameters has a "
               "gradient, must have one");
   at::Tensor value;
@@ -188,7 +189,7 @@ void GradScaler::update() {
     found = found || entry.found_inf.value_or(false);
   }
   TORCH_CHECK(
-      checked, kName,
+      checked, kGradScaler,
       ": No inf checks were recorded prior to update. step() or unscale_() must come first");
   const at::NoGradGuard no_grad;
   at::_amp_update_scale_(scale_, growth_tracker_, at::full({}, found ? 1 : 0, scale_.options()),
@@ -199,7 +200,7 @@ void GradScaler::update() {
 void GradScaler::update(double new_scale) {
   if (!options_.enabled) return;
   check_scaled("update");
-  TORCH_CHECK(domains::positive.holds(new_scale), kName, ": new_scale = ", to_text(new_scale),
+  TORCH_CHECK(domains::positive.holds(new_scale), kGradScaler, ": new_scale = ", to_text(new_scale),
               ", must be ", domains::positive.text);
   scale_.fill_(new_scale);
   forget();
@@ -210,7 +211,7 @@ void GradScaler::update(const at::Tensor& new_scale) {
   TORCH_CHECK(
       new_scale.defined() && new_scale.numel() == 1 && !new_scale.requires_grad() &&
           at::isFloatingType(new_scale.scalar_type()),
-      kName,
+      kGradScaler,
       ": new_scale is no number, must be a tensor of one real floating-point number without "
       "requires_grad");
   update(new_scale.item<double>());
@@ -231,10 +232,10 @@ std::optional<GradScaler::State> GradScaler::state_dict() const {
 
 void GradScaler::load_state_dict(const std::optional<State>& state) {
   if (!options_.enabled) return;
-  TORCH_CHECK(state, kName,
+  TORCH_CHECK(state, kGradScaler,
               ": The source state dict is empty, possibly because it was saved from a disabled "
               "instance of GradScaler.");
-  TORCH_CHECK(state->_growth_tracker >= 0 && state->_growth_tracker <= INT32_MAX, kName,
+  TORCH_CHECK(state->_growth_tracker >= 0 && state->_growth_tracker <= INT32_MAX, kGradScaler,
               ": _growth_tracker = ", state->_growth_tracker, ", must be in [0, ", INT32_MAX, "]");
   set({.init_scale = state->scale,
        .growth_factor = state->growth_factor,
@@ -262,13 +263,13 @@ void GradScaler::save(torch::serialize::OutputArchive& archive) const {
 }
 
 void GradScaler::load(torch::serialize::InputArchive& archive) {
-  const tensors::RecordReader record(archive, kName);
+  const tensors::RecordReader record(archive, kGradScaler);
   const auto format = record.read<int64_t>("grad_scaler");
-  TORCH_CHECK(format == 1, kName, ": the archive has format ", format,
+  TORCH_CHECK(format == 1, kGradScaler, ": the archive has format ", format,
               ", must be 1; a newer version of this library wrote it");
   if (record.count("enabled") == 0) return load_state_dict({});
   const auto numbers = record.read<std::vector<double>>("numbers");
-  TORCH_CHECK(numbers.size() == 3, kName, ": the archive has ", numbers.size(),
+  TORCH_CHECK(numbers.size() == 3, kGradScaler, ": the archive has ", numbers.size(),
               " numbers, must have 3");
   load_state_dict(State{numbers[0], numbers[1], numbers[2], record.count("growth_interval"),
                         record.count("growth_tracker")});

@@ -12,7 +12,7 @@
 namespace descent {
 namespace {
 
-constexpr const char* kName = "line_search";
+constexpr const char* kLineSearch = "line_search";
 constexpr double kGolden = 1 / std::numbers::phi;
 constexpr double kSmallestDenominator = 1e-30;
 constexpr double kLargestLeap = 10;
@@ -28,16 +28,16 @@ class Line {
  public:
   Line(const std::vector<at::Tensor>& params, const LineSearchClosure& closure)
       : params_(params), closure_(closure) {
-    TORCH_CHECK(!params.empty(), kName, ": params is empty, must hold a tensor");
+    TORCH_CHECK(!params.empty(), kLineSearch, ": params is empty, must hold a tensor");
     for (size_t i = 0; i < params.size(); ++i) {
       const at::Tensor& p = params[i];
-      TORCH_CHECK(p.defined(), kName, ": params[", i, "] is undefined, must be a tensor");
-      TORCH_CHECK(at::isFloatingType(p.scalar_type()), kName, ": params[", i, "] has dtype ",
+      TORCH_CHECK(p.defined(), kLineSearch, ": params[", i, "] is undefined, must be a tensor");
+      TORCH_CHECK(at::isFloatingType(p.scalar_type()), kLineSearch, ": params[", i, "] has dtype ",
                   p.scalar_type(), ", must be a real floating-point type");
-      TORCH_CHECK(p.is_leaf(), kName, ": params[", i,
+      TORCH_CHECK(p.is_leaf(), kLineSearch, ": params[", i,
                   "] is the result of an operation, must be a leaf (detach it)");
       const std::string problem = tensors::misfit(p, p.sizes());
-      TORCH_CHECK(problem.empty(), kName, ": params[", i, "] ", problem);
+      TORCH_CHECK(problem.empty(), kLineSearch, ": params[", i, "] ", problem);
     }
     for (const at::Tensor& p : params) {
       values_.push_back(p.detach().clone());
@@ -104,22 +104,23 @@ class Line {
       ++evaluations_;
       loss = closure_();
     }
-    TORCH_CHECK(loss.defined() && loss.numel() == 1, kName,
+    TORCH_CHECK(loss.defined() && loss.numel() == 1, kLineSearch,
                 ": the closure returned no loss, must return a tensor of one element");
     bool any = false;
     for (size_t i = 0; i < params_.size(); ++i) {
       const std::string problem = tensors::misfit(params_[i], values_[i].sizes());
-      TORCH_CHECK(problem.empty(), kName, ": after the closure params[", i, "] ", problem);
+      TORCH_CHECK(problem.empty(), kLineSearch, ": after the closure params[", i, "] ", problem);
       const at::Tensor& g = params_[i].grad();
       if (!g.defined()) continue;
       any = true;
-      TORCH_CHECK(g.layout() != at::kStrided || g.sizes() == params_[i].sizes(), kName,
+      TORCH_CHECK(g.layout() != at::kStrided || g.sizes() == params_[i].sizes(), kLineSearch,
                   ": the gradient of params[", i, "] has sizes ", g.sizes(), ", must have ",
                   params_[i].sizes());
-      TORCH_CHECK(g.layout() == at::kStrided, kName, ": the gradient of params[", i, "] is ",
+      TORCH_CHECK(g.layout() == at::kStrided, kLineSearch, ": the gradient of params[", i, "] is ",
                   g.layout(), ", must be dense");
     }
-    TORCH_CHECK(any, kName, ": the closure gave no parameter a gradient, must call backward()");
+    TORCH_CHECK(any, kLineSearch,
+                ": the closure gave no parameter a gradient, must call backward()");
     return loss.item().toDouble();
   }
 
@@ -208,8 +209,8 @@ Found golden_section(Line& line, const Point& zero, const LineSearchOptions& opt
 LineSearchResult search(const std::vector<at::Tensor>& params, std::vector<at::Tensor> direction,
                         const LineSearchClosure& closure, const LineSearchOptions& options) {
   const std::string problem = fields::problem(options);
-  TORCH_CHECK(problem.empty(), kName, ": ", problem);
-  TORCH_CHECK(closure != nullptr, kName, ": closure is empty, must compute the loss");
+  TORCH_CHECK(problem.empty(), kLineSearch, ": ", problem);
+  TORCH_CHECK(closure != nullptr, kLineSearch, ": closure is empty, must compute the loss");
   Line line(params, closure);
   const Point zero = line.begin(std::move(direction));
   LineSearchResult result;
@@ -246,12 +247,12 @@ LineSearchResult line_search(const std::vector<at::Tensor>& params,
 LineSearchResult line_search(const std::vector<at::Tensor>& params,
                              const std::vector<at::Tensor>& direction,
                              const LineSearchClosure& closure, const LineSearchOptions& options) {
-  TORCH_CHECK(direction.size() == params.size(), kName, ": direction has ", direction.size(),
+  TORCH_CHECK(direction.size() == params.size(), kLineSearch, ": direction has ", direction.size(),
               " tensors, must have one for each of the ", params.size(), " parameters");
   for (size_t i = 0; i < params.size(); ++i)
     TORCH_CHECK(!direction[i].defined() ||
                     (params[i].defined() && direction[i].sizes() == params[i].sizes()),
-                kName, ": direction[", i, "] must have the sizes of params[", i, "]");
+                kLineSearch, ": direction[", i, "] must have the sizes of params[", i, "]");
   return search(params, direction, closure, options);
 }
 

@@ -11,7 +11,7 @@
 namespace descent {
 namespace {
 
-constexpr const char* kName = "EarlyStopping";
+constexpr const char* kEarlyStopping = "EarlyStopping";
 
 /// Whether no |element| is above `tol`; false for NaN.
 bool within(const at::Tensor& values, double tol) {
@@ -81,11 +81,12 @@ bool Convergence::holds(const StepTest& test) const {
 EarlyStopping::EarlyStopping(const Options& options, std::vector<at::Tensor> weights)
     : options_(options), weights_(std::move(weights)) {
   const std::string problem = fields::problem(options_);
-  TORCH_CHECK(problem.empty(), kName, ": ", problem);
-  TORCH_CHECK(!options_.restore_best || !weights_.empty(), kName,
+  TORCH_CHECK(problem.empty(), kEarlyStopping, ": ", problem);
+  TORCH_CHECK(!options_.restore_best || !weights_.empty(), kEarlyStopping,
               ": restore_best = true, must be false without weights");
   for (size_t i = 0; i < weights_.size(); ++i)
-    TORCH_CHECK(weights_[i].defined(), kName, ": weights[", i, "] is undefined, must be a tensor");
+    TORCH_CHECK(weights_[i].defined(), kEarlyStopping, ": weights[", i,
+                "] is undefined, must be a tensor");
 }
 
 bool EarlyStopping::improves(double metric, const std::optional<double>& on) const {
@@ -122,7 +123,7 @@ bool EarlyStopping::check(double metric) {
 void EarlyStopping::check_weights() const {
   for (size_t i = 0; i < best_weights_.size(); ++i) {
     const std::string problem = tensors::misfit(weights_[i], best_weights_[i].sizes());
-    TORCH_CHECK(problem.empty(), kName, ": weights[", i, "] ", problem,
+    TORCH_CHECK(problem.empty(), kEarlyStopping, ": weights[", i, "] ", problem,
                 " to take the best weights back");
   }
 }
@@ -138,7 +139,7 @@ void EarlyStopping::restore() {
 
 void EarlyStopping::save(torch::serialize::OutputArchive& archive) const {
   tensors::RecordWriter record(archive);
-  record.write("early_stopping", fields::text_of(kName, options_));
+  record.write("early_stopping", fields::text_of(kEarlyStopping, options_));
   record.write("n", n_);
   record.write("wait", wait_);
   record.write("best_check", best_check_);
@@ -148,18 +149,20 @@ void EarlyStopping::save(torch::serialize::OutputArchive& archive) const {
 }
 
 void EarlyStopping::load(torch::serialize::InputArchive& archive) {
-  const tensors::RecordReader record(archive, kName);
-  record.expect("early_stopping", fields::text_of(kName, options_));
+  const tensors::RecordReader record(archive, kEarlyStopping);
+  record.expect("early_stopping", fields::text_of(kEarlyStopping, options_));
   const int64_t n = record.count("n"), wait = record.count("wait"),
                 best_check = record.count("best_check");
   std::optional<double> best;
   if (record.has("best")) best = record.read<double>("best");
   auto loaded = record.read<std::vector<at::Tensor>>("best_weights");
-  TORCH_CHECK(loaded.empty() || (options_.restore_best && loaded.size() == weights_.size()), kName,
-              ": the archive has ", loaded.size(), " weights, must have ", weights_.size());
+  TORCH_CHECK(loaded.empty() || (options_.restore_best && loaded.size() == weights_.size()),
+              kEarlyStopping, ": the archive has ", loaded.size(), " weights, must have ",
+              weights_.size());
   for (size_t i = 0; i < loaded.size(); ++i) {
-    TORCH_CHECK(loaded[i].sizes() == weights_[i].sizes(), kName, ": the archive's weights ", i,
-                " have sizes ", loaded[i].sizes(), ", must have ", weights_[i].sizes());
+    TORCH_CHECK(loaded[i].sizes() == weights_[i].sizes(), kEarlyStopping,
+                ": the archive's weights ", i, " have sizes ", loaded[i].sizes(), ", must have ",
+                weights_[i].sizes());
     loaded[i] = loaded[i].to(weights_[i].options().requires_grad(false), false, true);
   }
   n_ = n;

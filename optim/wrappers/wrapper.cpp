@@ -15,7 +15,7 @@
 namespace descent {
 namespace {
 
-constexpr int64_t kFormat = 1;
+constexpr int64_t kWrapperFormat = 1;
 
 /// Stands for the options of one group of another optimizer. A rate that was set by a cast to one
 /// of LibTorch's classes is handed on by the next call of one of these functions.
@@ -217,7 +217,7 @@ void Wrapper::replace_param(const at::Tensor& from, const at::Tensor& to,
 
 void Wrapper::save(torch::serialize::OutputArchive& archive) const {
   tensors::RecordWriter record(archive);
-  record.write(snake_case(name_).c_str(), kFormat);
+  record.write(snake_case(name_).c_str(), kWrapperFormat);
   save_own(record);
   record.close();
   record.nest("inner", [this](auto& nested) { inner().save(nested); });
@@ -227,8 +227,8 @@ void Wrapper::load(torch::serialize::InputArchive& archive) {
   mirror_groups();
   const tensors::RecordReader record(archive, name_);
   const auto format = record.read<int64_t>(snake_case(name_).c_str());
-  TORCH_CHECK(format >= 1 && format <= kFormat, name_, ": the archive has format ", format,
-              ", must be at most ", kFormat, "; a newer version of this library wrote it");
+  TORCH_CHECK(format >= 1 && format <= kWrapperFormat, name_, ": the archive has format ", format,
+              ", must be at most ", kWrapperFormat, "; a newer version of this library wrote it");
   const Change change = read_own(record);
   record.nested("inner", [this](auto& nested) { inner().load(nested); });
   change();

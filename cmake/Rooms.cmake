@@ -2,7 +2,8 @@
 #
 #   descent_room(optim SOURCES a.cpp engine/b.cpp       the library descent::optim of this folder.
 #     COLD c.cpp                                        COLD: sources without long loops, which are
-#     MODULES d.cpp                                     compiled faster. MODULES: cold ones that see
+#     PLAIN d.cpp                                       compiled faster. PLAIN: those that see nothing
+#     MODULES e.cpp                                     of LibTorch. MODULES: cold ones that see
 #                                                       torch::nn::Module or archives. Without SOURCES:
 #                                                       an interface library.
 #     HEADERS a.h                                       HEADERS: installed, beside those that
@@ -97,6 +98,12 @@ endfunction()
 # and calls others.
 set(descent_cold "$<$<CXX_COMPILER_ID:GNU,Clang>:$<$<NOT:$<CONFIG:Debug>>:-O1>>")
 
+# A compiler pays for each source that reads LibTorch precompiled, before it comes to the source's own
+# lines, with the templates of LibTorch. So a few sources are compiled as one.
+function(descent_join target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${DESCENT_UNITY} UNITY_BUILD_BATCH_SIZE 5)
+endfunction()
+
 # Tests are compiled without optimization, which takes half the time.
 function(descent_test_settings target)
   target_link_libraries(${target} PRIVATE GTest::gmock)
@@ -107,28 +114,42 @@ endfunction()
 
 function(descent_room room)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" ""
-    "SOURCES;MODULES;COLD;HEADERS;SHARED;LINKS;PRIVATE;HEADER_ONLY")
+    "SOURCES;COLD;PLAIN;MODULES;HEADERS;SHARED;LINKS;PRIVATE;HEADER_ONLY")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "descent_room(${room}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
   set(target descent_${room})
-  if(arg_SOURCES)
-    add_library(${target} ${arg_SOURCES} ${arg_COLD})
+  set(parts)
+  if(arg_SOURCES OR arg_COLD OR arg_PLAIN)
+    add_library(${target} ${arg_SOURCES})
+    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
     set(scope PUBLIC)
-    set_property(SOURCE ${arg_COLD} APPEND PROPERTY COMPILE_OPTIONS "${descent_cold}")
     descent_compile_settings(${target})
     if(torch IN_LIST arg_LINKS)
       descent_precompile(${target} tensors)
+      descent_join(${target})
     endif()
-    if(arg_MODULES)
-      add_library(${target}_modules OBJECT ${arg_MODULES})
-      descent_compile_settings(${target}_modules)
-      target_include_directories(${target}_modules PRIVATE "${descent_include}")
-      target_link_libraries(${target}_modules PRIVATE torch)
-      target_compile_options(${target}_modules PRIVATE "${descent_cold}")
-      descent_precompile(${target}_modules modules)
-      target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_modules>)
-    endif()
+    foreach(kind IN ITEMS COLD PLAIN MODULES)
+      if(NOT arg_${kind})
+        continue()
+      endif()
+      string(TOLOWER ${target}_${kind} part)
+      list(APPEND parts ${part})
+      add_library(${part} OBJECT ${arg_${kind}})
+      descent_compile_settings(${part})
+      target_include_directories(${part} PRIVATE "${descent_include}")
+      target_link_libraries(${part} PRIVATE ${arg_LINKS} ${arg_PRIVATE})
+      if(NOT kind STREQUAL PLAIN)
+        target_compile_options(${part} PRIVATE "${descent_cold}")
+      endif()
+      if(NOT kind STREQUAL PLAIN AND torch IN_LIST arg_LINKS)
+        string(REPLACE COLD tensors header ${kind})
+        string(REPLACE MODULES modules header ${header})
+        descent_precompile(${part} ${header})
+        descent_join(${part})
+      endif()
+      target_sources(${target} PRIVATE $<TARGET_OBJECTS:${part}>)
+    endforeach()
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -145,10 +166,9 @@ function(descent_room room)
     target_link_libraries(${target} PRIVATE ${arg_PRIVATE})
   endif()
   foreach(library IN LISTS arg_HEADER_ONLY)
-    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${library}>)
-    if(arg_MODULES)
-      target_link_libraries(${target}_modules PRIVATE ${library})
-    endif()
+    foreach(part IN LISTS target parts)
+      target_link_libraries(${part} PRIVATE $<BUILD_INTERFACE:${library}>)
+    endforeach()
   endforeach()
 
   set(installed ${CMAKE_INSTALL_INCLUDEDIR}/descent)
@@ -199,9 +219,8 @@ function(descent_test name)
   descent_test_settings(${name})
   if(arg_TORCH)
     descent_precompile(${name} tests)
-    # Each source pays for the templates of LibTorch, which takes longer than most tests. The tests of
-    # a source stand in a namespace of its name, so that four of them can be compiled as one.
-    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
+    # The tests of a source stand in a namespace of its name.
+    descent_join(${name})
   endif()
   # One entry a program, because starting a program that links LibTorch takes longer than most tests.
   add_test(NAME ${name} COMMAND ${name})

@@ -17,19 +17,26 @@ function(descent_openmp)
   endif()
 endfunction()
 
-# descent_rules(<target> <source>...): compiles these sources of a target, which instantiate rules of
-# optimizers (descent's or your own), with the flags that make their loops fast and every pass give
-# the same bits. The other sources of the target and all that link it keep their own flags.
+# descent_rules(<target> [<source>...]): compiles these sources of a target, or all of them, which
+# instantiate rules of optimizers (descent's or your own), with the flags that make their loops fast
+# and every pass give the same bits. Other sources of the target and all that link it keep their own
+# flags.
 function(descent_rules target)
   descent_openmp()
   separate_arguments(openmp UNIX_COMMAND "${OpenMP_CXX_FLAGS}")
   # Without -fno-math-errno and -fno-trapping-math GCC leaves loops with sqrt or a choice scalar;
   # -ffp-contract=off keeps a*b+c two roundings, also where the processor has a fused instruction.
-  set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_OPTIONS
-               -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off ${openmp})
-  set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_DEFINITIONS
-               DESCENT_KERNEL_FLAGS=1)
-  set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} PROPERTY SKIP_PRECOMPILE_HEADERS ON)
+  set(flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off ${openmp})
+  set(definition DESCENT_KERNEL_FLAGS=1)
+  if(ARGN)
+    set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_OPTIONS ${flags})
+    set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_DEFINITIONS
+                 ${definition})
+    set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} PROPERTY SKIP_PRECOMPILE_HEADERS ON)
+  else()
+    target_compile_options(${target} PRIVATE ${flags})
+    target_compile_definitions(${target} PRIVATE ${definition})
+  endif()
   # As a property, because target_link_libraries cannot know which of its forms the target uses.
   set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES $<LINK_ONLY:descent::openmp>)
 endfunction()

@@ -57,6 +57,7 @@ landscape(2 error "at most 10000" ${job} --axes 0:1:5,0:1:10001 ${out})
 landscape(2 error "two axes, but the plane is a line" ${job} --plane "line:${net}/start.pt"
           --axes 0:1:5,0:1:5 ${out})
 landscape(2 error "--log excludes --linear" ${job} --log --linear ${out})
+landscape(2 error "--formats = jsn, must be json, npy, csv, vtp, html, .*did you mean json" ${job} --formats png,jsn ${out})
 landscape(2 error "--batch-norm = kep, must be auto, keep, .*did you mean keep" ${job} --batch-norm kep ${out})
 landscape(2 error "--batch-norm = recompute, must be keep or batch for curvature" ${job}
           --batch-norm recompute --curvature ${out})
@@ -102,9 +103,14 @@ if(numbers MATCHES "\n-1," OR NOT EXISTS "${FOLDER}/first/spectrum.png")
   message(FATAL_ERROR "--force did not replace its own files and keep the others")
 endif()
 
+# Where only numbers are asked for, nothing is drawn.
+set(numbers --formats json)
+landscape(0 out "open [^\n]*landscape.json" ${job} --axes -1:1:5 ${numbers} --out "${FOLDER}/numbers")
+expect_files("${FOLDER}/numbers" landscape.json)
+
 # The other paths and planes.
-landscape(0 out "path  *loop.*open" ${job} --path loop --axes -1:1:5 --out "${FOLDER}/loop")
-landscape(0 out "path  *fused.*open" ${job} --path fused --axes -1:1:5 --out "${FOLDER}/fused")
+landscape(0 out "path  *loop.*open" ${job} ${numbers} --path loop --axes -1:1:5 --out "${FOLDER}/loop")
+landscape(0 out "path  *fused.*open" ${job} ${numbers} --path fused --axes -1:1:5 --out "${FOLDER}/fused")
 landscape(0 out "least .*open .*landscape.html" ${job} --plane "pca:${net}/snapshots"
           --out "${FOLDER}/pca")
 expect_files("${FOLDER}/pca" landscape.csv landscape.gif landscape.html landscape.json landscape.npy
@@ -113,7 +119,7 @@ expect_files("${FOLDER}/pca" landscape.csv landscape.gif landscape.html landscap
 landscape(0 out "open .*landscape.png" ${job} --plane "line:${net}/start.pt" --out "${FOLDER}/line")
 expect_files("${FOLDER}/line" landscape.csv landscape.json landscape.npy landscape.png landscape.svg
              landscape.vtp)
-landscape(0 out "eigenvalue.*open" ${job} --plane hessian --axes -1:1:9 --out "${FOLDER}/hessian")
+landscape(0 out "eigenvalue.*open" ${job} ${numbers} --plane hessian --axes -1:1:9 --out "${FOLDER}/hessian")
 landscape(0 out "open" ${job} --plane random --norm layer --axes -1:1:9,0:0:1 --linear
           --out "${FOLDER}/curve")
 landscape(0 out "open .*landscape.html" ${job} --weight-decay 0.01 --axes -1:1:9
@@ -168,15 +174,15 @@ if(bash)
     message(FATAL_ERROR "on a full disk: ${result}\n${out}${error}")
   endif()
   # Another run in the same folder: it takes none of these, and leaves them.
-  set(other ${job} --path loop --axes -1:1:9 --seed 5)
+  set(other ${job} ${numbers} --path loop --axes -1:1:9 --seed 5)
   landscape(0 out "open" ${other} --out "${FOLDER}/other")
   landscape(0 out "another run has computed is still in" ${other} --out "${FOLDER}/full" --resume)
-  expect_same("${FOLDER}/other" "${FOLDER}/full" ${files})
-  landscape(0 out "open" ${long} --out "${FOLDER}/full" --resume)
+  expect_same("${FOLDER}/other" "${FOLDER}/full" landscape.json)
+  landscape(0 out "open" ${long} ${numbers} --out "${FOLDER}/full" --resume)
   if(EXISTS "${FOLDER}/full/.tiles")
     message(FATAL_ERROR "tiles are left in ${FOLDER}/full")
   endif()
-  expect_same("${FOLDER}/whole" "${FOLDER}/full" ${files})
+  expect_same("${FOLDER}/whole" "${FOLDER}/full" landscape.json)
 endif()
 
 # What Python exports.
@@ -189,7 +195,7 @@ if(PYTHON)
     message(FATAL_ERROR "export.py: ${error}")
   endif()
   set(on_data --data "${FOLDER}/python/data.pt" --loss cross_entropy)
-  set(python --model "${FOLDER}/python/net.pt" ${on_data} --axes -1:1:7)
+  set(python --model "${FOLDER}/python/net.pt" ${on_data} ${numbers} --axes -1:1:7)
   foreach(batch_norm IN ITEMS keep interpolate recompute batch)
     landscape(0 out "open" ${python} --batch-norm ${batch_norm} --out "${FOLDER}/python-${batch_norm}")
   endforeach()
@@ -206,7 +212,7 @@ if(PYTHON)
   # way to compute that was chosen for the plane rounds otherwise.
   foreach(path IN ITEMS loop fused)
     set(exact --model "${FOLDER}/python/exact.pt" --data "${FOLDER}/python/exact_data.pt" --loss mse
-        --path ${path} --axes -1:1:5 --out "${FOLDER}/exact-${path}")
+        --path ${path} ${numbers} --axes -1:1:5 --out "${FOLDER}/exact-${path}")
     execute_process(COMMAND "${DESCENT}" landscape ${exact} OUTPUT_VARIABLE out
                     RESULT_VARIABLE result)
     if(NOT out MATCHES "mse: ([^ ]+) at the network; least ([^ ]+) at alpha = 0, beta = 0\n" OR
@@ -227,7 +233,7 @@ if(PYTHON)
                projection.csv projection.json trajectory.csv trajectory.json trajectory.vtp)
   # The same network of torch.export, and its weights apart from it.
   foreach(kind IN ITEMS pt pt2)
-    set(exported --model "${FOLDER}/python/net.${kind}" ${on_data} --axes -1:1:5)
+    set(exported --model "${FOLDER}/python/net.${kind}" ${on_data} ${numbers} --axes -1:1:5)
     execute_process(COMMAND "${DESCENT}" landscape ${exported} --out "${FOLDER}/python-${kind}" --curvature
                     OUTPUT_VARIABLE out RESULT_VARIABLE result)
     if(NOT out MATCHES "cross_entropy: ([^ ]+) at the network; least ([^ ]+) at")
@@ -245,7 +251,7 @@ if(PYTHON)
   set(checkpoints "${FOLDER}/python/transformers")
   landscape(0 out "open" ${exported} --plane "pca:${checkpoints}" --out "${FOLDER}/pt2-checkpoints")
   foreach(other IN ITEMS "${FOLDER}/python/b.pt2" "${checkpoints}/checkpoint-2" "${checkpoints}/checkpoint-2/model.safetensors")
-    execute_process(COMMAND "${DESCENT}" landscape --model "${FOLDER}/python/net.pt2" ${on_data} --axes 0:1:3
+    execute_process(COMMAND "${DESCENT}" landscape --model "${FOLDER}/python/net.pt2" ${on_data} ${numbers} --axes 0:1:3
                             --plane "line:${other}" --out "${FOLDER}/pt2-line" --force
                     OUTPUT_VARIABLE out RESULT_VARIABLE result ERROR_VARIABLE error)
     if(NOT out MATCHES "(cross_entropy: [^\n]*)")
@@ -263,7 +269,7 @@ if(PYTHON)
       set(arguments --weights "${checkpoints}/checkpoint-2")
     endif()
     execute_process(COMMAND "${DESCENT}" landscape --model "${FOLDER}/python/${file}.pt2" ${arguments} ${on_data}
-                            --axes 0:0:1 --out "${FOLDER}/pt2-weights" --force
+                            ${numbers} --axes 0:0:1 --out "${FOLDER}/pt2-weights" --force
                     OUTPUT_VARIABLE out RESULT_VARIABLE result ERROR_VARIABLE error)
     if(NOT out MATCHES "(cross_entropy: [^ ]*)")
       message(FATAL_ERROR "${file} ${arguments}: ${result}\n${out}${error}")
@@ -276,12 +282,12 @@ if(PYTHON)
   landscape(2 error "missing are 0.bias, 2.weight, 2.bias; too much are 1.bias"
             --model "${FOLDER}/python/exact.pt" ${on_data}
             --weights "${checkpoints}/checkpoint-2" --out "${refused}/out")
-  set(several --model "${FOLDER}/python/several.pt2" --data "${FOLDER}/python/exact_data.pt" --loss mse --axes -1:1:3)
+  set(several --model "${FOLDER}/python/several.pt2" --data "${FOLDER}/python/exact_data.pt" --loss mse ${numbers} --axes -1:1:3)
   landscape(2 error "2 tensors as outputs \\(0, 1\\): say which.*--output" ${several} --out "${refused}/out")
   landscape(0 out "open" ${several} --output 0 --out "${FOLDER}/several")
   # The same numbers from each kind of file.
   function(same_value variable)
-    execute_process(COMMAND "${DESCENT}" landscape --axes -1:1:3 ${ARGN} --out "${FOLDER}/same" --force
+    execute_process(COMMAND "${DESCENT}" landscape ${numbers} --axes -1:1:3 ${ARGN} --out "${FOLDER}/same" --force
                     OUTPUT_VARIABLE out RESULT_VARIABLE result ERROR_VARIABLE error)
     if(NOT out MATCHES "[a-z_]*: ([^ ]* at the network; least [^ ]*)")
       message(FATAL_ERROR "${ARGN}: ${result}\n${out}${error}")
@@ -313,16 +319,16 @@ if(PYTHON)
   # Only a part of the parameters moves.
   foreach(pattern IN ITEMS "head.*" "h*a*.*")
     landscape(0 out "1 of 3 parameters frozen" ${inputs} --loss cross_entropy --parameters "${pattern}"
-              --axes -1:1:3 --out "${FOLDER}/head" --force)
+              ${numbers} --axes -1:1:3 --out "${FOLDER}/head" --force)
   endforeach()
   landscape(0 out "where only 4.\\* moves" --model "${FOLDER}/python/net.pt2" ${on_data} --parameters "4.*"
-            --plane "line:${checkpoints}/checkpoint-2" --axes 0:1:3 --out "${FOLDER}/line-of-a-part")
+            --plane "line:${checkpoints}/checkpoint-2" ${numbers} --axes 0:1:3 --out "${FOLDER}/line-of-a-part")
   landscape(2 error "--parameters = tail.* fits no parameter; there are embed.weight, head.weight, head.bias"
             ${inputs} --loss cross_entropy --parameters "tail.*" --out "${refused}/out")
   foreach(pattern IN ITEMS "head.bias*s" "*.*x*" "head.**w")
     landscape(2 error "fits no parameter" ${inputs} --loss cross_entropy --parameters "${pattern}" --out "${refused}/out")
   endforeach()
-  set(custom --model "${CUSTOM_NETWORK}" --data "${FOLDER}/python/custom_data.pt" --loss mse --axes -1:1:3)
+  set(custom --model "${CUSTOM_NETWORK}" --data "${FOLDER}/python/custom_data.pt" --loss mse ${numbers} --axes -1:1:3)
   landscape(2 error "descent_tests::twice .*is not registered.*--library" ${custom} --out "${refused}/out")
   landscape(2 error "--library = none.so cannot be loaded" ${custom} --library none.so --out "${refused}/out")
   landscape(0 out "open" ${custom} --library "${CUSTOM_LIBRARY}" --out "${FOLDER}/custom")

@@ -83,7 +83,8 @@ void run(const Job& job, std::ostream& out) {
     print(out, job, laid, results);
     if (tiles.has_any())
       out << "what another run has computed is still in " << tiles.folder().string() << '\n';
-    for (const char* const file : {"landscape.html", "landscape.png", "landscape.csv"})
+    for (const char* const file :
+         {"landscape.html", "landscape.png", "landscape.csv", "landscape.json"})
       if (fs::exists(output.path() / file)) {
         out << "open " << (output.path() / file).string() << '\n';
         break;

@@ -12,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <descent/base/text.h>
 #include <descent/pictures.h>
 
 #include "commands/landscape/report.h"
@@ -49,6 +50,13 @@ bool is_log(const Grid& grid, const Metric& metric, const Job& job) {
   return lowest == 0 && most > 0 && (job.log || most > 100 * least);
 }
 
+/// The formats that a run can write, by their extensions without the point.
+std::vector<std::string> known_formats() {
+  std::vector<std::string> formats{"json", "npy", "csv", "vtp", "html"};
+  for (const PictureFormat& format : picture_formats()) formats.emplace_back(format.extension + 1);
+  return formats;
+}
+
 /// The files of a run.
 class Files {
  public:
@@ -77,6 +85,9 @@ class Files {
  private:
   using WriteTo = std::function<void(const fs::path&)>;
   void add(std::string name, WriteTo write_to) {
+    const std::string format = fs::path(name).extension().string().substr(1);
+    const std::vector<std::string>& wanted = job_.formats;
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), format) == wanted.end()) return;
     files_.emplace_back(std::move(name), std::move(write_to));
   }
 
@@ -171,6 +182,18 @@ void add_pictures(CLI::App& command, Job& job) {
   auto* const log = command.add_flag("--log", job.log, "heights and colours are logarithms");
   command.add_flag("--linear", job.linear, "they never are (default: if they spread far)")
       ->excludes(log);
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--formats",
+          [&job](const std::vector<std::string>& formats) {
+            const std::vector<std::string> known = known_formats();
+            for (const std::string& format : formats)
+              if (std::find(known.begin(), known.end(), format) == known.end())
+                refuse_name("--formats", format, known);
+            job.formats = formats;
+          },
+          "only these of " + joined(known_formats()) + " (default: all)")
+      ->delimiter(',');
 }
 
 void write_files(const Job& job, const PlaneToDraw& laid, const Results& results,

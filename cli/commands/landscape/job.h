@@ -39,7 +39,8 @@ struct Job : Inputs {
   bool with_curvature = false;
 
   // files.h
-  bool log = false, linear = false;  ///< heights and colours; neither: as the values suit
+  bool log = false, linear = false;    ///< heights and colours; neither: as the values suit
+  std::vector<std::string> formats{};  ///< of the files, "json", "png"; empty: all
 
   // command.h
   std::filesystem::path out = "out/landscape";

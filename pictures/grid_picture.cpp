@@ -31,15 +31,6 @@ Grid in_exponents(Grid grid) {
   return grid;
 }
 
-/// Contour lines at the ticks and between them; where the ticks are not even, even lines that have
-/// no numbers.
-std::vector<Level> levels_of(const Ticks& ticks, double lo, double hi) {
-  if (ticks.step > 0) return contour_levels(ticks, lo, hi);
-  auto levels = contour_levels(nice_ticks(lo, hi, 7), lo, hi);
-  for (Level& level : levels) level.major = false;
-  return levels;
-}
-
 bool is_stacked(const Grid& grid, const PictureOptions& options) {
   return options.contour_map && grid.x.n > 1 && grid.y.n > 1 && options.height > options.width;
 }
@@ -67,6 +58,13 @@ Plot plot_of(const Grid& values, const Grid& grid, std::span<const Track> tracks
 }
 
 }  // namespace
+
+std::vector<Level> levels_of(const Ticks& ticks, double lo, double hi) {
+  if (ticks.step > 0) return contour_levels(ticks, lo, hi);
+  auto levels = contour_levels(nice_ticks(lo, hi, 7), lo, hi);
+  for (Level& level : levels) level.major = false;
+  return levels;
+}
 
 PictureOptions checked(const Grid& grid, std::span<const Track> tracks, PictureOptions options,
                        int width, int height) {

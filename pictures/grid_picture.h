@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <descent/grid/grid.h>
 #include <descent/grid/track.h>
@@ -18,6 +19,10 @@ namespace descent::pictures {
 /// std::invalid_argument for what draw() refuses.
 PictureOptions checked(const Grid& grid, std::span<const Track> tracks, PictureOptions options,
                        int width, int height);
+
+/// Contour lines at the ticks and between them; where the ticks are not even, even lines that have
+/// no numbers.
+std::vector<Level> levels_of(const Ticks& ticks, double lo, double hi);
 
 /// A picture of a grid, ready to be drawn. Its options are checked().
 class GridPicture {

@@ -145,31 +145,11 @@ void draw_contours(Canvas& canvas, const Frame& frame, const Field& field, const
   }
 }
 
+double gap_of(const Plot& plot) { return 1.1 * plot.font; }
+
 class MapPart : public Part {
  public:
-  MapPart(const Rect& room, const Plot& plot) : plot_(plot) {
-    const double font = plot.font, legend = 2.2 * font;
-    const auto& grid = plot.grid;
-    frame_.x = grid.x;
-    frame_.y = grid.y;
-    // The number of ticks depends on the size, the room for their labels on the ticks.
-    const double rough = std::min(room.width() * 0.75, room.height() - legend);
-    const int most = std::clamp(static_cast<int>(rough / (4.2 * font)), 2, 8);
-    frame_.x_ticks = nice_ticks(grid.x.lo, grid.x.hi, most);
-    frame_.y_ticks = nice_ticks(grid.y.lo, grid.y.hi, most);
-    frame_.x_title = axis_title(grid.x_name, frame_.x_ticks);
-    frame_.y_title = axis_title(grid.y_name, frame_.y_ticks);
-    const double left = Frame::left(frame_.y_ticks, font), right = gap() + color_bar_width(plot);
-    const double side = std::floor(std::max(
-        8.0, std::min(room.width() - left - right, room.height() - legend - Frame::below(font))));
-    // Pixels of the image lie on pixels of the canvas.
-    Rect& area = frame_.area;
-    area.left = std::round(room.left + (room.width() - left - side - right) / 2 + left);
-    area.top =
-        std::round(room.top + legend + (room.height() - legend - side - Frame::below(font)) / 2);
-    area.right = area.left + side;
-    area.bottom = area.top + side;
-  }
+  MapPart(const Rect& room, const Plot& plot) : plot_(plot), frame_(map_frame(room, plot)) {}
 
   void draw_still(Canvas& canvas) const override {
     const Rect& area = frame_.area;
@@ -186,8 +166,10 @@ class MapPart : public Part {
       draw_contours(canvas, frame_, refined(field, 200), plot_);
     }
     frame_.draw(canvas, font);
+    for (const descent::Point& dot : plot_.dots)
+      canvas.marker(racer_style(0).outline, frame_.place(dot.x, dot.y), 0.24 * font, kInk, kWhite);
     for (const Mark& mark : plot_.minima) draw_marker(canvas, frame_.place(mark.x, mark.y), font);
-    const double bar = area.right + gap();
+    const double bar = area.right + gap_of(plot_);
     draw_minima_legend(canvas, {area.left, 0, bar + color_bar_width(plot_), 0},
                        area.top - 1.3 * font, plot_, has_holes);
     draw_color_bar(canvas, {bar, area.top, bar, area.bottom}, plot_);
@@ -211,8 +193,6 @@ class MapPart : public Part {
   }
 
  private:
-  double gap() const { return 1.1 * plot_.font; }
-
   void draw_trail(Canvas& canvas, const Racer& racer, int64_t step) const {
     const Track& track = racer.track;
     const double width = trail_width(plot_.font), dash = racer.style.dashed ? 3 * width : 0;
@@ -242,6 +222,33 @@ class MapPart : public Part {
 };
 
 }  // namespace
+
+Frame map_frame(const Rect& room, const Plot& plot) {
+  Frame frame;
+  const double font = plot.font, legend = 2.2 * font;
+  const auto& grid = plot.grid;
+  frame.x = grid.x;
+  frame.y = grid.y;
+  // The number of ticks depends on the size, the room for their labels on the ticks.
+  const double rough = std::min(room.width() * 0.75, room.height() - legend);
+  const int most = std::clamp(static_cast<int>(rough / (4.2 * font)), 2, 8);
+  frame.x_ticks = nice_ticks(grid.x.lo, grid.x.hi, most);
+  frame.y_ticks = nice_ticks(grid.y.lo, grid.y.hi, most);
+  frame.x_title = axis_title(grid.x_name, frame.x_ticks);
+  frame.y_title = axis_title(grid.y_name, frame.y_ticks);
+  const double left = Frame::left(frame.y_ticks, font),
+               right = gap_of(plot) + color_bar_width(plot);
+  const double side = std::floor(std::max(
+      8.0, std::min(room.width() - left - right, room.height() - legend - Frame::below(font))));
+  // Pixels of the image lie on pixels of the canvas.
+  Rect& area = frame.area;
+  area.left = std::round(room.left + (room.width() - left - side - right) / 2 + left);
+  area.top =
+      std::round(room.top + legend + (room.height() - legend - side - Frame::below(font)) / 2);
+  area.right = area.left + side;
+  area.bottom = area.top + side;
+  return frame;
+}
 
 std::unique_ptr<Part> map_part(const Rect& room, const Plot& plot) {
   return std::make_unique<MapPart>(room, plot);

@@ -38,6 +38,7 @@ struct Plot {
   std::string minima_text;  ///< "lowest value -4.605 at alpha = 0, beta = 0.1"
   std::vector<Racer> racers;
   double font;  ///< size of tick labels in pixels; all other measures follow from it
+  std::vector<descent::Point> dots{};  ///< on the map: what the values were made from
 
   double title_font() const { return font * 1.06; }
   /// What the grid would hold for a value; -infinity where there is no logarithm.
@@ -59,6 +60,9 @@ constexpr int kTurnFrames = 36;
 /// The grid from above: colours, contour lines with numbers, the minima, a legend above and the
 /// colour bar to the right.
 std::unique_ptr<Part> map_part(const Rect& room, const Plot& plot);
+/// The frame of that map.
+struct Frame;
+Frame map_frame(const Rect& room, const Plot& plot);
 
 /// What stands beside a surface without a map: the colour bar, and the minima above both.
 std::unique_ptr<Part> scale_part(const Rect& room, const Rect& bar, const Plot& plot);

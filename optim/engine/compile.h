@@ -3,10 +3,10 @@
 //   #include <descent/optim/engine/compile.h>
 //   #include "my_rule.h"
 //   DESCENT_COMPILE(MyRule)
-// The loops are plain C++ that the compiler vectorises, once for each instruction set, with flags that
-// CMake's descent_rules(target file.cpp) sets: without -O3 -fno-math-errno -fno-trapping-math they are
-// 7 times slower, and without -ffp-contract=off the instruction sets differ in the last bit.
-// With DESCENT_CUDA_TWIN the file becomes the rule's kernels for CUDA and nothing else.
+// The compiler vectorises the loops, once for each instruction set, by flags that CMake's
+// descent_rules(target file.cpp) sets: without -O3 -fno-math-errno -fno-trapping-math they are 7
+// times slower, and without -ffp-contract=off the instruction sets differ in the last bit. With
+// DESCENT_CUDA_TWIN the file becomes the rule's kernels for CUDA, and nothing else.
 #if defined(DESCENT_CUDA_TWIN)
 #include <descent/optim/engine/cuda/launches.h>
 #else

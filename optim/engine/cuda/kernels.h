@@ -51,8 +51,8 @@ struct Listed<0> {
   uint32_t set;
 };
 
-/// The argument of a kernel. What a set of numbers is made of only the kernel knows, so that kernels of
-/// many rules have one argument.
+/// The argument of a kernel. What a set of numbers is made of only the kernel knows, so that kernels
+/// of many rules have one argument.
 template <int Places, int SetBytes>
 struct Arguments {
   static constexpr int kPlaces = Places;
@@ -243,8 +243,8 @@ __device__ Constants<R, T> constants_of(const A& a, int item) {
   return k;
 }
 
-/// Steps through the elements of one of `threads` threads, V neighbours at a time: act(e, inside, p,
-/// g, s) of each, and what it may change is written back.
+/// Steps through the elements of one of `threads` threads, V neighbours at a time: calls act(e,
+/// inside, p, g, s) for each, and what it may change is written back.
 template <class R, std::size_t F, bool Coupled, class M, int V, bool Parameter, bool Buffers,
           class Act, class T = typename M::Number>
 __device__ void walk(const WalkArguments<R, F, M>& a, const Place& at, int thread, int threads,
@@ -327,8 +327,8 @@ inline __device__ Lanes added_up(Lanes x) {
 }
 
 /// A warp measures a unit: its threads are the lanes of the loops, four each. Where float may not
-/// hold the squares, their sum is made in double beside it: a second reading would find a state that
-/// this one has advanced.
+/// hold the squares, their sum is made in double beside it: a second reading would find a state
+/// that this one has advanced.
 template <class R, std::size_t F, bool Coupled, class M>
 __global__ void __launch_bounds__(kThreads)
     measure(const __grid_constant__ WalkArguments<R, F, M> a) {

@@ -7,8 +7,8 @@
 
 namespace descent::engine::cuda {
 
-/// How the numbers of a parameter lie in memory: parameter and gradient in one type, and all buffers
-/// in the same or, of the last two, in float.
+/// How the numbers of a parameter lie in memory: parameter and gradient in one type, and all
+/// buffers in the same or, of the last two, in float.
 enum class Format : uint8_t { Float, Double, BFloat16, Half, BFloat16FloatState, HalfFloatState };
 inline constexpr int kFormats = 6;
 
@@ -26,8 +26,8 @@ struct Set {
   StepInfo at;
 };
 
-/// What one call of the kernels does. All pointers but those of `work` and `sets` are to memory of the
-/// device, whose context is current.
+/// What one call of the kernels does. All pointers but those of `work` and `sets` are to memory of
+/// the device, whose context is current.
 struct Launch {
   std::span<const Work> work;
   std::span<const Set> sets;
@@ -53,8 +53,8 @@ struct RuleLaunches {
       forms;  ///< [form][coupled][Format]
   /// Of a rule with norms, [computes in double]: makes `judged` of `sums`.
   std::array<Start, 2> judge{};
-  /// Whether `judged` are the ratios that `apply` takes, of the type that the format computes in. Else
-  /// they are two sums in double for each tensor, because the rule's answer changes what it remembers.
+  /// Whether `judged` are the ratios that `apply` takes, of the type that the format computes in.
+  /// Else they are two sums in double for each tensor: the rule's answer changes what it remembers.
   bool judges = false;
   /// Why the current device cannot run them, in CUDA's words, or null: an old driver, or a GPU that
   /// they were not compiled for.

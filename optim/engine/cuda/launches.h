@@ -10,7 +10,7 @@ namespace descent::engine::cuda {
 template <class A>
 using Kernel = void (*)(A);
 
-/// `meets`: threads of the kernel wait for each other, which only its stand-in in tests has to know.
+/// `meets`: threads of the kernel wait for each other, which only the stand-in of tests has to know.
 template <class A>
 const char* start(Kernel<A> kernel, uint32_t blocks, [[maybe_unused]] bool meets, const A& a,
                   [[maybe_unused]] void* stream) {

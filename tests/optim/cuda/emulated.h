@@ -1,8 +1,8 @@
 #pragma once
 // Stands for CUDA where g++ compiles the kernels (-include): the threads of a block take turns, and
-// wait where they meet others (__syncthreads, shuffles). Blocks, and the threads between two meetings,
-// run in an order drawn from DESCENT_EMULATED_SEED. AddressSanitizer understands it. It cannot show
-// what only a GPU has: its code, its memory's order, its limits.
+// wait where they meet others (__syncthreads, shuffles). Blocks, and the threads between two
+// meetings, run in an order drawn from DESCENT_EMULATED_SEED. AddressSanitizer understands it. It
+// cannot show what only a GPU has: its code, its memory's order, its limits.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

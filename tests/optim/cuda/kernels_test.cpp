@@ -85,8 +85,8 @@ int64_t first_difference(Numbers& a, Numbers& b) {
   return -1;
 }
 
-/// What a parameter's numbers are like. Special ones hold zeros, subnormals, infinities and NaN; not
-/// all do, because one of these makes a norm infinite, and a wrong norm would not be seen.
+/// What a parameter's numbers are like. Special ones hold zeros, subnormals, infinities and NaN. Not
+/// all do: one of these makes a norm infinite, and a wrong norm would not be seen.
 enum class Kind { Plain, Special, Tiny, Huge };
 
 double draw(Kind kind, bool positive) {
@@ -393,12 +393,11 @@ TEST(CudaKernels, TakeMoreParametersAndNumbersThanOneLaunchHolds) {
 }
 
 TEST(CudaKernels, AddUpALongParameterInThePiecesOfTheLoops) {
-  for (const char* key : {"lamb", "novograd"}) {
-    const EmulatedRule& rule = rule_called(key);
-    Case x{*rule.table, *rule.launches, 0, false, Format::Float};
-    x.make_sets(1);
-    x.compare({4097, 300 * kBlock + 77, 4096}, 1);
-  }
+  // Sums of floats are exact in double, whatever their order, and a ratio in float hides much.
+  const EmulatedRule& rule = rule_called("novograd");
+  Case x{*rule.table, *rule.launches, 0, false, Format::Double};
+  x.make_sets(1);
+  x.compare({2 * kPieces * kBlock - 7, 4097, 4096}, 1);
 }
 
 TEST(CudaKernels, DoNothingWhereAnInfinityWasFound) {

@@ -50,6 +50,7 @@ Population::Population(Space space, int64_t members, const Make& make, Options o
     members_.back()->set(values);
     ways_.push_back({{0, values}});
   }
+  first_values_ = values_;
   losses_.assign(members_.size(), kInfinity);
 }
 
@@ -90,6 +91,7 @@ void Population::train(int64_t steps) {
   }
   if (error) std::rethrow_exception(error);
   steps_ += steps;
+  if (steps > 0) history_.emplace_back(steps_, losses_);
 }
 
 void Population::compare() {
@@ -125,7 +127,8 @@ void Population::compare() {
     values_[member] = explored(values_[from], bits);
     members_[member]->set(values_[member]);
     ways_[member].push_back({steps_, values_[member]});
-    copies_.push_back({steps_, static_cast<int64_t>(member), static_cast<int64_t>(from)});
+    copies_.push_back(
+        {steps_, static_cast<int64_t>(member), static_cast<int64_t>(from), values_[member]});
   }
 }
 

@@ -4,8 +4,10 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
+#include <descent/grid/trials.h>
 #include <descent/tune/methods/domains.h>
 #include <descent/tune/space.h>
 
@@ -90,11 +92,15 @@ class Population {
   /// The hyperparameters that led to the weights of the best member, from step 0.
   std::vector<Change> schedule() const;
 
-  /// Who copied whom, after so many steps.
+  /// Who copied whom, after so many steps, and what it made of the hyperparameters.
   struct Copy {
     int64_t step = 0, member = 0, from = 0;
+    OptionValues values{};
   };
   const std::vector<Copy>& copies() const { return copies_; }
+
+  /// What pictures show of it: draw(members, "lineage.png").
+  operator Lineage() const;  // NOLINT(google-explicit-constructor)
 
  private:
   void train(int64_t steps);
@@ -104,10 +110,12 @@ class Population {
   Space space_;
   Options options_;
   std::vector<std::unique_ptr<PopulationMember>> members_;
-  std::vector<OptionValues> values_;
+  std::vector<OptionValues> values_, first_values_;
   std::vector<std::vector<Change>> ways_;  ///< what led to each member's weights
   std::vector<double> losses_;
   std::vector<Copy> copies_;
+  /// The losses of all members after so many steps, ahead of the copies there.
+  std::vector<std::pair<int64_t, std::vector<double>>> history_;
   int64_t steps_ = 0;
 };
 

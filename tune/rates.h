@@ -6,6 +6,7 @@
 #include <torch/optim/optimizer.h>
 
 #include <descent/base/fields.h>
+#include <descent/grid/trials.h>
 
 namespace descent {
 
@@ -23,17 +24,12 @@ struct RangeTestOptions {
 };
 
 /// What a range test has seen.
-struct RangeTest {
-  std::vector<double> rates;     ///< lo (hi / lo)^(i / steps), of each step that was made
-  std::vector<double> losses;    ///< ahead of each of these steps
-  std::vector<double> smoothed;  ///< EMA / (1 - smoothing^(i + 1)) of them
+///
+/// Its rates are lo (hi / lo)^(i / steps), the smoothed losses EMA / (1 - smoothing^(i + 1)). The
+/// suggestions are NaN where fewer than two points count: the first sure_steps and the last do not.
+/// `valley`, as fastai's, is the one to take. draw(test, "range.png") makes a picture.
+struct RangeTest : RateCurve {
   bool gave_up = false;
-
-  // Three suggestions, NaN where fewer than two points count: the first sure_steps and the last do
-  // not.
-  double valley = 0;   ///< half way down the longest descent, as fastai: the one to take
-  double steep = 0;    ///< where the smoothed loss falls fastest by log rate
-  double minimum = 0;  ///< a tenth of the rate at the lowest smoothed loss
 
   /// What the suggestions follow from.
   void suggest(int64_t sure_steps);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <descent/grid/trials.h>
 #include <descent/tune/methods/method.h>
 #include <descent/tune/methods/verdict.h>
 #include <descent/tune/record.h>
@@ -102,6 +103,9 @@ class Study {
   /// What the trials depend on, as the journal says it: space, method, seed, batch, optimizer,
   /// subject and first points.
   std::string about() const;
+
+  /// What pictures show of it, the trials that have ended: draw(study, "study.png").
+  operator Trials() const;  // NOLINT(google-explicit-constructor)
 
   /// Writes a JSON file, whole or not at all, which load_study() reads.
   void save(const std::filesystem::path& path) const;

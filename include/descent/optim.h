@@ -60,6 +60,7 @@
 #include <descent/optim/splus.h>
 #include <descent/optim/stable_adamw.h>
 #include <descent/optim/training/averaging.h>
+#include <descent/optim/training/backward_steps.h>
 #include <descent/optim/training/ewa.h>
 #include <descent/optim/training/grad_scaler.h>
 #include <descent/optim/training/groups.h>

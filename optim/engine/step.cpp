@@ -15,6 +15,7 @@
 
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/gradient_factor.h>
+#include <descent/optim/engine/one_parameter.h>
 #include <descent/optim/engine/stored.h>
 #include <descent/optim/pieces/slow_weights.h>
 #include <descent/tensors/centralized.h>
@@ -139,6 +140,8 @@ at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
   const char* const name = rule_->about.name;
   TORCH_CHECK(engine_->training, name,
               ": step() while the parameters are those of an evaluation, must follow train()");
+  TORCH_CHECK(engine::OneParameter::now() != nullptr || !engine::OneByOne::holds_for(*this), name,
+              ": step() while backward() takes the steps, must follow detach()");
   TORCH_CHECK(!rule_->needs_loss || closure, name,
               ": step() has no closure, must have one: the step's size depends on the loss");
   at::Tensor loss;
@@ -420,6 +423,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   items_.clear();
   ++serial_;
   collect_groups(optimizer);
+  const c10::TensorImpl* const only = OneParameter::now();
   const auto& groups = optimizer.param_groups();
   auto& states = optimizer.state();
   size_t count = 0;
@@ -444,7 +448,8 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
         TORCH_CHECK(problem.empty(), name, ": group ", g, " has ", problem);
       }
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
-      if (groups_[g].rests || !gradient.defined()) {
+      const bool is_others = only != nullptr && p.unsafeGetTensorImpl() != only;
+      if (groups_[g].rests || !gradient.defined() || is_others) {
         if (rule.pull != nullptr) check_pulled(optimizer, p, g, i);
         continue;
       }

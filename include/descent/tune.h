@@ -3,6 +3,7 @@
 #include <descent/tune/population.h>    // IWYU pragma: export
 #include <descent/tune/rates.h>         // IWYU pragma: export
 #include <descent/tune/record.h>        // IWYU pragma: export
+#include <descent/tune/samplers.h>      // IWYU pragma: export
 #include <descent/tune/space.h>         // IWYU pragma: export
 #include <descent/tune/study.h>         // IWYU pragma: export
 #include <descent/tune/train_many.h>    // IWYU pragma: export

@@ -4,16 +4,22 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <memory>
 #include <ostream>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include <descent/base/atomic_file.h>
 #include <descent/base/html.h>
+#include <descent/pictures/draw_study.h>
 #include <descent/tensors/workers.h>
+#include <descent/tune/rates.h>
+#include <descent/tune/tune.h>
 
 #include "commands/gallery/adagrad_arrows.h"
 #include "commands/gallery/families.h"
+#include "commands/tune/task.h"
 #include "output.h"
 #include "progress.h"
 #include "scene.h"
@@ -249,6 +255,52 @@ ChapterPart part_of(const Chapter& chapter) {
   return part;
 }
 
+/// Three methods that look for the rate and the momentum of SGD, and the look ahead.
+ChapterPart choosing(uint64_t seed) {
+  ChapterPart part;
+  part.html =
+      "<section id=\"choosing\"><h2>Choosing a rate</h2>\n<p>Forty trials of a hundred steps of "
+      "SGD on Rosenbrock's valley, by three methods that choose rate and momentum. Chance wanders; "
+      "the other two learn from each trial, and end in the corner where both numbers fit each "
+      "other. <code>descent tune</code> draws the same of any network.</p>\n<div "
+      "class=\"exhibits\">\n";
+  TaskOptions options{.surface = "rosenbrock", .optimizer = "sgd"};
+  const std::shared_ptr<Task> task = make_task(options);
+  const auto add = [&](const std::string& file, const std::string& title,
+                       const std::string& caption, const auto& write) {
+    part.jobs.push_back({file, write});
+    part.html += figure(image(file, "", title), title, caption, "");
+  };
+  for (const auto& [method, title] : {std::pair{Method(RandomSearch{.rounds = 1}), "Random search"},
+                                      {Method(Tpe{}), "Tree-structured Parzen estimator"},
+                                      {Method(Bayes{}), "Gaussian process"}}) {
+    const std::string key = "choosing-" + to_text(method).substr(0, to_text(method).find(':'));
+    const auto study = std::make_shared<const Trials>(
+        tune(parse_space("lr=log:1e-5:0.1,momentum=range:0:0.99"),
+             [&](Trial& trial) { return train(*task, task->usual_steps(), trial); },
+             {.method = method, .trials = 40, .seed = seed}));
+    const std::string best = "Least loss " + to_text(study->trials[study->best()].value) + ".";
+    for (const StudyView view : {StudyView::History, StudyView::Contours})
+      add(key + (view == StudyView::History ? "-history.png" : "-map.png"), title,
+          view == StudyView::History ? best : "The loss over both, smoothed between the trials.",
+          [study, view, title = std::string(title)](const auto& file) {
+            draw(*study, file,
+                 {.width = 1000,
+                  .height = view == StudyView::History ? 620 : 820,
+                  .title = title,
+                  .view = view});
+          });
+  }
+  const auto training = std::shared_ptr<Training>(task->begin({}));
+  const auto curve = std::make_shared<const RateCurve>(
+      range_test(training->optimizer(), [training] { return training->evaluate(); }));
+  add("choosing-range.png", "Range test",
+      "One training whose rate grows from step to step, and three readings of its losses.",
+      [curve](const auto& file) { draw(*curve, file, {.title = "Range test of SGD"}); });
+  part.html += "</div></section>\n";
+  return part;
+}
+
 /// Does all jobs, the long ones first, on several threads; the first error is thrown.
 void run(std::vector<const Job*> jobs, int threads, const OutputFolder& output,
          Progress& progress) {
@@ -296,6 +348,9 @@ void write_gallery(const GallerySettings& settings, std::ostream& out) {
              "") +
       figure(image(arrows.jobs[1].file, "", "Arrows of gradients and steps"), "Diagonal", "", "") +
       "</div></section>\n";
+
+  parts.push_back(choosing(settings.seed));
+  contents += link("#choosing", "Choosing a rate") + "\n";
 
   std::string sections;
   std::vector<const Job*> jobs;

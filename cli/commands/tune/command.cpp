@@ -16,6 +16,7 @@
 
 #include <descent/base/atomic_file.h>
 #include <descent/base/text.h>
+#include <descent/pictures/draw_study.h>
 #include <descent/tune/tune.h>
 
 #include "arguments.h"
@@ -73,17 +74,6 @@ bool has_best(const Study& study) {
   return std::any_of(study.trials().begin(), study.trials().end(), [](const TrialRecord& trial) {
     return trial.ended() && std::isfinite(trial.value);
   });
-}
-
-/// Makes one trial.
-double run(const Task& task, int64_t steps, Trial& trial) {
-  const std::unique_ptr<Training> training = task.begin(trial.options());
-  for (int64_t step = 0; step < steps; ++step) {
-    const double loss = training->step();
-    if (!std::isfinite(loss)) return loss;
-    if (!trial.report(step, loss)) break;
-  }
-  return training->loss();
 }
 
 /// A table of all trials.
@@ -168,11 +158,17 @@ void prepare(const TuneJob& job) {
   if (there && !job.resume) fs::remove(job.out / kJournal);
 }
 
-/// Writes the numbers and pictures of what has been tried.
-void write_files(const Study& study, const fs::path& out) {
+/// Writes the numbers and pictures of what has been tried, and returns what to open.
+fs::path write_files(const Study& study, const Task& task, const fs::path& out) {
   OutputFolder output(out, /*replace=*/true);
   write_atomically(output / "trials.csv", csv(study));
+  const bool drawn = has_best(study);
+  if (drawn)
+    for (const char* const name : {"study.png", "study.svg", "study.html"})
+      draw(study, output / name,
+           {.title = task.about(), .caption = descent::to_text(study.options().method)});
   output.publish();
+  return output.path() / (drawn ? "study.html" : "trials.csv");
 }
 
 void run(TuneJob& job, std::ostream& out) {
@@ -203,7 +199,7 @@ void run(TuneJob& job, std::ostream& out) {
   Study study = [&] {
     try {
       return tune(
-          space, [&](Trial& trial) { return run(*task, steps, trial); }, options);
+          space, [&](Trial& trial) { return train(*task, steps, trial); }, options);
     } catch (const std::runtime_error& error) {
       throw std::runtime_error(error.what() + kept);
     }
@@ -211,7 +207,7 @@ void run(TuneJob& job, std::ostream& out) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   progress.clear();
-  if (study.ended() > 0) write_files(study, job.out);
+  const fs::path open = study.ended() > 0 ? write_files(study, *task, job.out) : fs::path();
   out << "task    " << task->about() << ", " << steps << " steps\n";
   if (!task->note().empty()) out << "        " << task->note() << '\n';
   out << "space   " << to_text(space) << '\n'
@@ -221,8 +217,8 @@ void run(TuneJob& job, std::ostream& out) {
     print_table(out, study);
     OptionValues best = task->options();
     best.insert(best.end(), study.best().values.begin(), study.best().values.end());
-    out << "best    " << to_text(task->optimizer(), best) << '\n'
-        << "open " << (job.out / "trials.csv").string() << '\n';
+    out << "best    " << optimizer_text(task->optimizer(), best) << '\n'
+        << "open " << open.string() << '\n';
   }
   out.flush();
   if (interrupted() && !study.finished()) throw Interrupted("interrupted" + kept);

@@ -10,6 +10,7 @@
 
 #include <descent/base/atomic_file.h>
 #include <descent/base/text.h>
+#include <descent/pictures/draw_study.h>
 #include <descent/tune/rates.h>
 
 #include "commands/tune/task.h"
@@ -60,6 +61,10 @@ void run(RangeTestJob& job, std::ostream& out) {
   }
   OutputFolder output(job.out, job.force);
   write_atomically(output / "range_test.csv", csv(test));
+  const bool drawn = test.rates.size() > 1 && std::isfinite(test.smoothed[0]);
+  if (drawn)
+    for (const char* const name : {"range_test.png", "range_test.svg"})
+      draw(test, output / name, {.title = "Range test of " + task->about()});
   output.publish();
   out << "task    " << task->about() << '\n';
   if (!task->note().empty()) out << "        " << task->note() << '\n';
@@ -71,7 +76,8 @@ void run(RangeTestJob& job, std::ostream& out) {
         {"minimum", test.minimum, "a tenth of the rate at the lowest loss"}})
     out << name << std::string(8 - std::string(name).size(), ' ') << "lr = " << number(rate)
         << "  (" << how << ")\n";
-  out << "open " << (output.path() / "range_test.csv").string() << '\n';
+  out << "open " << (output.path() / (drawn ? "range_test.png" : "range_test.csv")).string()
+      << '\n';
   if (!std::isfinite(test.valley))
     throw NothingFinite("only " + std::to_string(test.rates.size()) +
                         " steps were made, too few for a suggestion: --lo is too high; the numbers "

@@ -14,6 +14,7 @@
 #include <descent/base/text.h>
 #include <descent/surfaces/surface.h>
 #include <descent/tensors/fingerprint.h>
+#include <descent/tune/tune.h>
 
 namespace descent::cli {
 namespace {
@@ -63,7 +64,7 @@ class SurfaceTask : public Task {
     return std::make_unique<SurfaceTraining>(surface_, std::move(at), std::move(optimizer));
   }
   std::string about() const override {
-    return to_text(optimizer(), this->options()) + " on " + surface_.name;
+    return optimizer_text(optimizer(), this->options()) + " on " + surface_.name;
   }
   int64_t usual_steps() const override { return 100; }
   std::string usual_space() const override { return "lr=log:1e-6:100"; }
@@ -149,8 +150,9 @@ class NetworkTask : public Task {
                                              made(std::move(parameters), options));
   }
   std::string about() const override {
-    return to_text(optimizer(), this->options()) + " on " + inputs_.model_file.filename().string() +
-           " with " + inputs_.data_file.filename().string() + ", " + inputs_.metrics[0].name;
+    return optimizer_text(optimizer(), this->options()) + " on " +
+           inputs_.model_file.filename().string() + " with " +
+           inputs_.data_file.filename().string() + ", " + inputs_.metrics[0].name;
   }
   std::string identity() const override {
     tensors::Fingerprint print;
@@ -177,7 +179,7 @@ class NetworkTask : public Task {
 
 }  // namespace
 
-std::string to_text(const std::string& optimizer, const OptionValues& options) {
+std::string optimizer_text(const std::string& optimizer, const OptionValues& options) {
   std::string text = optimizer;
   for (const auto& [name, value] : options)
     text += (text.size() == optimizer.size() ? ":" : ",") + name + "=" + descent::to_text(value);
@@ -205,6 +207,16 @@ MadeOptimizer Task::made(std::vector<at::Tensor> parameters, const OptionValues&
   } catch (const c10::Error& error) {
     throw std::invalid_argument(error.what_without_backtrace());
   }
+}
+
+double train(const Task& task, int64_t steps, Trial& trial) {
+  const std::unique_ptr<Training> training = task.begin(trial.options());
+  for (int64_t step = 0; step < steps; ++step) {
+    const double loss = training->step();
+    if (!std::isfinite(loss)) return loss;
+    if (!trial.report(step, loss)) break;
+  }
+  return training->loss();
 }
 
 void add_task(CLI::App& command, TaskOptions& options) {

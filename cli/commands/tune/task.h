@@ -13,6 +13,10 @@ namespace CLI {
 class App;
 }
 
+namespace descent {
+class Trial;
+}
+
 /// What an optimizer is tried on, for `descent tune` and `descent range-test`: a surface, or a
 /// network with its data.
 namespace descent::cli {
@@ -79,7 +83,11 @@ void add_task(CLI::App& command, TaskOptions& options);
 /// Reads files, and tries one evaluation, which refuses what is wrong.
 std::unique_ptr<Task> make_task(TaskOptions& options);
 
+/// Makes a trial of a study: so many steps with its options, each of which is reported. Returns the
+/// loss on all data, or the first one that is not finite.
+double train(const Task& task, int64_t steps, Trial& trial);
+
 /// "adamw:lr=0.01,weight_decay=0.1", as --optimizer takes it.
-std::string to_text(const std::string& optimizer, const OptionValues& options);
+std::string optimizer_text(const std::string& optimizer, const OptionValues& options);
 
 }  // namespace descent::cli

@@ -21,14 +21,15 @@ using landscape::Blocks;
 using landscape::ChainLayer;
 using landscape::rounded_up;
 
-/// Up to so many inputs their weights' gradients are sums along the lanes.
-constexpr int64_t kFewInputs = 4;
+/// Of up to so many inputs, or outputs, their weights' gradients are sums along the lanes.
+constexpr int64_t kFew = 4;
 /// Steps between two pulses.
 constexpr int64_t kPulse = 64;
 
 template <class T>
 Turn turn_of(const ChainLayer& layer) {
-  if (layer.in <= kFewInputs) return Turn::Dots;
+  if (layer.in <= kFew) return Turn::DotsOfInputs;
+  if (layer.out <= kFew) return Turn::DotsOfOutputs;
   const int64_t by_input = layer.out * rounded_up(layer.in, kRow<T>);
   const int64_t by_output = layer.in * rounded_up(layer.out, kRow<T>);
   return by_input <= by_output ? Turn::ByInput : Turn::ByOutput;

@@ -20,10 +20,10 @@ constexpr bool is_of_result(Activation activation) {
 }
 
 /// How the gradient of a layer's weights is made from the slopes at its outputs and its inputs.
-///   Dots      of few inputs: each number is a sum along the lanes
+///   DotsOfInputs, DotsOfOutputs    of few inputs, or outputs: each number is a sum along the lanes
 ///   ByInput   vectors of inputs, for which the inputs are turned
 ///   ByOutput  vectors of outputs, for which the slopes are turned
-enum class Turn { Dots, ByInput, ByOutput };
+enum class Turn { DotsOfInputs, DotsOfOutputs, ByInput, ByOutput };
 
 /// From one panel to another, which may be the same one where the argument is not needed again.
 struct Activating {

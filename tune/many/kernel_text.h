@@ -383,7 +383,12 @@ void run_backward(const TrainJob<T>& job, const TrainBatch<T>& batch, const Trai
     T* const weights = gradient + layer.linear.weight;
     const T* const input = k == 0 ? batch.input + block * in * kBlock<T> : s.panels[layer.from];
     switch (layer.turn) {
-      case Turn::Dots:
+      case Turn::DotsOfOutputs:
+        for (int64_t o = 0; o < out; ++o)
+          dots(input, slopes + o * kBlock<T>, in, vectors, is_first_block, s.sums, weights + o * in,
+               1);
+        break;
+      case Turn::DotsOfInputs:
         for (int64_t i = 0; i < in; ++i)
           dots(slopes, input + i * kBlock<T>, out, vectors, is_first_block, s.sums, weights + i,
                in);

@@ -47,7 +47,7 @@ void RuleSteps<T>::begin(
     GroupOptions& own = group_options(*its);
     own.settle();
     const double rate = own.get_lr();
-    groups_.push_back({&own, rate, rate, 0, rule_.first_shared});
+    groups_.push_back({&own, own.value(), false, rate, rate, 0, rule_.first_shared});
   }
   std::fill(scalars_.begin(), scalars_.end(), rule_.first_scalars);
   done_ = 0;
@@ -68,18 +68,26 @@ void RuleSteps<T>::begin(
 }
 
 template <class T>
-void RuleSteps<T>::schedule(Group& group, size_t index) {
+void RuleSteps<T>::advance(Group& group, size_t index) {
   const BaseRate base(group.base_rate, index);
-  group.rate = done_ == 0 ? schedule_.at(base, 0) : schedule_.step(base, group.rate, done_);
-  TORCH_CHECK(domains::non_negative.holds(group.rate), schedule_.name(), ": lr = ", group.rate,
-              " for group ", index, " at n = ", done_, ", must be ", domains::non_negative.text);
-  group.options->set_lr(group.rate);
+  const double rate = done_ == 0 ? schedule_.at(base, 0) : schedule_.step(base, group.rate, done_);
+  if (rate != group.rate || done_ == 0) {
+    TORCH_CHECK(domains::non_negative.holds(rate), schedule_.name(), ": lr = ", rate, " for group ",
+                index, " at n = ", done_, ", must be ", domains::non_negative.text);
+    group.options->set_lr(rate);
+    group.rate = rate;
+  }
+  group.options->settle();
+  group.value = group.options->value();
+  if (rule_.advance != nullptr) rule_.advance(group.value, group.shared.data());
+  group.rests = rule_.rests_at_zero && rate == 0;
+  if (!group.rests) ++group.steps;
 }
 
 /// What the rule's loops need for this parameter.
 template <class T>
 void RuleSteps<T>::set_numbers(Group& group, const Place& place, size_t parameter, bool fresh) {
-  const void* const options = group.options->value();
+  const void* const options = group.value;
   const Prologue<double> prologue = rule_.prologue(options);
   const StepInfo now{group.steps, fresh, place.dim};
   numbers_.doubles[0] = prologue.scale;
@@ -103,21 +111,15 @@ Span RuleSteps<T>::span(T* weights, const T* gradient, const RuleForm& form, int
 
 template <class T>
 void RuleSteps<T>::step(T* weights, const T* gradient) {
-  for (size_t g = 0; g < groups_.size(); ++g) {
-    Group& group = groups_[g];
-    schedule(group, g);
-    group.options->settle();
-    if (rule_.advance != nullptr) rule_.advance(group.options->value(), group.shared.data());
-    if (!(rule_.rests_at_zero && group.options->get_lr() == 0)) ++group.steps;
-  }
+  for (size_t g = 0; g < groups_.size(); ++g) advance(groups_[g], g);
   ++done_;
   const auto isa = static_cast<size_t>(isa_);
   constexpr bool in_double = std::is_same_v<T, double>;
   for (size_t k = 0; k < places_.size();) {
     const Place& place = places_[k];
     Group& group = groups_[place.group];
-    const void* const options = group.options->value();
-    if (rule_.rests_at_zero && group.options->get_lr() == 0) {
+    const void* const options = group.value;
+    if (group.rests) {
       ++k;
       continue;
     }

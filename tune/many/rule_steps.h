@@ -41,6 +41,8 @@ class RuleSteps {
  private:
   struct Group {
     GroupOptions* options;
+    const void* value;  ///< the rule's Options, as they are in this step
+    bool rests;
     double base_rate;
     double rate;  ///< that the schedule set last
     int64_t steps;
@@ -51,7 +53,8 @@ class RuleSteps {
     std::array<T, engine::kMaxConstants> own;
   };
 
-  void schedule(Group& group, size_t index);
+  /// What a group has in this step.
+  void advance(Group& group, size_t index);
   void set_numbers(Group& group, const Place& place, size_t parameter, bool fresh);
   engine::Span span(T* weights, const T* gradient, const engine::RuleForm& form, int64_t first,
                     int64_t n);

@@ -7,5 +7,6 @@
 #include <descent/tune/space.h>         // IWYU pragma: export
 #include <descent/tune/study.h>         // IWYU pragma: export
 #include <descent/tune/train_many.h>    // IWYU pragma: export
+#include <descent/tune/train_map.h>     // IWYU pragma: export
 #include <descent/tune/trust_region.h>  // IWYU pragma: export
 #include <descent/tune/tune.h>          // IWYU pragma: export

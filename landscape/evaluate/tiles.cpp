@@ -42,7 +42,7 @@ Tiles::Tiles(std::filesystem::path folder, uint64_t job) : folder_(std::move(fol
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error || !std::filesystem::is_directory(folder_)) {
-    throw std::runtime_error("evaluate: options.tiles = " + folder_.string() +
+    throw std::runtime_error("options.tiles = " + folder_.string() +
                              " is no folder and cannot be made one" +
                              (error ? ": " + error.message() : ""));
   }

@@ -1,0 +1,186 @@
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <torch/torch.h>
+
+#include <descent/tune/train_map.h>
+
+namespace {
+
+using descent::LogRange;
+using descent::MapAxis;
+using descent::MapValue;
+using descent::Range;
+using descent::TrainMap;
+using descent::TrainMapOptions;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+namespace nn = torch::nn;
+
+nn::Sequential tanh_network() {
+  torch::manual_seed(11);
+  return nn::Sequential(nn::Linear(4, 6), nn::Tanh(), nn::Linear(6, 1));
+}
+
+descent::Batches noise() {
+  torch::manual_seed(12);
+  return {torch::randn({8, 4}), torch::randn({8, 1})};
+}
+
+const MapAxis kRates{"lr", LogRange{1e-2, 1e2}, 12}, kMomenta{"momentum", Range{0, 0.9}, 9};
+
+TrainMap map_of(const TrainMapOptions& options) {
+  return descent::train_map(*tanh_network(), descent::mse, noise(), "sgd", kRates, kMomenta,
+                            options);
+}
+
+/// The same bits, NaN included.
+bool same(const descent::Grid& a, const descent::Grid& b) {
+  return std::equal(a.values.begin(), a.values.end(), b.values.begin(), b.values.end(),
+                    [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+}
+
+/// A map of which only `diverges` is known.
+TrainMap pattern(int64_t side, const std::function<bool(int64_t, int64_t)>& diverges) {
+  const descent::Axis axis{0, 1, side};
+  TrainMap map{{axis, axis}, {axis, axis}};
+  for (int64_t i = 0; i < side; ++i)
+    for (int64_t j = 0; j < side; ++j) {
+      map.loss.values.push_back(1);
+      map.diverged.values.push_back(diverges(i, j) ? 1 : std::numeric_limits<double>::quiet_NaN());
+    }
+  return map;
+}
+
+class Folder {
+ public:
+  Folder() { fs::remove_all(path); }
+  ~Folder() { fs::remove_all(path); }
+  const fs::path path = fs::path(testing::TempDir()) / "descent_train_map_test";
+};
+
+TEST(TrainMap, HasAtEachPointWhatATrainingGives) {
+  std::vector<descent::Candidate> candidates;
+  const TrainMap axes = map_of({.steps = 1});
+  for (int64_t i = 0; i < kMomenta.n; ++i)
+    for (int64_t j = 0; j < kRates.n; ++j)
+      candidates.push_back({.options = {{"lr", std::pow(10.0, axes.loss.x.at(j))},
+                                        {"momentum", axes.loss.y.at(i)}}});
+  const auto all = descent::train_many(*tanh_network(), descent::mse, noise(), "sgd", candidates,
+                                       {.steps = 60, .path = descent::Path::Fused});
+  for (const MapValue value : {MapValue::Final, MapValue::Mean, MapValue::Best}) {
+    const TrainMap map = map_of({.steps = 60, .value = value});
+    EXPECT_EQ(map.loss.x_name, "log10 lr");
+    EXPECT_EQ(map.loss.y_name, "momentum");
+    EXPECT_EQ(map.loss.notes.at("path"), "fused");
+    int converged = 0, diverged = 0;
+    for (size_t k = 0; k < candidates.size(); ++k) {
+      const descent::Trained& one = all.trainings[k];
+      EXPECT_EQ(map.converged(k), one.converged());
+      converged += one.converged();
+      diverged += one.diverged >= 0;
+      if (one.diverged >= 0) {
+        EXPECT_EQ(map.diverged.values[k], static_cast<double>(one.diverged));
+        EXPECT_EQ(map.loss.values[k], descent::kInfinity);
+        continue;
+      }
+      EXPECT_EQ(map.loss.values[k], value == MapValue::Final  ? one.final
+                                    : value == MapValue::Mean ? one.mean
+                                                              : one.best);
+      if (!one.converged()) {
+        EXPECT_EQ(map.diverged.values[k], 60);
+      }
+    }
+    EXPECT_GT(converged, 20);
+    EXPECT_GT(diverged, 20);
+  }
+}
+
+TEST(TrainMap, MapsLayersRatesAndTheScaleOfTheWeights) {
+  const TrainMap map = descent::train_map(
+      *tanh_network(), descent::mse, noise(), "adam", {"0.lr", LogRange{1e-4, 1}, 5},
+      {"scale", LogRange{0.1, 10}, 4},
+      {.steps = 20, .value = MapValue::Final, .options = {{"lr", 0.01}}, .seed = 3});
+  const auto one =
+      descent::train_many(*tanh_network(), descent::mse, noise(), "adam",
+                          {{.options = {{"lr", 0.01}, {"0.lr", std::pow(10.0, map.loss.x.at(2))}},
+                            .seed = 3,
+                            .scale = std::pow(10.0, map.loss.y.at(3))}},
+                          {.steps = 20, .path = descent::Path::Fused});
+  EXPECT_EQ(map.loss.at(3, 2), one.trainings[0].final);
+  EXPECT_NE(map.loss.at(3, 2), map.loss.at(3, 3));
+  EXPECT_NE(map.loss.at(3, 2), map.loss.at(2, 2));
+}
+
+TEST(TrainMap, GivesTheSameBitsForAnyNumberOfThreads) {
+  const TrainMap one = map_of({.steps = 40, .threads = 1});
+  for (const int threads : {2, 7}) {
+    const TrainMap other = map_of({.steps = 40, .threads = threads});
+    EXPECT_TRUE(same(one.loss, other.loss));
+    EXPECT_TRUE(same(one.diverged, other.diverged));
+  }
+}
+
+TEST(TrainMap, GoesOnFromItsTiles) {
+  const Folder folder;
+  const TrainMap whole = map_of({.steps = 40});
+  const TrainMap part = map_of({.steps = 40,
+                                .threads = 1,
+                                .on_progress = [](double done) { return done < 0.5; },
+                                .tiles = folder.path});
+  EXPECT_EQ(part.loss.notes.count("stopped"), 1u);
+  EXPECT_TRUE(std::isnan(part.loss.values.back()));
+  EXPECT_EQ(part.diverged.values.back(), -1);
+  double first = -1;
+  const TrainMap rest = map_of({.steps = 40,
+                                .threads = 1,
+                                .on_progress =
+                                    [&](double done) {
+                                      if (first < 0) first = done;
+                                      return true;
+                                    },
+                                .tiles = folder.path});
+  EXPECT_GT(first, 0.5);
+  EXPECT_TRUE(same(rest.loss, whole.loss));
+  EXPECT_TRUE(same(rest.diverged, whole.diverged));
+  // Those of another map are left alone.
+  EXPECT_TRUE(same(map_of({.steps = 41, .tiles = folder.path}).loss, map_of({.steps = 41}).loss));
+}
+
+TEST(TrainMap, MeasuresTheDimensionOfItsBoundary) {
+  const auto dimension = [](int64_t side, const std::function<bool(int64_t, int64_t)>& diverges) {
+    return descent::boundary_of(pattern(side, diverges)).dimension;
+  };
+  EXPECT_NEAR(dimension(512, [](int64_t i, int64_t j) { return i + 2 * j > 600; }), 1, 0.02);
+  EXPECT_NEAR(dimension(512, [](int64_t i, int64_t j) { return (i + j) % 2 == 0; }), 2, 1e-9);
+  // Sierpinski's triangle: log 3 / log 2, and more where many of its holes are a few points wide.
+  EXPECT_NEAR(dimension(512, [](int64_t i, int64_t j) { return (i & j) == 0; }), 1.585, 0.12);
+  EXPECT_TRUE(std::isnan(dimension(512, [](int64_t, int64_t) { return false; })));
+  const auto boxes =
+      descent::boundary_of(pattern(16, [](int64_t i, int64_t) { return i == 5; })).boxes;
+  EXPECT_EQ(boxes, (std::vector<std::pair<int64_t, int64_t>>{{2, 8}, {4, 4}}));
+}
+
+TEST(TrainMap, RefusesWhatItCannotDo) {
+  const auto why = [](const MapAxis& x, const MapAxis& y, const TrainMapOptions& options) {
+    try {
+      descent::train_map(*tanh_network(), descent::mse, noise(), "sgd", x, y, options);
+    } catch (const std::invalid_argument& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing was refused");
+  };
+  const TrainMapOptions one{.steps = 1};
+  EXPECT_THAT(why(kRates, kRates, one), HasSubstr("both axes are lr"));
+  EXPECT_THAT(why(kRates, {"", Range{0, 1}}, one), HasSubstr("y.name is empty"));
+  EXPECT_THAT(why({"lr", LogRange{0, 1}}, kMomenta, one), HasSubstr("must be > 0"));
+  EXPECT_THAT(why({"lr", Range{1, 1}}, kMomenta, one), HasSubstr("x goes from 1 to 1"));
+  EXPECT_THAT(why({"lr", Range{0, 1}, 0}, kMomenta, one), HasSubstr("x.n = 0"));
+  EXPECT_THAT(why(kRates, {"momentun", Range{0, 1}}, one), HasSubstr("did you mean momentum"));
+  EXPECT_THAT(why(kRates, kMomenta, {}), HasSubstr("options.steps = 0"));
+}
+
+}  // namespace

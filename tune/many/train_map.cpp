@@ -1,0 +1,214 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include <c10/util/StringUtil.h>
+
+#include <descent/landscape/evaluate/fill.h>
+#include <descent/tensors/fingerprint.h>
+#include <descent/tune/many/trainer.h>
+#include <descent/tune/threads.h>
+#include <descent/tune/train_map.h>
+
+namespace descent {
+namespace {
+
+/// Candidates beside the corners, of which three are compared with single trainings.
+constexpr int kTried = 12;
+/// Trainings that are one piece of a tile.
+constexpr int64_t kChunk = 16;
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw std::invalid_argument("train_map: " + what);
+}
+
+bool is_log(const MapAxis& axis) { return std::holds_alternative<LogRange>(axis.scale); }
+
+/// As the grid has it.
+Axis axis_of(const MapAxis& axis, const char* which) {
+  const auto wrong = [&](const std::string& what) { refuse(std::string(which) + what); };
+  if (axis.name.empty()) wrong(".name is empty, must be that of an option, or scale");
+  if (axis.n < 1) wrong(c10::str(".n = ", axis.n, ", must be at least 1"));
+  const auto [lo, hi] = std::visit([](const auto& s) { return std::pair(s.lo, s.hi); }, axis.scale);
+  if (!std::isfinite(lo) || !std::isfinite(hi) || !(lo < hi))
+    wrong(c10::str(" goes from ", lo, " to ", hi, ", must be finite and rise"));
+  if (!is_log(axis)) return {lo, hi, axis.n};
+  if (!(lo > 0)) wrong(c10::str(" goes from ", lo, " on a logarithmic scale, must be > 0"));
+  return {std::log10(lo), std::log10(hi), axis.n};
+}
+
+/// What a point of the plane is.
+class Plan {
+ public:
+  Plan(const MapAxis& x, const MapAxis& y, const TrainMapOptions& options)
+      : axes_{x, y}, options_(options) {}
+
+  Candidate at(const Point& point) const {
+    Candidate result{.options = options_.options, .seed = options_.seed, .scale = options_.scale};
+    set(result, axes_[0], point.x);
+    set(result, axes_[1], point.y);
+    return result;
+  }
+
+ private:
+  static void set(Candidate& candidate, const MapAxis& axis, double place) {
+    const double value = is_log(axis) ? std::pow(10.0, place) : place;
+    if (axis.name == "scale")
+      candidate.scale = value;
+    else
+      candidate.options.emplace_back(axis.name, value);
+  }
+  MapAxis axes_[2];
+  const TrainMapOptions& options_;
+};
+
+/// Fills two grids, the loss and the step of divergence, a training for each point.
+class Trainings : public landscape::Evaluator {
+ public:
+  Trainings(const Plan& plan, many::Trainer& trainer, const TrainMapOptions& options)
+      : plan_(plan), trainer_(trainer), options_(options) {}
+
+  void prepare(int workers) override { trainer_.prepare(workers); }
+  void measure(int worker, std::span<const Point> points, double* values,
+               const tensors::Pulse& pulse) override {
+    for (const Point& point : points) {
+      const Trained trained = trainer_.train(worker, plan_.at(point), pulse);
+      *values++ = options_.value == MapValue::Final  ? trained.final
+                  : options_.value == MapValue::Mean ? trained.mean
+                  : trained.diverged < 0             ? trained.best
+                                                     : kInfinity;
+      *values++ = trained.converged()     ? std::numeric_limits<double>::quiet_NaN()
+                  : trained.diverged >= 0 ? static_cast<double>(trained.diverged)
+                                          : static_cast<double>(options_.steps);
+    }
+  }
+  int64_t chunk() const override { return kChunk; }
+  int64_t bytes() const override { return 0; }
+
+ private:
+  const Plan& plan_;
+  many::Trainer& trainer_;
+  const TrainMapOptions& options_;
+};
+
+/// What the numbers depend on: the options, the network and data by what some trainings give.
+uint64_t fingerprint(const std::vector<Candidate>& tried, const std::vector<Trained>& trained,
+                     const std::map<std::string, std::string>& notes,
+                     const TrainMapOptions& options, const Axis& x, const Axis& y) {
+  tensors::Fingerprint hash;
+  for (const auto& [name, note] : notes) {
+    hash.add(name);
+    hash.add(note);
+  }
+  hash.add(options.limit);
+  hash.add(options.schedule.text());
+  for (const Candidate& candidate : tried) {
+    for (const auto& [name, value] : candidate.options) hash.add(name + "=" + to_text(value));
+    hash.add(candidate.scale);
+    hash.add(static_cast<int64_t>(candidate.seed.has_value()));
+    hash.add(static_cast<int64_t>(candidate.seed.value_or(0)));
+  }
+  for (const Trained& training : trained) {
+    hash.add(training.first);
+    hash.add(training.final);
+    hash.add(training.mean);
+  }
+  for (const Axis* axis : {&x, &y}) {
+    hash.add(axis->lo);
+    hash.add(axis->hi);
+    hash.add(axis->n);
+  }
+  return hash.value();
+}
+
+}  // namespace
+
+TrainMap train_map(const Network& network, const Metric& loss, const Batches& data,
+                   std::string_view optimizer, const MapAxis& x, const MapAxis& y,
+                   const TrainMapOptions& options) {
+  const Axis x_axis = axis_of(x, "x"), y_axis = axis_of(y, "y");
+  if (x.name == y.name) refuse("both axes are " + x.name + ", must be two");
+  if (const std::string problem = fields::problem(options); !problem.empty())
+    refuse("options." + problem);
+  const Plan plan(x, y, options);
+  std::vector<Candidate> tried;
+  for (const double px : {x_axis.lo, x_axis.hi})
+    for (const double py : {y_axis.lo, y_axis.hi}) tried.push_back(plan.at({px, py}));
+  std::mt19937_64 bits(2402);
+  for (int k = 0; k < kTried; ++k)
+    tried.push_back(
+        plan.at({x_axis.at(static_cast<int64_t>(bits() % static_cast<uint64_t>(x.n))),
+                 y_axis.at(static_cast<int64_t>(bits() % static_cast<uint64_t>(y.n)))}));
+  const TrainManyOptions each{.steps = options.steps,
+                              .threads = options.threads,
+                              .path = options.path,
+                              .schedule = options.schedule,
+                              .limit = options.limit};
+  const OneThreadEach one_thread;
+  const many::Job job(network, loss, data, optimizer, tried, each);
+  many::Trainer trainer(job);
+  std::map<std::string, std::string> notes{{"optimizer", job.rule.about.name},
+                                           {"metric", loss.name},
+                                           {"steps", std::to_string(options.steps)},
+                                           {"value", to_text(fields::value_of(options.value))},
+                                           {"network", network.model().type()},
+                                           {"path", to_text(fields::value_of(trainer.path()))},
+                                           {"reason", trainer.reason()}};
+  if (trainer.path() == Path::Fused) notes["kernel"] = trainer.kernel();
+  Trainings trainings(plan, trainer, options);
+  landscape::Filling filling(x_axis, y_axis, 2, trainings);
+  const int workers = trainer.workers((x.n * y.n + kChunk - 1) / kChunk);
+  trainer.prepare(workers);
+  std::optional<landscape::Tiles> tiles;
+  if (!options.tiles.empty()) {
+    std::vector<Trained> corners;
+    for (size_t k = 0; k < 4; ++k) corners.push_back(trainer.train(0, tried[k], {}));
+    tiles.emplace(options.tiles, fingerprint(tried, corners, notes, options, x_axis, y_axis));
+  }
+  const bool whole = filling.run(workers, tiles ? &*tiles : nullptr, options.on_progress);
+  if (trainer.path() == Path::Fused) notes["self_check"] = trainer.check();
+  if (!whole) notes["stopped"] = "on_progress returned false; points that were not reached are NaN";
+  if (tiles) notes["tiles"] = tensors::hexadecimal(tiles->job());
+  const auto name_of = [](const MapAxis& axis) {
+    return is_log(axis) ? "log10 " + axis.name : axis.name;
+  };
+  TrainMap map{{x_axis, y_axis, filling.metric(0), name_of(x), name_of(y), loss.name, notes},
+               {x_axis, y_axis, filling.metric(1), name_of(x), name_of(y), "diverged", notes}};
+  for (size_t k = 0; k < map.loss.values.size(); ++k)
+    if (std::isnan(map.loss.values[k])) map.diverged.values[k] = -1;
+  return map;
+}
+
+Boundary boundary_of(const TrainMap& map) {
+  const int64_t width = map.loss.x.n, height = map.loss.y.n;
+  Boundary result{.dimension = std::numeric_limits<double>::quiet_NaN()};
+  for (int64_t side = 2; 4 * side <= std::min(width, height); side *= 2) {
+    int64_t count = 0;
+    for (int64_t top = 0; top + side <= height; top += side) {
+      for (int64_t left = 0; left + side <= width; left += side) {
+        // With the first points of the next boxes, so that no boundary lies between two boxes.
+        bool good = false, bad = false;
+        for (int64_t i = top; i <= std::min(top + side, height - 1); ++i)
+          for (int64_t j = left; j <= std::min(left + side, width - 1); ++j)
+            (map.converged(static_cast<size_t>(i * width + j)) ? good : bad) = true;
+        count += good && bad;
+      }
+    }
+    if (count > 0) result.boxes.emplace_back(side, count);
+  }
+  const auto n = static_cast<double>(result.boxes.size());
+  if (n < 2) return result;
+  double sx = 0, sy = 0, sxx = 0, sxy = 0;
+  for (const auto& [side, count] : result.boxes) {
+    const double a = std::log(static_cast<double>(side)), b = std::log(static_cast<double>(count));
+    sx += a;
+    sy += b;
+    sxx += a * a;
+    sxy += a * b;
+  }
+  result.dimension = -(n * sxy - sx * sy) / (n * sxx - sx * sx);
+  return result;
+}
+
+}  // namespace descent

@@ -385,6 +385,10 @@ TEST(TrainMany, TakesOtherNetworksByTheLoopAndSaysWhy) {
   EXPECT_THAT(done.reason, HasSubstr("Muon is no formula of single numbers"));
   done = descent::train_many(*small, descent::l1, sine(), "sgd", rates({1e-2}), {.steps = 3});
   EXPECT_THAT(done.reason, HasSubstr("'l1' is not computed there"));
+  done = descent::train_many(*small, descent::mse, sine(), "adamw",
+                             {{.options = {{"lr", 1e-2}, {"state_bits", 8}}}}, {.steps = 3});
+  EXPECT_EQ(done.path, Path::Loop);
+  EXPECT_THAT(done.reason, HasSubstr("in how many bits"));
   small->parameters()[0].requires_grad_(false);
   done = descent::train_many(*small, descent::mse, sine(), "sgd", rates({1e-2}),
                              {.steps = 3, .keep_weights = true});

@@ -149,7 +149,7 @@ std::vector<std::unique_ptr<torch::optim::OptimizerOptions>> Job::options_of(
       OptionValues own;
       for (const auto& [name, value] : candidate.options)
         if (group_in(name) == groups_[g]) own.emplace_back(name.substr(groups_[g].size()), value);
-      auto made = make_group_options(rule, group_options(*result[0]).value());
+      auto made = result[0]->clone();
       group_options(*made).set(own);
       result.push_back(std::move(made));
     }

@@ -329,17 +329,17 @@ TEST(World, EndsWithARankThatThrows) {
 }
 
 TEST(World, NamesARankThatHangsAtTheTimeOut) {
-  expect_the_others_say("stops", 1, HasSubstr("call 5: no answer from rank 1"), "3");
+  expect_the_others_say("stops", 1, HasSubstr("call 5: no answer from rank 1"), "6");
 }
 
 TEST(World, SaysWhoIsInWhatWhereCallsDoNotFit) {
   expect_the_others_say("longer", 1, HasSubstr("rank 1 is in sum of 5000 Float numbers, call 5"),
-                        "3");
+                        "6");
   expect_the_others_say("shorter", 0, HasSubstr("rank 0 is in sum of 1000 Float numbers, call 5"),
-                        "3");
+                        "6");
   expect_the_others_say(
       "broadcasts", 3,
-      HasSubstr("rank 3 is in broadcast of 4096 Float numbers from rank 0, call 5"), "3");
+      HasSubstr("rank 3 is in broadcast of 4096 Float numbers from rank 0, call 5"), "6");
 }
 
 const Role joins("joins", [](const Arguments& arguments) {

@@ -1,0 +1,384 @@
+// Training by several processes: the bits of one, whatever the number of ranks and the buckets.
+#include <chrono>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <descent/base/atomic_file.h>
+#include <descent/distributed.h>
+#include <descent/optim/files/checkpoint.h>
+#include <descent/optim/optimizer/registry.h>
+#include <descent/optim/wrappers/lookahead.h>
+
+#include "processes.h"
+
+namespace data_parallel_test {
+namespace {
+
+using namespace std::chrono_literals;
+using descent::DataParallel;
+using descent::World;
+using descent::WorldError;
+using processes::Arguments;
+using processes::Ended;
+using processes::Role;
+using processes::Running;
+using processes::say;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+void require(bool holds, const std::string& what) {
+  if (!holds) throw std::runtime_error(what);
+}
+
+/// Some layers, a parameter that only shard 1 uses, one that none uses, and two whose gradients come
+/// in another order on every second rank.
+struct Net : torch::nn::Module {
+  explicit Net(int64_t width = 12)
+      : in(register_module("in", torch::nn::Linear(8, width))),
+        out(register_module("out", torch::nn::Linear(width, 1))),
+        rare(register_parameter("rare", torch::randn({5}))),
+        never(register_parameter("never", torch::randn({3, 2}))),
+        left(register_parameter("left", torch::randn({8}))),
+        right(register_parameter("right", torch::randn({8}))),
+        seen(register_buffer("seen", torch::randn({2}))) {}
+
+  at::Tensor loss(const at::Tensor& x, int64_t shard, int rank) {
+    at::Tensor sides[2];
+    for (int i = 0; i < 2; ++i) {
+      const int side = (i + rank) % 2;
+      sides[side] = (x * (side == 0 ? left : right)).sin();
+    }
+    at::Tensor y = out(torch::tanh(in(sides[0] + sides[1])));
+    if (shard == 1) y = y + rare.prod();
+    return (y - x.sin().sum(1, true)).square().mean();
+  }
+
+  torch::nn::Linear in, out;
+  at::Tensor rare, never, left, right, seen;
+};
+
+at::Tensor batch(int64_t step) {
+  return at::randn({32, 8}, at::make_generator<at::CPUGeneratorImpl>(1000 + step));
+}
+
+uint64_t hash_of(const void* data, size_t n, uint64_t hash = 14695981039346656037ULL) {
+  const auto* const bytes = static_cast<const unsigned char*>(data);
+  for (size_t i = 0; i < n; ++i) hash = (hash ^ bytes[i]) * 1099511628211ULL;
+  return hash;
+}
+
+std::string hash_of(const torch::nn::Module& net) {
+  uint64_t hash = 0;
+  for (const at::Tensor& p : net.parameters()) hash = hash_of(p.data_ptr(), p.nbytes(), hash);
+  for (const at::Tensor& b : net.buffers()) hash = hash_of(b.data_ptr(), b.nbytes(), hash);
+  return std::to_string(hash);
+}
+
+/// What a closure returns: the same on all ranks.
+double mean_loss(World& world, const std::vector<double>& own, int64_t shards) {
+  at::Tensor all = at::zeros({shards}, at::kDouble);
+  const int64_t each = shards / world.size();
+  std::vector<int64_t> bounds;
+  for (int r = 0; r <= world.size(); ++r) bounds.push_back(r * each);
+  for (int64_t i = 0; i < each; ++i) all[world.rank() * each + i] = own[i];
+  world.gather_pieces(all, bounds);
+  return all.mean().item<double>();
+}
+
+/// Whether Sharded has to refuse a rule.
+bool looks_at_all(const descent::engine::RuleTable& rule) {
+  const auto options = rule.make_options(nullptr);
+  return rule.weigh != nullptr || rule.needs_loss || rule.change_mode != nullptr ||
+         (rule.joins_group != nullptr && rule.joins_group(options.get())) ||
+         (rule.look_ahead != nullptr && rule.look_ahead(options.get()) != 0);
+}
+
+/// The parameters that a rule takes: some work on matrices alone.
+std::vector<at::Tensor> taken_by(const descent::engine::RuleTable& rule, const Net& net) {
+  std::vector<at::Tensor> parameters = net.parameters();
+  if (rule.tensor_update != nullptr)
+    std::erase_if(parameters, [](const at::Tensor& p) { return p.dim() != 2; });
+  return parameters;
+}
+
+/// One line for each rule: hashes of the weights and of the checkpoint.
+const Role every_rule("every rule", [](const Arguments& arguments) {
+  auto world = World::from_environment({.timeout = 120s});
+  const int64_t bytes = std::stoll(arguments.at(0));
+  const bool sharded = arguments.at(1) == "sharded";
+  constexpr int64_t kShards = 4;
+  const auto file =
+      std::filesystem::temp_directory_path() / ("descent-checkpoint-" + std::to_string(::getpid()));
+  for (const auto* rule : descent::optimizers()) {
+    torch::manual_seed(world.rank());
+    Net net;
+    DataParallel parallel(net, world,
+                          {.shards = kShards, .bucket_bytes = bytes, .first_bucket_bytes = bytes});
+    auto own = descent::make_optimizer(rule->about.key, taken_by(*rule, net));
+    std::unique_ptr<descent::Sharded> wrapper;
+    if (sharded && !looks_at_all(*rule)) wrapper = std::make_unique<descent::Sharded>(*own, world);
+    const auto opt = [&]() -> torch::optim::Optimizer& {
+      return wrapper ? *wrapper : own->as_libtorch();
+    };
+    for (int64_t step = 0; step < 3; ++step) {
+      const auto parts = batch(step).chunk(kShards);
+      std::vector<double> losses;
+      for (const int64_t shard : parallel.shards()) {
+        const at::Tensor loss = net.loss(parts[shard], shard, world.rank());
+        parallel.backward(loss);
+        losses.push_back(loss.item<double>());
+      }
+      parallel.finish();
+      require(net.rare.grad().defined() && !net.never.grad().defined(), "gradients that some have");
+      const double mean = mean_loss(world, losses, kShards);
+      opt().step([&] { return at::scalar_tensor(mean, at::kDouble); });
+      require(net.rare.grad().defined(), "gradients are where they were");
+      net.zero_grad();
+      for (const at::Tensor& p : taken_by(*rule, net))
+        require(!wrapper || wrapper->owner(p) == world.rank() || own->state_of(p) == nullptr,
+                "the state of another rank's parameter");
+      if (wrapper && step == 1) {
+        // A checkpoint in between, into an optimizer that has done nothing.
+        descent::save_archive([&](auto& archive) { wrapper->save(archive); }, file);
+        if (world.rank() == 0) world.store().set("saved", descent::read_file(file));
+        world.barrier();
+        descent::write_atomically(file, world.store().get("saved"));
+        wrapper.reset();
+        own = descent::make_optimizer(rule->about.key, taken_by(*rule, net));
+        wrapper = std::make_unique<descent::Sharded>(*own, world);
+        descent::load_archive([&](auto& archive) { wrapper->load(archive); }, file);
+      }
+    }
+    if (wrapper)
+      descent::save(*wrapper, file);
+    else
+      descent::save(*own, file);
+    const std::string saved = descent::read_file(file);
+    // Of what is spread, only rank 0 has all.
+    at::Tensor hash =
+        at::full({1}, static_cast<int64_t>(hash_of(saved.data(), saved.size())), at::kLong);
+    if (wrapper) world.broadcast(hash);
+    say(rule->about.key + std::string(" ") + hash_of(net) + " " +
+        std::to_string(hash.item<int64_t>()));
+  }
+  std::filesystem::remove(file);
+  world.barrier();
+});
+
+/// Starts worlds of these sizes; all processes of all of them have to say the same.
+std::string the_same(const std::string& role, const std::vector<int>& sizes,
+                     const std::vector<Arguments>& ways) {
+  std::set<std::string> said;
+  for (const int size : sizes) {
+    for (const Arguments& arguments : ways) {
+      for (const Ended& ended : processes::world(role, size, arguments)) {
+        EXPECT_EQ(ended.code, 0) << size << ended.said;
+        EXPECT_EQ(ended.signal, 0) << size;
+        said.insert(ended.said);
+      }
+    }
+  }
+  EXPECT_EQ(said.size(), 1) << testing::PrintToString(said);
+  return said.empty() ? "" : *said.begin();
+}
+
+TEST(DataParallel, GivesTheBitsOfOneProcessWithEveryRule) {
+  const std::string said =
+      the_same("every rule", {1, 2, 4}, {{"1024", "whole"}, {"26214400", "whole"}});
+  EXPECT_EQ(static_cast<size_t>(std::count(said.begin(), said.end(), '\n')),
+            descent::optimizers().size());
+}
+
+TEST(Sharded, GivesTheBitsOfOneProcessWithEveryRule) {
+  const std::string alone = the_same("every rule", {1}, {{"1024", "whole"}});
+  EXPECT_EQ(the_same("every rule", {1, 2, 4}, {{"1024", "sharded"}}), alone);
+}
+
+TEST(Sharded, RefusesWhatLooksAtAllParameters) {
+  auto world = World::from_environment();
+  Net net;
+  const auto refuses = [&](const char* rule, const descent::OptionValues& options,
+                           const char* text) {
+    auto opt = descent::make_optimizer(rule, net.parameters(), options);
+    EXPECT_THAT([&] { descent::Sharded(*opt, world); }, ThrowsMessage<c10::Error>(HasSubstr(text)));
+  };
+  refuses("prodigy", {}, "Sharded: the inner optimizer, Prodigy, finds its rate by itself");
+  refuses("schedule_free_adamw", {}, "is not evaluated where it trains");
+  refuses("polyak_sgd", {}, "needs closures of its own");
+  refuses("lamb", {{"max_grad_norm", 1.0}}, "LAMB, clips by the norm of all gradients");
+  auto opt = descent::make_optimizer("sgd", net.parameters(), {{"lr", 0.1}});
+  EXPECT_THAT([&] { descent::Sharded(descent::Lookahead(*opt), world); },
+              ThrowsMessage<c10::Error>(HasSubstr("put wrappers around Sharded")));
+  descent::Sharded sharded(*opt, world);
+  EXPECT_EQ(sharded.owner(net.left), 0);
+  const at::Tensor other = at::zeros({8}).requires_grad_();
+  sharded.replace_param(net.left, other);
+  EXPECT_EQ(sharded.owner(other), 0);
+  EXPECT_THAT([&] { sharded.owner(net.left); },
+              ThrowsMessage<c10::Error>(HasSubstr("the parameter is in no group")));
+  EXPECT_THAT([&] { sharded.owner(at::ones({2})); },
+              ThrowsMessage<c10::Error>(HasSubstr("the parameter is in no group")));
+}
+
+/// What stands beside plain training, each with its hash.
+const Role other_ways("other ways", [](const Arguments&) {
+  auto world = World::from_environment({.timeout = 120s});
+  const auto train = [&](Net& net, DataParallel& parallel, int64_t step, bool in_parts,
+                         bool to_none) {
+    const auto parts = batch(step).chunk(4);
+    for (const int64_t shard : parallel.shards()) {
+      const at::Tensor x = parts[shard];
+      if (in_parts) {
+        (net.loss(x.slice(0, 0, 4), shard, world.rank()) / 2).backward();
+        parallel.backward(net.loss(x.slice(0, 4), shard, world.rank()) / 2);
+      } else {
+        parallel.backward(net.loss(x, shard, world.rank()));
+      }
+    }
+    parallel.finish();
+    const at::NoGradGuard no_grad;
+    for (at::Tensor& p : net.parameters()) {
+      if (!p.grad().defined()) continue;
+      p -= 0.1 * p.grad();
+      if (to_none)
+        p.mutable_grad().reset();
+      else
+        p.mutable_grad().zero_();
+    }
+  };
+  for (const std::string way : {"in parts", "zeroed", "frozen", "added"}) {
+    torch::manual_seed(10 + world.rank());
+    Net net;
+    if (way == "frozen") net.in->weight.set_requires_grad(false);
+    DataParallel parallel(net, world,
+                          {.shards = 4, .bucket_bytes = 512, .first_bucket_bytes = 512});
+    const at::Tensor start = net.in->weight.detach().clone();
+    for (int64_t step = 0; step < 6; ++step) {
+      if (way == "frozen") net.in->weight.set_requires_grad(step >= 2 && step < 4);
+      if (way == "added" && step == 3) {
+        net.never = net.register_parameter("more", torch::randn({8}));
+        Net::Module more;
+        more.register_parameter("more", net.never);
+        parallel.add(more);
+      }
+      train(net, parallel, step, way == "in parts", way != "zeroed");
+      if (way == "frozen" && step < 2)
+        require(start.equal(net.in->weight), "a frozen parameter has moved");
+    }
+    require(!start.equal(net.in->weight), "nothing has moved");
+    say(way + " " + hash_of(net));
+  }
+});
+
+TEST(DataParallel, GivesTheSameBitsHoweverAProgramTrains) {
+  the_same("other ways", {1, 2, 4}, {{}});
+}
+
+const Role by_hand("by hand", [](const Arguments&) {
+  auto world = World::from_environment({.timeout = 120s});
+  torch::manual_seed(world.rank());
+  Net net;
+  descent::broadcast_parameters(net, world, 1);
+  torch::manual_seed(1);
+  require(hash_of(net) == hash_of(Net()), "not the weights of rank 1");
+
+  const auto gradients = [&](descent::Sum how) {
+    net.left.mutable_grad() = at::full({8}, 1.0 + world.rank());
+    net.rare.mutable_grad() = world.rank() == 2 ? at::full({5}, 6.0) : at::Tensor();
+    net.never.mutable_grad() = at::Tensor();
+    net.in->weight.mutable_grad() = at::full({8, 12}, 1.0 * world.rank()).t();
+    descent::average_gradients(net.parameters(), world, how);
+  };
+  for (const auto how : {descent::Sum::Ordered, descent::Sum::Backend}) {
+    gradients(how);
+    require(net.left.grad().equal(at::full({8}, 2.0)), "the mean");
+    require(net.rare.grad().equal(at::full({5}, 2.0)), "the mean where one rank has a gradient");
+    require(!net.never.grad().defined(), "a gradient out of nothing");
+    require(net.in->weight.grad().equal(at::full({12, 8}, 1.0)), "the mean of strided gradients");
+  }
+
+  // Rank 2's second layer is another one.
+  Net other(world.rank() == 2 ? 13 : 12);
+  try {
+    descent::broadcast_parameters(other, world);
+  } catch (const WorldError& e) {
+    say(e.what());
+  }
+  try {
+    DataParallel wrong(net, world, {.shards = 5});
+  } catch (const c10::Error& e) {
+    say(e.what_without_backtrace());
+  }
+  world.barrier();
+});
+
+TEST(BroadcastParameters, AndAverageGradientsServeLoopsOfOnesOwn) {
+  const auto all = processes::world("by hand", 3);
+  for (size_t rank = 0; rank < 3; ++rank) {
+    EXPECT_EQ(all[rank].code, 0) << all[rank].said;
+    EXPECT_THAT(
+        all[rank].said,
+        AllOf(HasSubstr("broadcast_parameters: rank 2 has another network than rank 0, which has "
+                        "in.weight [12, 8] Float where rank 2 has "),
+              HasSubstr(rank == 2 ? "in.weight [13, 8] Float\n" : "something else\n"),
+              HasSubstr("DataParallel: shards = 5 on 3 ranks, must be 3 times 1, 2, 4")));
+  }
+}
+
+TEST(DataParallel, RefusesWhatDoesNotFit) {
+  auto world = World::from_environment();
+  Net net;
+  const auto refuses = [&](const DataParallel::Options& options, const char* text) {
+    EXPECT_THAT([&] { DataParallel(net, world, options); },
+                ThrowsMessage<c10::Error>(HasSubstr(text)));
+  };
+  refuses({.shards = -2}, "DataParallel: shards = -2 on 1 ranks");
+  refuses({.bucket_bytes = 0}, "DataParallel: bucket_bytes = 0, must be > 0");
+  refuses({.first_bucket_bytes = -1}, "DataParallel: first_bucket_bytes = -1, must be > 0");
+
+  DataParallel parallel(net, world, {.shards = 2});
+  EXPECT_THAT([&] { parallel.finish(); },
+              ThrowsMessage<c10::Error>(HasSubstr("finish() after 0 of the 2 shards")));
+  const auto backward = [&] { parallel.backward(net.loss(batch(0), 0, 0)); };
+  backward();
+  EXPECT_THAT([&] { parallel.add(net); }, ThrowsMessage<c10::Error>(HasSubstr("add() between")));
+  backward();
+  EXPECT_THAT(backward, ThrowsMessage<c10::Error>(HasSubstr("more than the 2 shards")));
+  parallel.finish();
+}
+
+const Role fails("fails", [](const Arguments& arguments) {
+  auto world = World::from_environment({.timeout = 120s});
+  Net net;
+  DataParallel parallel(net, world);
+  for (int64_t step = 0; step < 100; ++step) {
+    const bool is_it = step == 3 && world.rank() == 1;
+    if (is_it && arguments.at(0) == "dies") ::kill(::getpid(), SIGKILL);
+    parallel.backward(net.loss(batch(step), 0, world.rank()));
+    if (is_it && arguments.at(0) == "throws") throw std::runtime_error("an error of its own");
+    parallel.finish();
+  }
+});
+
+TEST(DataParallel, EndsOnAllRanksWhenOneFails) {
+  for (const std::string what : {"dies", "throws"}) {
+    const auto all = processes::world("fails", 4, {what});
+    for (size_t rank = 0; rank < 4; ++rank) {
+      EXPECT_LT(all[rank].seconds, 60);
+      if (rank == 1) continue;
+      EXPECT_EQ(all[rank].code, 1);
+      EXPECT_THAT(all[rank].said, HasSubstr("no answer from rank 1"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace data_parallel_test

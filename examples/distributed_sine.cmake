@@ -1,0 +1,11 @@
+# A training that is interrupted and goes on ends with the file of one that was not.
+file(REMOVE_RECURSE "${FOLDER}")
+file(MAKE_DIRECTORY "${FOLDER}")
+execute_process(COMMAND "${PROGRAM}" "${FOLDER}/whole" 250 COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND "${PROGRAM}" "${FOLDER}/parts" 150 COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND "${PROGRAM}" "${FOLDER}/parts" 250 COMMAND_ERROR_IS_FATAL ANY)
+file(SHA256 "${FOLDER}/whole/step-250.pt" whole)
+file(SHA256 "${FOLDER}/parts/step-250.pt" parts)
+if(NOT whole STREQUAL parts)
+  message(FATAL_ERROR "the training that went on has come to other bits")
+endif()

@@ -1,0 +1,248 @@
+// Trainings that are interrupted at any moment and go on, and work that is shared by processes of which
+// some die.
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <descent/base/atomic_file.h>
+#include <descent/distributed.h>
+#include <descent/optim.h>
+
+#include "processes.h"
+
+namespace resume_test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using descent::World;
+using descent::WorldError;
+using processes::Arguments;
+using processes::Ended;
+using processes::Role;
+using processes::Running;
+using processes::say;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "descent-shared-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    path_ = name;
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path_); }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+constexpr int64_t kSteps = 40;
+
+/// Trains to the end, with a checkpoint after every second step.
+const Role goes_on("goes on", [](const Arguments& arguments) {
+  auto world = World::from_environment({.timeout = 30s});
+  torch::manual_seed(0);
+  torch::nn::Sequential net(torch::nn::Linear(4, 16), torch::nn::Tanh(), torch::nn::BatchNorm1d(16),
+                            torch::nn::Linear(16, 1));
+  net->eval();  // the statistics of a batch would be those of a shard
+  descent::AdamW opt(net->parameters(), {.lr = 0.01});
+  descent::Scheduler schedule(opt, descent::CosineAnnealingLR{.T_max = kSteps});
+  int64_t step = descent::resume(arguments.at(0), world, *net, opt, schedule);
+  descent::DataParallel parallel(*net, world, {.shards = 4});
+  while (step < kSteps) {
+    const auto parts = at::randn({32, 4}, at::make_generator<at::CPUGeneratorImpl>(step)).chunk(4);
+    for (const int64_t shard : parallel.shards())
+      parallel.backward((net->forward(parts[shard]) - parts[shard].sum(1, true)).square().mean());
+    parallel.finish();
+    opt.step();
+    opt.zero_grad();
+    schedule.step();
+    ++step;
+    if (step % 2 == 0) descent::checkpoint(arguments.at(0), step, world, *net, opt, schedule);
+    say("step " + std::to_string(step) + ".");
+  }
+});
+
+std::string last_file(const fs::path& folder) {
+  return descent::read_file(folder / ("step-" + std::to_string(kSteps) + ".pt"));
+}
+
+TEST(Resume, LosesNothingHoweverOftenRanksAreKilled) {
+  const Folder folder;
+  const auto whole = processes::world("goes on", 1, {folder / "whole"});
+  ASSERT_EQ(whole[0].code, 0) << whole[0].said;
+
+  // DESCENT_KILLS rounds, or a few: a random rank dies at a random moment.
+  const char* const number = std::getenv("DESCENT_KILLS");
+  const int rounds = number != nullptr ? std::atoi(number) : 10;
+  std::mt19937 random(rounds);
+  const auto draw = [&](int n) { return static_cast<int>(random() % n); };
+  const fs::path path = folder / "parts";
+  int64_t reached = 0;
+  for (int round = 0; round < rounds; ++round) {
+    Running running;
+    const int size = 1 << draw(3), port = processes::free_port();
+    for (int rank = 0; rank < size; ++rank)
+      running.start("goes on", {path}, processes::place(rank, size, port));
+    const int64_t at = reached + 1 + draw(4);
+    if (round % 4 == 3 || at >= kSteps) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(draw(1500)));
+    } else {
+      running.await(0, "step " + std::to_string(at) + ".");
+      reached = at / 2 * 2;
+    }
+    const int killed = draw(size);
+    running.signal(killed, SIGKILL);
+    for (int rank = 0; rank < size; ++rank) {
+      const Ended ended = running.end(rank);
+      EXPECT_TRUE(rank == killed || ended.signal == 0) << ended.signal;
+      EXPECT_LT(ended.seconds, 120);
+    }
+    if (!fs::exists(path)) continue;
+    for (const auto& entry : fs::directory_iterator(path))
+      if (entry.path().extension() == ".pt")
+        reached = std::max<int64_t>(reached, std::stoll(entry.path().stem().string().substr(5)));
+  }
+  for (const Ended& ended : processes::world("goes on", 2, {path}))
+    EXPECT_EQ(ended.code, 0) << ended.said;
+  EXPECT_EQ(last_file(path), last_file(folder / "whole"));
+}
+
+/// A net and its optimizer that have made a few steps.
+struct Training {
+  torch::nn::Linear net{3, 2};
+  descent::Adam opt{net->parameters()};
+  void step() {
+    opt.zero_grad();
+    net->forward(at::ones({1, 3})).sum().backward();
+    opt.step();
+  }
+};
+
+TEST(Resume, FindsTheNewestThatIsWhole) {
+  const Folder folder;
+  auto world = World::from_environment();
+  Training training;
+  const fs::path path = folder / "run";
+  EXPECT_EQ(descent::resume(path, world, *training.net, training.opt), 0);
+  std::vector<at::Tensor> weights;
+  for (int64_t step = 1; step <= 4; ++step) {
+    training.step();
+    weights.push_back(training.net->weight.detach().clone());
+    descent::checkpoint(path, step, world, *training.net, training.opt);
+  }
+  EXPECT_FALSE(fs::exists(path / "step-2.pt"));
+  EXPECT_TRUE(fs::exists(path / "step-3.pt"));
+
+  Training other;
+  EXPECT_EQ(descent::resume(path, world, *other.net, other.opt), 4);
+  EXPECT_TRUE(other.net->weight.equal(weights[3]));
+  EXPECT_EQ(other.opt.state_of(other.net->weight)->step(), 4);
+  // One byte in the middle of the newest is another one: the one before counts.
+  std::fstream(path / "step-4.pt", std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(900)
+      .put('?');
+  EXPECT_EQ(descent::resume(path, world, *other.net, other.opt), 3);
+  EXPECT_TRUE(other.net->weight.equal(weights[2]));
+  std::ofstream(path / "step-3.pt") << "nothing";
+  EXPECT_THAT(
+      [&] { descent::resume(path, world, *other.net, other.opt); },
+      ThrowsMessage<WorldError>(HasSubstr("resume: " + (path / "step-3.pt").string() + ": ")));
+}
+
+TEST(Resume, ChangesNothingWhereThingsDoNotFit) {
+  const Folder folder;
+  auto world = World::from_environment();
+  Training training;
+  training.step();
+  descent::checkpoint(folder / "run", 1, world, *training.net, training.opt);
+
+  torch::nn::Linear net(3, 2);
+  descent::Lion lion(net->parameters());
+  const at::Tensor before = net->weight.detach().clone();
+  EXPECT_THAT([&] { descent::resume(folder / "run", world, *net, lion); },
+              ThrowsMessage<WorldError>(AllOf(HasSubstr("step-1.pt: "), HasSubstr("Lion"))));
+  EXPECT_TRUE(net->weight.equal(before));
+  EXPECT_THAT([&] { descent::resume(folder / "run", world, *net); },
+              ThrowsMessage<WorldError>(HasSubstr("it holds 2 things, must hold 1")));
+  EXPECT_THAT([&] { descent::checkpoint(folder / "run", 0, world, *net); },
+              ThrowsMessage<c10::Error>(HasSubstr("checkpoint: step = 0, must be > 0")));
+  std::ofstream(folder / "file") << "a file";
+  EXPECT_THAT([&] { descent::checkpoint(folder / "file", 1, world, *net); },
+              ThrowsMessage<WorldError>(HasSubstr((folder / "file").string())));
+}
+
+/// shares FOLDER COUNT [piece at which it dies]
+const Role shares("shares", [](const Arguments& arguments) {
+  const fs::path folder = arguments.at(0);
+  const int64_t dies_at = arguments.size() > 2 ? std::stoll(arguments.at(2)) : -1;
+  int64_t mine = 0;
+  descent::share(
+      descent::folder_store(folder), "pieces", std::stoll(arguments.at(1)), [&](int64_t i) {
+        if (mine++ == dies_at) ::kill(::getpid(), SIGKILL);
+        descent::write_atomically(folder / ("piece-" + std::to_string(i)), std::to_string(i * i));
+      });
+  say("complete");
+});
+
+TEST(Share, IsCompleteThoughProcessesDieAndComeLate) {
+  const Folder folder;
+  const int64_t count = 600;
+  const Arguments all{folder / "job", std::to_string(count)};
+  Arguments dies = all;
+  dies.push_back("20");
+  Running running;
+  for (const Arguments& arguments : {all, dies, all, dies}) running.start("shares", arguments, {});
+  for (const size_t process : {1, 3}) EXPECT_EQ(running.end(process).signal, SIGKILL);
+  running.start("shares", all, {});
+  for (const size_t process : {0, 2, 4}) {
+    const Ended ended = running.end(process);
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_EQ(ended.said, "complete\n");
+  }
+  for (int64_t i = 0; i < count; ++i)
+    EXPECT_EQ(descent::read_file(folder / ("job/piece-" + std::to_string(i))),
+              std::to_string(i * i));
+}
+
+TEST(Share, DoesEachPieceOnceWhereNobodyDies) {
+  descent::Store store;
+  std::vector<int> times(500);
+  descent::share(store, "a", 500, [&](int64_t i) { ++times[i]; });
+  EXPECT_THAT(times, testing::Each(1));
+  descent::share(store, "a", 500, [&](int64_t i) { ++times[i]; });  // again: nothing is left
+  EXPECT_THAT(times, testing::Each(1));
+  descent::share(store, "b", 0, [&](int64_t) { FAIL(); });
+  // Another process has begun a piece and died.
+  store.add("c/next", 1);
+  std::vector<int64_t> done;
+  descent::share(store, "c", 3, [&](int64_t i) { done.push_back(i); });
+  EXPECT_THAT(done, testing::ElementsAre(1, 2, 0));
+}
+
+TEST(FolderStore, IsRefusedWhereItCannotBe) {
+  const Folder folder;
+  std::ofstream(folder / "file") << "a file";
+  EXPECT_THAT(
+      [&] { descent::folder_store(folder / "file"); },
+      ThrowsMessage<WorldError>(HasSubstr("folder_store: " + (folder / "file/store").string())));
+}
+
+}  // namespace
+}  // namespace resume_test

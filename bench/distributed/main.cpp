@@ -1,0 +1,194 @@
+// Sums over processes, gloo's ring beside ours in the same run; pieces of shared work; steps of an
+// optimizer whose state is spread. A line of JSON for each, of the slowest rank's times.
+//
+//   bench_distributed [SIZE...]   starts worlds of 2 and 4 processes, or of these sizes
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <netinet/in.h>
+#include <nlohmann/json.hpp>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <descent/distributed.h>
+#include <descent/optim/adam.h>
+#include <descent/optim/optimizer/drop_in.h>
+
+extern char** environ;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+/// Calls each way in turn, after a barrier, and gives least and median microseconds of the slowest rank.
+std::vector<std::array<double, 2>> measured(descent::World& world, int rounds,
+                                            const std::vector<std::function<void()>>& ways) {
+  std::vector<std::vector<double>> times(ways.size());
+  constexpr int kWarm = 2;
+  for (int round = -kWarm; round < rounds; ++round) {
+    for (size_t way = 0; way < ways.size(); ++way) {
+      world.barrier();
+      const auto start = Clock::now();
+      ways[way]();
+      const std::chrono::duration<double, std::micro> spent = Clock::now() - start;
+      if (round >= 0) times[way].push_back(spent.count());
+    }
+  }
+  std::vector<std::array<double, 2>> result;
+  for (auto& list : times) {
+    std::sort(list.begin(), list.end());
+    at::Tensor all = at::zeros({world.size(), 2}, at::kDouble);
+    all[world.rank()][0] = list[0];
+    all[world.rank()][1] = list[list.size() / 2];
+    world.sum(all);
+    const at::Tensor worst = std::get<0>(all.max(0));
+    result.push_back({worst[0].item<double>(), worst[1].item<double>()});
+  }
+  return result;
+}
+
+void print(const descent::World& world, const Json& line) {
+  if (world.rank() == 0) std::cout << line.dump() << std::endl;
+}
+
+void bench_sum(descent::World& world) {
+  for (const int64_t kib : {4, 64, 1024, 4096, 25600, 65536}) {
+    const at::Tensor x = at::ones({kib * 256});
+    const int rounds = kib <= 64 ? 200 : kib <= 4096 ? 40 : 8;
+    const auto times = measured(
+        world, rounds,
+        {[&] { world.sum(x.fill_(1)); }, [&] { world.sum(x.fill_(1), descent::Sum::Backend); },
+         [&] { world.broadcast(x); }});
+    print(world, {{"bench", "sum"},
+                  {"ranks", world.size()},
+                  {"bytes", kib << 10},
+                  {"ours_us", times[0]},
+                  {"ring_us", times[1]},
+                  {"broadcast_us", times[2]},
+                  {"ring_over_ours", {times[1][0] / times[0][0], times[1][1] / times[0][1]}}});
+  }
+}
+
+void bench_share(descent::World& world, const std::filesystem::path& folder) {
+  constexpr int64_t kPieces = 2000;
+  for (const std::string where : {"tcp", "folder"}) {
+    const descent::Store store = where == "tcp"
+                                     ? world.store()
+                                     : descent::folder_store(folder / std::to_string(world.size()));
+    world.barrier();
+    const auto start = Clock::now();
+    descent::share(store, where, kPieces, [](int64_t) {});
+    const std::chrono::duration<double, std::micro> spent = Clock::now() - start;
+    world.barrier();
+    print(world, {{"bench", "share"},
+                  {"ranks", world.size()},
+                  {"store", where},
+                  {"us_a_piece_of_each", spent.count() * world.size() / kPieces}});
+  }
+}
+
+void bench_sharded(descent::World& world) {
+  const auto parameters = [] {
+    std::vector<at::Tensor> list;
+    for (int i = 0; i < 16; ++i) list.push_back(at::zeros({1 << 20}).requires_grad_());
+    return list;
+  };
+  const auto whole = parameters(), spread = parameters();
+  descent::AdamW alone(whole, {.lr = 1e-3});
+  descent::Sharded sharded(descent::AdamW(spread, {.lr = 1e-3}), world);
+  for (const auto& list : {whole, spread})
+    for (at::Tensor p : list) p.mutable_grad() = at::ones({1 << 20});
+  const at::Tensor flat = at::zeros({16 << 20});
+  std::vector<int64_t> bounds;
+  for (int r = 0; r <= world.size(); ++r) bounds.push_back(flat.numel() * r / world.size());
+  const auto times = measured(
+      world, 10,
+      {[&] { alone.step(); }, [&] { sharded.step(); }, [&] { world.gather_pieces(flat, bounds); }});
+  print(world, {{"bench", "sharded"},
+                {"ranks", world.size()},
+                {"numbers", flat.numel()},
+                {"replicated_step_us", times[0]},
+                {"sharded_step_us", times[1]},
+                {"gather_us", times[2]},
+                {"sharded_over_step_and_gather", times[1][0] / (times[0][0] + 1.2 * times[2][0])}});
+}
+
+int run_rank(const char* folder) {
+  at::set_num_threads(1);
+  auto world = descent::World::from_environment();
+  bench_sum(world);
+  bench_share(world, folder);
+  bench_sharded(world);
+  world.barrier();
+  return 0;
+}
+
+int free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  const bool known = ::bind(fd, any, length) == 0 && ::getsockname(fd, any, &length) == 0;
+  ::close(fd);
+  if (!known) throw std::runtime_error("no port is free");
+  return ntohs(address.sin_port);
+}
+
+/// Whether all ranks of a world of that size came to their end.
+bool run_world(int size, const std::string& folder) {
+  ::setenv("MASTER_ADDR", "127.0.0.1", 1);
+  ::setenv("MASTER_PORT", std::to_string(free_port()).c_str(), 1);
+  ::setenv("WORLD_SIZE", std::to_string(size).c_str(), 1);
+  std::vector<pid_t> ranks(size);
+  for (int rank = 0; rank < size; ++rank) {
+    ::setenv("RANK", std::to_string(rank).c_str(), 1);
+    std::string words[] = {"bench_distributed", "--rank", folder};
+    char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
+    if (::posix_spawn(&ranks[rank], "/proc/self/exe", nullptr, nullptr, arguments, environ) != 0)
+      return false;
+  }
+  bool all_right = true;
+  for (const pid_t rank : ranks) {
+    int status = 0;
+    all_right &=
+        ::waitpid(rank, &status, 0) == rank && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  return all_right;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc == 3 && std::string(argv[1]) == "--rank") return run_rank(argv[2]);
+    std::vector<int> sizes;
+    for (int i = 1; i < argc; ++i) sizes.push_back(std::stoi(argv[i]));
+    if (sizes.empty()) sizes = {2, 4};
+    std::string folder =
+        (std::filesystem::temp_directory_path() / "bench_distributed-XXXXXX").string();
+    if (::mkdtemp(folder.data()) == nullptr) throw std::runtime_error(folder + " cannot be made");
+    bool all_right = true;
+    for (const int size : sizes) all_right &= run_world(size, folder);
+    std::filesystem::remove_all(folder);
+    return all_right ? 0 : 1;
+  } catch (const std::exception& e) {
+    std::cerr << e.what() << '\n';
+    return 1;
+  }
+}

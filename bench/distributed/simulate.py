@@ -1,0 +1,52 @@
+"""simulate.py [ALPHA_US BETA_NS_PER_BYTE GAMMA_NS_PER_BYTE MESSAGE_US]
+
+Time of one sum over 8 to 1024 ranks, and efficiency of a training step, by an alpha-beta model. The
+numbers are a hop's delay, the network's and the adding's time for a byte, and what a message costs the
+processor; as bench_distributed measures them between processes, or a network's own.
+
+  ring   gloo's: 2 (n - 1) hops, one after another
+  ours   World::sum up to direct_up_to ranks: two hops, every rank with every other
+  rows   World::sum above: along rows of 2^k ranks and then along columns
+"""
+import math
+import sys
+
+given = sys.argv[1:] if len(sys.argv) == 5 else (60, 0.8, 0.15, 10)
+alpha, beta, gamma, message = (float(x) * unit for x, unit in zip(given, (1e-6, 1e-9, 1e-9, 1e-6)))
+SEGMENT = 512 << 10
+COMPUTING, GRADIENTS = 0.3, 102_400_000  # seconds and bytes of a step
+
+
+def ring(n, size):
+    return 2 * (n - 1) * (alpha + size / n * beta) + (n - 1) / n * size * gamma
+
+
+def ours(n, size):
+    # Each peer gets and sends a message for every segment, in both halves.
+    messages = 2 * (n - 1) * max(1, math.ceil(size / n / SEGMENT))
+    return 2 * alpha + messages * message + (n - 1) / n * size * (2 * beta + gamma)
+
+
+def rows(n, size):
+    length = 1
+    while n % (2 * length) == 0 and length * length < n:
+        length *= 2
+    return ours(length, size) + ours(n // length, size / length)
+
+
+def step(n, way):
+    """Backward, two thirds of the computing, hides all buckets but the last, of 1 MiB."""
+    first, others = 1 << 20, 25 << 20
+    hidden = round((GRADIENTS - first) / others) * way(n, others)
+    return COMPUTING / 3 + max(COMPUTING * 2 / 3, hidden) + way(n, first)
+
+
+ways = (ring, ours, rows)
+print(f"alpha {alpha * 1e6:g} us, beta {beta * 1e9:g} ns a byte, gamma {gamma * 1e9:g} ns a byte, "
+      f"{message * 1e6:g} us a message")
+print(f"{'':6}{'sum of 4 KiB, us':^24}{'sum of 25 MiB, ms':^27}efficiency of a step")
+print("ranks " + (3 * "{:>8}").format("ring", "ours", "rows") + (6 * "{:>9}").format(*2 * ("ring", "ours", "rows")))
+for n in (8, 16, 32, 64, 128, 256, 512, 1024):
+    print(f"{n:5} " + "".join(f"{way(n, 4096) * 1e6:8.0f}" for way in ways)
+          + "".join(f"{way(n, 25 << 20) * 1e3:9.1f}" for way in ways)
+          + "".join(f"{COMPUTING / step(n, way):9.2f}" for way in ways))

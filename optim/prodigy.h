@@ -53,6 +53,7 @@ struct Prodigy {
   static constexpr bool rests_at_zero = true;
   static constexpr bool decays_itself = true;
   static constexpr bool adds_values = true;
+  static constexpr bool beyond_half = true;  // squares times d^2, which begins with 1e-12
 
   struct Form {
     bool momentum, slices;

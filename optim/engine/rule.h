@@ -44,6 +44,7 @@
 //   bool adds_values = true              sums are those of what measure returned, not of squares
 //   bool measures_gradients = true       measure reads the gradient alone
 //   bool needs_loss = true               step() wants a closure, whose loss is in totals
+//   bool beyond_half = true              its state is too small for half, whatever the gradients
 //   bool rests_at_zero = true            a group whose rate is 0 takes no part
 //   void change_mode(options, step, training)
 //                                        of a rule that is evaluated elsewhere than it trains:

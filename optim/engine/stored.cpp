@@ -37,10 +37,6 @@ constexpr Coded kCoded[] = {
 /// Means whose square is subtracted from a mean of squares: rounded, the difference could be below 0.
 constexpr std::string_view kSubtracted[] = {"grad_avg", "exp_mean_avg_beta2"};
 
-/// Rules whose buffers half cannot hold, whatever the gradients: they are multiplied by the square of
-/// a rate that begins with 1e-6, and a step divides by them.
-constexpr std::string_view kBeyondHalf[] = {"prodigy"};
-
 Kept code_for(std::string_view buffer) {
   for (const Coded& coded : kCoded)
     if (coded.buffer == buffer) return coded.kept;
@@ -118,9 +114,7 @@ std::string precision_problem(const RuleTable& rule, const void* options,
     refuse("master", "none, float32 or kahan" + of_type());
   if (type != at::kBFloat16 && precision.rounding == Rounding::Stochastic)
     refuse("rounding", "nearest" + of_type());
-  if (type == at::kHalf && precision.state_dtype == StateDtype::Param &&
-      std::find(std::begin(kBeyondHalf), std::end(kBeyondHalf), rule.about.key) !=
-          std::end(kBeyondHalf))
+  if (type == at::kHalf && precision.state_dtype == StateDtype::Param && rule.beyond_half)
     refuse("state_dtype", "float32, the state is too small" + of_type());
   if (rule.joins_group != nullptr && rule.joins_group(options) && precision.master != Master::None)
     refuse("master", "none where the parameters of a group are one to the rule");

@@ -108,6 +108,7 @@ struct RuleTable {
   bool (*alike)(const void* one, const void* other) = nullptr;  ///< in all options but these
   bool adds_values = false;
   bool needs_loss = false;
+  bool beyond_half = false;  ///< its state is too small for half, whatever the gradients
   void (*change_mode)(const void* options, const TensorStep& step, bool training) = nullptr;
   const char* hessian = nullptr;
   double (*hessian_beta)(const void* options) = nullptr;

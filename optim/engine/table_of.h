@@ -217,6 +217,7 @@ RuleTable make_table() {
   }
   if constexpr (requires { R::adds_values; }) t.adds_values = R::adds_values;
   if constexpr (requires { R::needs_loss; }) t.needs_loss = R::needs_loss;
+  if constexpr (requires { R::beyond_half; }) t.beyond_half = R::beyond_half;
   if constexpr (requires { R::rests_at_zero; }) t.rests_at_zero = R::rests_at_zero;
   if constexpr (requires { R::hessian; }) {
     t.hessian = R::hessian;

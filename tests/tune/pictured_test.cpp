@@ -11,15 +11,16 @@ using descent::Choice, descent::LogRange, descent::Lineage, descent::Trials;
 const descent::Space space{{"lr", LogRange{1e-4, 1}}, {"mode", Choice{"a", "b", "c"}}};
 
 TEST(WhatIsPicturedOfAStudy, AreItsTrialsThatHaveEnded) {
-  const descent::Study study =
-      descent::tune(space,
-                    [](descent::Trial& trial) {
-                      const double loss = trial.number("lr") + (trial.value("mode") == descent::OptionValue("b") ? 0 : 1);
-                      for (int64_t step = 0; step < 9; ++step)
-                        if (!trial.report(step, loss)) break;
-                      return loss;
-                    },
-                    {.method = descent::Halving{.resource = 9}});
+  const descent::Study study = descent::tune(
+      space,
+      [](descent::Trial& trial) {
+        const double loss =
+            trial.number("lr") + (trial.value("mode") == descent::OptionValue("b") ? 0 : 1);
+        for (int64_t step = 0; step < 9; ++step)
+          if (!trial.report(step, loss)) break;
+        return loss;
+      },
+      {.method = descent::Halving{.resource = 9}});
   const Trials trials = study;
   ASSERT_EQ(trials.parameters.size(), 2u);
   EXPECT_TRUE(trials.parameters[0].log);

@@ -117,11 +117,19 @@ const Role every_rule("every rule", [](const Arguments& arguments) {
   constexpr int64_t kShards = 4;
   const auto file =
       std::filesystem::temp_directory_path() / ("descent-checkpoint-" + std::to_string(::getpid()));
+  torch::manual_seed(world.rank());
+  Net net;
+  // Once, because each has connections of its own, which take a second.
+  DataParallel parallel(net, world,
+                        {.shards = kShards, .bucket_bytes = bytes, .first_bucket_bytes = bytes});
+  std::vector<at::Tensor> numbers = net.parameters(), first;
+  for (const at::Tensor& b : net.buffers()) numbers.push_back(b);
+  for (const at::Tensor& x : numbers) first.push_back(x.detach().clone());
   for (const auto* rule : descent::optimizers()) {
-    torch::manual_seed(world.rank());
-    Net net;
-    DataParallel parallel(net, world,
-                          {.shards = kShards, .bucket_bytes = bytes, .first_bucket_bytes = bytes});
+    {
+      const at::NoGradGuard no_grad;
+      for (size_t i = 0; i < numbers.size(); ++i) numbers[i].copy_(first[i]);
+    }
     auto own = descent::make_optimizer(rule->about.key, taken_by(*rule, net));
     std::unique_ptr<descent::Sharded> wrapper;
     if (sharded && !looks_at_all(*rule)) wrapper = std::make_unique<descent::Sharded>(*own, world);

@@ -91,6 +91,8 @@ bool known(std::string_view name) {
          std::find(kFunctions.begin(), kFunctions.end(), name) != kFunctions.end();
 }
 
+}  // namespace
+
 /// Everything that values point to; addresses stay.
 struct Nodes {
   std::deque<std::string> texts;
@@ -100,6 +102,8 @@ struct Nodes {
   std::deque<List> lists;
   std::deque<Dict> dicts;
 };
+
+namespace {
 
 /// The stack machine of Python's pickle, protocols 2 to 5.
 class Machine {

@@ -10,7 +10,7 @@
 
 #include <descent/base/text.h>
 #include <descent/optim/files/python.h>
-#include <descent/optim/optimizer/precision.h>
+#include <descent/optim/optimizer/base_options.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/training/line_search_descent.h>
 
@@ -64,7 +64,7 @@ void list_options(std::ostream& out, const std::vector<OptionInfo>& options) {
 /// What every optimizer takes beside its own.
 void list_base_options(std::ostream& out) {
   out << "base options  of every optimizer, for fewer bits of parameters and state\n";
-  list_options(out, fields::describe(Precision{}));
+  list_options(out, fields::describe(BaseOptions{}));
 }
 
 /// What `descent race` takes beside the optimizers.

@@ -38,7 +38,7 @@ struct OptimizerBase::Engine {
   /// and these base options.
   std::unique_ptr<torch::optim::OptimizerOptions> adopted(
       const torch::optim::OptimizerOptions& options, const void* rest,
-      const Precision& precision) const;
+      const BaseOptions& base) const;
   /// The state of `p` in its slot; LibTorch's own object becomes ours there.
   ParamState& adopt(std::unique_ptr<torch::optim::OptimizerParamState>& slot,
                     const at::Tensor& p) const;
@@ -60,7 +60,7 @@ struct OptimizerBase::Engine {
   /// Of each group, what it held when it was last used.
   struct KnownOptions {
     std::shared_ptr<void> own{};  ///< the rule's Options
-    Precision precision{};
+    BaseOptions base{};
   };
   std::vector<KnownOptions> options_known;
 
@@ -89,8 +89,8 @@ struct OptimizerBase::Engine {
     bool coupled;
     engine::Prologue<double> prologue;
     bool rests;  ///< no parameter of it moves
-    Precision precision;
-    bool is_asked;             ///< by `precision`, of every parameter
+    BaseOptions base;
+    bool is_asked;             ///< by `base`, of every parameter
     const at::Tensor* params;  ///< the first
     int64_t before;            ///< so many in the groups before it
   };
@@ -158,7 +158,7 @@ struct OptimizerBase::Engine {
                     size_t position) const;
   void check_apart(const OptimizerBase& optimizer);
   std::optional<engine::NumberType> type_for_loops(const at::Tensor& parameter, bool contiguous,
-                                                   const Precision& precision) const;
+                                                   const BaseOptions& base) const;
   void ensure_state(OptimizerBase& optimizer, Item& item) const;
   void prepare(OptimizerBase& optimizer);
   uint32_t numbers_for(uint32_t group, const StepInfo& at, const ParamState& state);

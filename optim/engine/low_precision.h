@@ -2,7 +2,7 @@
 // Numbers that are kept in fewer bits than a step computes in: a tile of them is widened to float in
 // the cache, stepped by the rule's float loops, and stored again.
 #include <descent/optim/engine/table.h>
-#include <descent/optim/optimizer/precision.h>
+#include <descent/optim/optimizer/base_options.h>
 
 namespace descent::engine {
 

@@ -106,7 +106,7 @@ thread_local double gradient_factor = 1;
 
 /// Creates the buffers that are used and missing, as they are ahead of a parameter's first step;
 /// whether there were any.
-bool create_missing(const RuleTable& rule, const void* options, const Precision& precision,
+bool create_missing(const RuleTable& rule, const void* options, const BaseOptions& base,
                     const std::array<bool, kMaxBuffers>& used, const at::Tensor& p,
                     ParamState& state) {
   const auto is_missing = [&](size_t b) { return used[b] && !state.buffer(b).defined(); };
@@ -119,8 +119,8 @@ bool create_missing(const RuleTable& rule, const void* options, const Precision&
     rule.initial(options, Array(p.detach().to(tensors::computed_in(p))), first.data());
   for (; b < count; ++b) {
     if (!is_missing(b)) continue;
-    if (is_mixed(precision, p.scalar_type()))
-      set_values(state, b, p, precision,
+    if (is_mixed(base, p.scalar_type()))
+      set_values(state, b, p, base,
                  rule.initial != nullptr ? first[b].tensor() : at::zeros_like(p));
     else
       state.buffer(b) =
@@ -161,7 +161,7 @@ at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
 
 std::unique_ptr<torch::optim::OptimizerOptions> OptimizerBase::Engine::adopted(
     const torch::optim::OptimizerOptions& options, const void* rest,
-    const Precision& precision) const {
+    const BaseOptions& base) const {
   const char* const name = rule.about.name;
   if (const auto* ours = dynamic_cast<const GroupOptions*>(&options)) {
     TORCH_CHECK(&ours->rule() == &rule, name, ": a group's options are those of ",
@@ -174,7 +174,7 @@ std::unique_ptr<torch::optim::OptimizerOptions> OptimizerBase::Engine::adopted(
               holders.libtorch == nullptr
                   ? ""
                   : c10::str(" or torch::optim::", holders.libtorch, "Options"));
-  descent::group_options(*made).set_precision(precision);
+  descent::group_options(*made).set_base(base);
   return made;
 }
 
@@ -220,11 +220,11 @@ void OptimizerBase::make_states() {
   const at::NoGradGuard no_grad;
   for (size_t g = 0; g < param_groups().size(); ++g) {
     const void* const options = adopt_options(g).value();
-    const Precision precision = adopt_options(g).precision();
+    const BaseOptions base = adopt_options(g).base();
     const auto& used = form_of(*rule_, options).buffers;
     for (const auto& p : param_groups()[g].params()) {
       auto made = engine_->holders.make_state(engine_->holders, p);
-      create_missing(*rule_, options, precision, used, p, engine_->holders.own_part(*made));
+      create_missing(*rule_, options, base, used, p, engine_->holders.own_part(*made));
       state()[p.unsafeGetTensorImpl()] = std::move(made);
     }
   }
@@ -364,16 +364,16 @@ void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
       ParamState* const state = optimizer.state_of(p);
       if (state == nullptr) continue;
       const size_t b = *rule.slow_buffer;
-      const Precision precision = optimizer.adopt_options(g).precision();
-      if (state->buffer(b).defined()) fit_buffer(*state, b, p, precision, /*in_layout=*/false);
-      if (!is_mixed(precision, p.scalar_type())) {
+      const BaseOptions base = optimizer.adopt_options(g).base();
+      if (state->buffer(b).defined()) fit_buffer(*state, b, p, base, /*in_layout=*/false);
+      if (!is_mixed(base, p.scalar_type())) {
         synchronize(state->buffer(b), p, pull.alpha);
         continue;
       }
       at::Tensor slow, wide = value_of(p, *state);
       if (state->buffer(b).defined()) slow = state->buffer(b).to(wide.scalar_type());
       synchronize(slow, wide, pull.alpha);
-      set_values(*state, b, p, precision, slow);
+      set_values(*state, b, p, base, slow);
       set_value(p, *state, wide);
     }
   }
@@ -381,9 +381,9 @@ void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {
 
 std::optional<NumberType> OptimizerBase::Engine::type_for_loops(const at::Tensor& p,
                                                                 bool contiguous,
-                                                                const Precision& precision) const {
+                                                                const BaseOptions& base) const {
   if (rule.forms.empty() || !p.device().is_cpu()) return {};
-  if (!contiguous && needs_order(p, precision)) return {};
+  if (!contiguous && needs_order(p, base)) return {};
   if ((!contiguous && !p.is_non_overlapping_and_dense()) || p.is_neg()) return {};
   return number_type(p.scalar_type());
 }
@@ -402,12 +402,12 @@ void OptimizerBase::Engine::collect_groups(OptimizerBase& optimizer) {
     }
     const void* const o = options.value();
     const RuleForm* const form = rule.forms.empty() ? nullptr : &form_of(rule, o);
-    const Precision precision = options.precision();
+    const BaseOptions base = options.base();
     const auto& params = optimizer.param_groups()[g].params();
     Prologue<double> prologue = rule.prologue(o);
     prologue.scale *= GradientFactor::now();
     groups_.push_back({o, form, rule.coupled(o), prologue,
-                       rule.rests_at_zero && options.get_lr() == 0, precision, is_asked(precision),
+                       rule.rests_at_zero && options.get_lr() == 0, base, is_asked(base),
                        params.data(), before});
     before += static_cast<int64_t>(params.size());
     if (form == nullptr) continue;
@@ -436,7 +436,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   std::unordered_set<const void*> newcomers;
   for (uint32_t g = 0; g < groups.size(); ++g) {
     const auto& params = groups[g].params();
-    const Precision& precision = groups_[g].precision;
+    const BaseOptions& base = groups_[g].base;
     auto fits_precision = at::ScalarType::Undefined;  // the last type that did
     for (size_t i = 0; i < params.size(); ++i) {
       const at::Tensor& p = params[i];
@@ -444,7 +444,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
       if (groups_[g].is_asked && p.scalar_type() != fits_precision) {
         fits_precision = p.scalar_type();
         const std::string problem =
-            precision_problem(rule, groups_[g].options, precision, fits_precision);
+            precision_problem(rule, groups_[g].options, base, fits_precision);
         TORCH_CHECK(problem.empty(), name, ": group ", g, " has ", problem);
       }
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
@@ -458,7 +458,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
       item.gradient = &gradient;
       item.group = g;
       item.reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice;
-      item.mixed = is_mixed(precision, p.scalar_type());
+      item.mixed = is_mixed(base, p.scalar_type());
       const bool plain = may_be_plain && !item.mixed && point_at_memory(item);
       if (!plain) {
         TORCH_CHECK(gradient.layout() == at::kStrided, name, ": the gradient of params[", i,
@@ -467,7 +467,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
                     "] of group ", g, " has sizes ", gradient.sizes(), ", must be ", p.sizes());
         item.contiguous = p.is_contiguous();
         check_memory_of(p, item.contiguous, gradient, g, i);
-        if (pass != Pass::Tensor) item.type = type_for_loops(p, item.contiguous, precision);
+        if (pass != Pass::Tensor) item.type = type_for_loops(p, item.contiguous, base);
       }
       const auto known = states.find(p.unsafeGetTensorImpl());
       bool once = true;
@@ -633,22 +633,21 @@ void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) c
   }
   const auto& used = groups_[item.group].form->buffers;
   const void* const options = groups_[item.group].options;
-  const Precision& precision = groups_[item.group].precision;
-  item.fresh = create_missing(rule, options, precision, used, p, *item.state);
+  const BaseOptions& base = groups_[item.group].base;
+  item.fresh = create_missing(rule, options, base, used, p, *item.state);
   // A loop wants the buffers to lie as the parameter does; ATen's operations do not.
   const auto fit = [&](size_t b) {
-    fit_buffer(*item.state, b, p, precision, /*in_layout=*/item.type.has_value());
+    fit_buffer(*item.state, b, p, base, /*in_layout=*/item.type.has_value());
   };
   for (size_t b = 0; b < rule.buffers.size(); ++b)
     if (used[b]) fit(b);
-  if (groups_[item.group].is_asked || item.state->has_beside())
-    fit_beside(*item.state, p, precision);
+  if (groups_[item.group].is_asked || item.state->has_beside()) fit_beside(*item.state, p, base);
   if (rule.pull != nullptr) {
     const size_t slow = *rule.slow_buffer;
     if (item.state->buffer(slow).defined())
       fit(slow);
     else if (rule.pull(options).slow_init == SlowInit::Initial)
-      set_values(*item.state, slow, p, precision, p.detach());
+      set_values(*item.state, slow, p, base, p.detach());
   }
 }
 
@@ -798,24 +797,24 @@ Span OptimizerBase::Engine::span(const Item& item) const {
 /// What the random bits of this step follow from.
 Draw OptimizerBase::Engine::draw_for(const Item& item) const {
   const Group& group = groups_[item.group];
-  return {static_cast<uint64_t>(group.precision.seed),
+  return {static_cast<uint64_t>(group.base.seed),
           static_cast<uint32_t>(group.before + (item.parameter - group.params)),
           static_cast<uint32_t>(item.state->step())};
 }
 
 Layout OptimizerBase::Engine::layout_for(const Item& item) const {
-  const Precision& precision = groups_[item.group].precision;
+  const BaseOptions& base = groups_[item.group].base;
   Layout layout{};
   layout.whole = span(item);
   layout.type = *item.type;
-  layout.master = precision.master;
-  layout.by_chance = precision.rounding == Rounding::Stochastic;
-  if (precision.master != Master::None)
+  layout.master = base.master;
+  layout.by_chance = base.rounding == Rounding::Stochastic;
+  if (base.master != Master::None)
     layout.beside = item.state->beside().parameter().mutable_data_ptr();
   layout.draw = draw_for(item);
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
     if (layout.whole.s[b] == nullptr) continue;
-    layout.kept[b] = kept_as(rule, b, *item.parameter, precision);
+    layout.kept[b] = kept_as(rule, b, *item.parameter, base);
     if (!has_codes(layout.kept[b])) continue;
     layout.coded = true;
     layout.absmax[b] = item.state->beside().absmax(b).mutable_data_ptr<float>();
@@ -1069,7 +1068,7 @@ struct OptimizerBase::Engine::WholeTensors {
   void store(const Engine& engine) const {
     store_state();
     store_step(*item.parameter, *item.state,
-               engine.groups_[item.group].precision.rounding == Rounding::Stochastic,
+               engine.groups_[item.group].base.rounding == Rounding::Stochastic,
                engine.draw_for(item), p.tensor());
   }
 
@@ -1145,10 +1144,10 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     rule.tensor_update(group.options, {wide, g, &state.buffer(0), at, p.scalar_type(), position});
   };
   const auto by_chance = [](const Group& group) {
-    return group.precision.rounding == Rounding::Stochastic;
+    return group.base.rounding == Rounding::Stochastic;
   };
   const auto draw = [](const Group& group, int64_t position, const ParamState& state) {
-    return Draw{static_cast<uint64_t>(group.precision.seed), static_cast<uint32_t>(position),
+    return Draw{static_cast<uint64_t>(group.base.seed), static_cast<uint32_t>(position),
                 static_cast<uint32_t>(state.step())};
   };
   int64_t next = 0;  // parameters of the groups so far
@@ -1163,7 +1162,7 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
         if (!has_gradient(item) || item.parameter->numel() == 0) continue;
         const at::Tensor& p = *item.parameter;
         ParamState& state = state_for(&p, 1);
-        fit_beside(state, p, group.precision);
+        fit_beside(state, p, group.base);
         // 16 bits are rounded once, at the end.
         at::Tensor wide = step_start(p, state);
         const int64_t position = first + (&p - params.data());

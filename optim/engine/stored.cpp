@@ -94,31 +94,31 @@ std::optional<NumberType> number_type(at::ScalarType type) {
   }
 }
 
-std::string precision_problem(const RuleTable& rule, const void* options,
-                              const Precision& precision, at::ScalarType type) {
+std::string precision_problem(const RuleTable& rule, const void* options, const BaseOptions& base,
+                              at::ScalarType type) {
   std::string problem;
   const auto refuse = [&](std::string_view option, const std::string& allowed) {
-    for (const OptionInfo& found : fields::describe(precision))
+    for (const OptionInfo& found : fields::describe(base))
       if (found.name == option && problem.empty())
         problem = fields::out_of_range(option, found.value, allowed);
   };
   const auto of_type = [&] { return c10::str(" for a parameter of ", type); };
   if (type == at::kDouble) {
-    const auto found = fields::describe(precision), plain = fields::describe(Precision{});
+    const auto found = fields::describe(base), plain = fields::describe(BaseOptions{});
     for (size_t i = 0; i < found.size(); ++i)
       if (found[i].name != "state_dtype" && !(found[i].value == plain[i].value))
         refuse(found[i].name, to_text(plain[i].value) + of_type());
   }
-  if (type == at::kFloat && precision.master != Master::None) refuse("master", "none" + of_type());
-  if (type == at::kHalf && precision.master == Master::Remainder)
+  if (type == at::kFloat && base.master != Master::None) refuse("master", "none" + of_type());
+  if (type == at::kHalf && base.master == Master::Remainder)
     refuse("master", "none, float32 or kahan" + of_type());
-  if (type != at::kBFloat16 && precision.rounding == Rounding::Stochastic)
+  if (type != at::kBFloat16 && base.rounding == Rounding::Stochastic)
     refuse("rounding", "nearest" + of_type());
-  if (type == at::kHalf && precision.state_dtype == StateDtype::Param && rule.beyond_half)
+  if (type == at::kHalf && base.state_dtype == StateDtype::Param && rule.beyond_half)
     refuse("state_dtype", "float32, the state is too small" + of_type());
-  if (rule.joins_group != nullptr && rule.joins_group(options) && precision.master != Master::None)
+  if (rule.joins_group != nullptr && rule.joins_group(options) && base.master != Master::None)
     refuse("master", "none where the parameters of a group are one to the rule");
-  if (precision.state_bits == 0) return problem;
+  if (base.state_bits == 0) return problem;
   if (rule.tensor_update != nullptr) refuse("state_bits", "0 for a rule on matrices");
   if (rule.weigh != nullptr) refuse("state_bits", "0 for a rule with sums over all parameters");
   if (std::none_of(rule.buffers.begin(), rule.buffers.end(),
@@ -134,16 +134,16 @@ std::string precision_problem(const RuleTable& rule, const void* options,
   return problem;
 }
 
-Kept kept_as(const RuleTable& rule, size_t b, const at::Tensor& p, const Precision& precision) {
-  if (precision.state_bits == 8 && p.numel() >= precision.min_8bit_size && b != rule.slow_buffer)
+Kept kept_as(const RuleTable& rule, size_t b, const at::Tensor& p, const BaseOptions& base) {
+  if (base.state_bits == 8 && p.numel() >= base.min_8bit_size && b != rule.slow_buffer)
     if (const Kept code = code_for(rule.buffers[b]); has_codes(code)) return code;
-  return precision.state_dtype == StateDtype::Float32 && has_16_bits(p) ? Kept::Float
-                                                                        : Kept::AsParameter;
+  return base.state_dtype == StateDtype::Float32 && has_16_bits(p) ? Kept::Float
+                                                                   : Kept::AsParameter;
 }
 
-bool needs_order(const at::Tensor& p, const Precision& precision) {
-  return precision.rounding == Rounding::Stochastic ||
-         (precision.state_bits == 8 && p.numel() >= precision.min_8bit_size);
+bool needs_order(const at::Tensor& p, const BaseOptions& base) {
+  return base.rounding == Rounding::Stochastic ||
+         (base.state_bits == 8 && p.numel() >= base.min_8bit_size);
 }
 
 at::Tensor values_of(const ParamState& state, size_t b) {
@@ -162,13 +162,13 @@ at::Tensor plain_values_of(const ParamState& state, size_t b, const at::Tensor& 
   return state.rule().tensor_update != nullptr ? values : values.to(p.scalar_type());
 }
 
-void set_values(ParamState& state, size_t b, const at::Tensor& p, const Precision& precision,
+void set_values(ParamState& state, size_t b, const at::Tensor& p, const BaseOptions& base,
                 const at::Tensor& values) {
   if (state.rule().tensor_update != nullptr) {
     state.buffer(b) = values.to(p.device()).clone();
     return;
   }
-  const Kept kept = kept_as(state.rule(), b, p, precision);
+  const Kept kept = kept_as(state.rule(), b, p, base);
   if (has_codes(kept)) {
     auto [bytes, absmax] = encoded(kept, p, values);
     state.buffer(b) = std::move(bytes);
@@ -191,11 +191,11 @@ void write_values(ParamState& state, size_t b, const at::Tensor& values) {
   state.make_beside().set_absmax(b, std::move(absmax));
 }
 
-void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const Precision& precision,
+void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const BaseOptions& base,
                 bool in_layout) {
   const at::Tensor& buffer = state.buffer(b);
   const at::Tensor& absmax = state.beside().absmax(b);
-  const Kept kept = kept_as(state.rule(), b, p, precision);
+  const Kept kept = kept_as(state.rule(), b, p, base);
   if (has_codes(kept)) {
     if (buffer.scalar_type() == at::kByte && absmax.defined() && buffer.device() == p.device() &&
         absmax.device() == p.device() && buffer.is_contiguous() && absmax.is_contiguous() &&
@@ -211,11 +211,11 @@ void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const Precisio
         lies_so)
       return;
   }
-  set_values(state, b, p, precision, values_of(state, b));
+  set_values(state, b, p, base, values_of(state, b));
 }
 
-void fit_beside(ParamState& state, const at::Tensor& p, const Precision& precision) {
-  const Master master = precision.master;
+void fit_beside(ParamState& state, const at::Tensor& p, const BaseOptions& base) {
+  const Master master = base.master;
   const at::Tensor& kept = state.beside().parameter();
   if (master == Master::None) {
     if (state.beside().master() != Master::None)

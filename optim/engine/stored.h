@@ -1,5 +1,5 @@
 #pragma once
-// What a state holds, as tensors, whatever it is kept in (Precision): how numbers get in and out
+// What a state holds, as tensors, whatever it is kept in (BaseOptions): how numbers get in and out
 // where no loop does it. Private to the library.
 #include <string>
 
@@ -14,43 +14,43 @@ namespace descent::engine {
 std::optional<NumberType> number_type(at::ScalarType type);
 
 /// Whether something is asked for that not every parameter can have.
-inline bool is_asked(const Precision& precision) {
-  return precision.state_dtype != StateDtype::Float32 || precision.master != Master::None ||
-         precision.rounding != Rounding::Nearest || precision.state_bits != 0;
+inline bool is_asked(const BaseOptions& base) {
+  return base.state_dtype != StateDtype::Float32 || base.master != Master::None ||
+         base.rounding != Rounding::Nearest || base.state_bits != 0;
 }
 /// Whether anything of a parameter of that type is kept otherwise than in the type itself.
-inline bool is_mixed(const Precision& precision, at::ScalarType type) {
+inline bool is_mixed(const BaseOptions& base, at::ScalarType type) {
   const bool float_state =
-      precision.state_dtype == StateDtype::Float32 && (type == at::kBFloat16 || type == at::kHalf);
-  return float_state || precision.master != Master::None ||
-         precision.rounding != Rounding::Nearest || precision.state_bits != 0;
+      base.state_dtype == StateDtype::Float32 && (type == at::kBFloat16 || type == at::kHalf);
+  return float_state || base.master != Master::None || base.rounding != Rounding::Nearest ||
+         base.state_bits != 0;
 }
 /// What is wrong with these base options, "master = kahan, must be none for a parameter of Float", or
 /// "".
-std::string precision_problem(const RuleTable& rule, const void* options,
-                              const Precision& precision, at::ScalarType type);
+std::string precision_problem(const RuleTable& rule, const void* options, const BaseOptions& base,
+                              at::ScalarType type);
 
 /// How the b-th buffer of `p` is to be kept. Which ones 8 bits can hold is decided by their names.
-Kept kept_as(const RuleTable& rule, size_t b, const at::Tensor& p, const Precision& precision);
+Kept kept_as(const RuleTable& rule, size_t b, const at::Tensor& p, const BaseOptions& base);
 /// Whether a step of `p` needs its elements in row-major order.
-bool needs_order(const at::Tensor& p, const Precision& precision);
+bool needs_order(const at::Tensor& p, const BaseOptions& base);
 
 /// A buffer's values: the buffer itself, or what its bytes mean.
 at::Tensor values_of(const ParamState& state, size_t b);
 /// The same as a program that has no base options keeps them, in the parameter's type.
 at::Tensor plain_values_of(const ParamState& state, size_t b, const at::Tensor& p);
 /// Makes `values` those of a buffer, kept as is asked for; a tensor algorithm's stay in their type.
-void set_values(ParamState& state, size_t b, const at::Tensor& p, const Precision& precision,
+void set_values(ParamState& state, size_t b, const at::Tensor& p, const BaseOptions& base,
                 const at::Tensor& values);
 /// Writes `values` into a buffer as it is kept.
 void write_values(ParamState& state, size_t b, const at::Tensor& values);
 /// Brings a buffer that is there into what is asked for, if it is not. `in_layout` wants the
 /// parameter's.
-void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const Precision& precision,
+void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const BaseOptions& base,
                 bool in_layout);
 
 /// Makes and forgets what is asked for beside the parameter: a master starts as the parameter is.
-void fit_beside(ParamState& state, const at::Tensor& p, const Precision& precision);
+void fit_beside(ParamState& state, const at::Tensor& p, const BaseOptions& base);
 
 /// What a step of `p` starts from, in the type that it computes in: a copy.
 at::Tensor step_start(const at::Tensor& p, const ParamState& state);

@@ -46,8 +46,8 @@ std::pair<size_t, std::string> state_key(const char* rule, const std::string& ke
 }
 
 /// Refuses the state of another setting: all base options but the seed say how it is stored.
-void check_same_state(const char* rule, size_t group, const Precision& there,
-                      const Precision& here) {
+void check_same_state(const char* rule, size_t group, const BaseOptions& there,
+                      const BaseOptions& here) {
   const auto found = fields::describe(there), wanted = fields::describe(here);
   for (size_t i = 0; i < found.size(); ++i)
     TORCH_CHECK(found[i].name == "seed" || found[i].value == wanted[i].value, rule,
@@ -173,10 +173,10 @@ void OptimizerBase::load(torch::serialize::InputArchive& archive) {
               " groups, must be of ", sizes.size());
   for (size_t g = 0; g < sizes.size(); ++g) {
     incoming.expect_params(g, static_cast<size_t>(sizes[g]));
-    const Precision here = incoming.options(g).precision();
-    incoming.options(g).set_precision({});
+    const BaseOptions here = incoming.options(g).base();
+    incoming.options(g).set_base({});
     incoming.options(g).set(texts[g]);
-    check_same_state(name, g, incoming.options(g).precision(), here);
+    check_same_state(name, g, incoming.options(g).base(), here);
   }
   TORCH_CHECK(steps.size() == incoming.size() && shapes.size() == incoming.size(), name,
               ": the archive has steps of ", steps.size(), " and shapes of ", shapes.size(),

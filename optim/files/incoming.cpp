@@ -27,7 +27,7 @@ Incoming::Incoming(OptimizerBase& optimizer)
   const auto& groups = std::as_const(optimizer).param_groups();
   for (size_t g = 0; g < groups.size(); ++g) {
     options_.push_back(make_group_options(rule_));
-    options(g).set_precision(std::as_const(optimizer).group_options(g).precision());
+    options(g).set_base(std::as_const(optimizer).group_options(g).base());
     for (const auto& p : groups[g].params()) {
       params_.push_back(&p);
       group_of_.push_back(g);
@@ -69,9 +69,9 @@ void Incoming::set_buffer(size_t position, std::string_view buffer, const at::Te
   const auto b = static_cast<size_t>(std::find(rule_.buffers.begin(), rule_.buffers.end(), buffer) -
                                      rule_.buffers.begin());
   const at::Tensor& p = *params_[position];
-  const Precision precision = options(group_of_[position]).precision();
+  const BaseOptions base = options(group_of_[position]).base();
   const bool in_bytes = rule_.tensor_update == nullptr &&
-                        has_codes(engine::kept_as(rule_, b, p, precision)) &&
+                        has_codes(engine::kept_as(rule_, b, p, base)) &&
                         value.scalar_type() == at::kByte;
   TORCH_CHECK(in_bytes || at::isFloatingType(value.scalar_type()), rule_.about.name,
               ": the archive's ", buffer, " of params[", position, "] has dtype ",
@@ -83,7 +83,7 @@ void Incoming::set_buffer(size_t position, std::string_view buffer, const at::Te
   if (in_bytes)
     slot = value.to(p.device()).contiguous().clone();
   else
-    engine::set_values(state, b, p, precision, value);
+    engine::set_values(state, b, p, base, value);
 }
 
 bool Incoming::set_beside(size_t position, std::string_view name, const at::Tensor& value) {
@@ -108,7 +108,7 @@ bool Incoming::set_beside(size_t position, std::string_view name, const at::Tens
   }
   for (const Master master : {Master::Float32, Master::Remainder, Master::Kahan}) {
     if (name != name_of(master)) continue;
-    const Master wanted = options(group_of_[position]).precision().master;
+    const Master wanted = options(group_of_[position]).base().master;
     TORCH_CHECK(
         wanted == master, rule_.about.name, ": the archive has the ", name, " of params[", position,
         "], must have ",
@@ -126,7 +126,7 @@ bool Incoming::set_beside(size_t position, std::string_view name, const at::Tens
 
 std::string Incoming::missing_master(size_t position) {
   const ParamState* const state = this->state(position);
-  const Master wanted = options(group_of_[position]).precision().master;
+  const Master wanted = options(group_of_[position]).base().master;
   if (state == nullptr || state->step() == 0 || state->beside().master() == wanted) return "";
   return name_of(wanted);
 }

@@ -174,7 +174,7 @@ void save_libtorch(const OptimizerBase& optimizer, const std::filesystem::path& 
       states.write(key, entry);
     }
     const auto plain = groups[g].options().clone();
-    group_options(*plain).set_precision({});
+    group_options(*plain).set_base({});
     plain->serialize(options);
     group.write("options", options);
     written.write("param_groups/" + std::to_string(g), group);

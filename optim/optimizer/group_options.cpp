@@ -33,11 +33,11 @@ void GroupOptions::assign(const void* from) {
 namespace {
 
 /// The base options that are not the rule's own by the same name.
-std::vector<OptionInfo> base_options(const engine::RuleTable& rule, const Precision& precision) {
-  std::vector<OptionInfo> list = fields::describe(precision);
-  std::erase_if(list, [&](const OptionInfo& base) {
+std::vector<OptionInfo> base_options(const engine::RuleTable& rule, const BaseOptions& base) {
+  std::vector<OptionInfo> list = fields::describe(base);
+  std::erase_if(list, [&](const OptionInfo& option) {
     return std::any_of(rule.defaults.begin(), rule.defaults.end(),
-                       [&](const OptionInfo& own) { return own.name == base.name; });
+                       [&](const OptionInfo& own) { return own.name == option.name; });
   });
   return list;
 }
@@ -45,28 +45,28 @@ std::vector<OptionInfo> base_options(const engine::RuleTable& rule, const Precis
 bool is_base_option(const engine::RuleTable& rule, const std::string& name) {
   const auto list = base_options(rule, {});
   return std::any_of(list.begin(), list.end(),
-                     [&](const OptionInfo& base) { return base.name == name; });
+                     [&](const OptionInfo& option) { return option.name == name; });
 }
 
 }  // namespace
 
-Precision GroupOptions::precision() const {
-  Precision precision = precision_;
-  if (precision.rounding == Rounding::Stochastic && rule_.member(value_.get(), "seed") != nullptr)
+BaseOptions GroupOptions::base() const {
+  BaseOptions base = base_;
+  if (base.rounding == Rounding::Stochastic && rule_.member(value_.get(), "seed") != nullptr)
     for (const OptionInfo& own : rule_.describe(value_.get()))
       if (const auto* const seed = std::get_if<double>(&own.value); own.name == "seed" && seed)
-        precision.seed = static_cast<int64_t>(*seed);
-  return precision;
+        base.seed = static_cast<int64_t>(*seed);
+  return base;
 }
 
-void GroupOptions::set_precision(const Precision& precision) {
-  check(value(), precision);
-  precision_ = precision;
+void GroupOptions::set_base(const BaseOptions& base) {
+  check(value(), base);
+  base_ = base;
 }
 
 std::vector<OptionInfo> GroupOptions::describe() const {
   std::vector<OptionInfo> list = rule_.describe(value());
-  for (auto& base : base_options(rule_, precision_)) list.push_back(std::move(base));
+  for (auto& base : base_options(rule_, base_)) list.push_back(std::move(base));
   return list;
 }
 
@@ -76,15 +76,15 @@ std::string GroupOptions::text() const {
     text += (text.empty() ? "" : ",") + option.name + "=" + to_text(option.value);
   };
   for (const auto& option : rule_.describe(value())) add(option);
-  const auto defaults = base_options(rule_, {}), base = base_options(rule_, precision_);
+  const auto defaults = base_options(rule_, {}), base = base_options(rule_, base_);
   for (size_t i = 0; i < base.size(); ++i)
     if (!(base[i].value == defaults[i].value)) add(base[i]);
   return text;
 }
 
-std::pair<std::shared_ptr<void>, Precision> GroupOptions::changed(
+std::pair<std::shared_ptr<void>, BaseOptions> GroupOptions::changed(
     const OptionValues& changes) const {
-  std::pair<std::shared_ptr<void>, Precision> changed(rule_.make_options(value()), precision_);
+  std::pair<std::shared_ptr<void>, BaseOptions> changed(rule_.make_options(value()), base_);
   for (const auto& [name, value] : changes) {
     const std::string problem = is_base_option(rule_, name)
                                     ? fields::set(changed.second, name, value)
@@ -96,9 +96,9 @@ std::pair<std::shared_ptr<void>, Precision> GroupOptions::changed(
 }
 
 void GroupOptions::set(const OptionValues& changes) {
-  const auto [options, precision] = changed(changes);
+  const auto [options, base] = changed(changes);
   assign(options.get());
-  precision_ = precision;
+  base_ = base;
 }
 
 void GroupOptions::set(const std::string& text) {
@@ -114,19 +114,19 @@ void GroupOptions::set(const std::string& text) {
 void GroupOptions::check(const OptionValues& changes) const { changed(changes); }
 
 void GroupOptions::check() const {
-  check(value(), precision_);
+  check(value(), base_);
   const std::string foreign = foreign_writes();
   TORCH_CHECK(foreign.empty(), rule_.about.name, ": ", foreign);
 }
 
-void GroupOptions::check(const void* options, const Precision& precision) const {
+void GroupOptions::check(const void* options, const BaseOptions& base) const {
   std::string problem = rule_.problem(options);
   if (!problem.empty() && rule_.divides_by_lr && *rule_.lr(const_cast<void*>(options)) == 0) {
     const auto moving = rule_.make_options(options);
     *rule_.lr(moving.get()) = 1;
     problem = rule_.problem(moving.get());
   }
-  if (problem.empty() && !(precision == Precision{})) problem = fields::problem(precision);
+  if (problem.empty() && !(base == BaseOptions{})) problem = fields::problem(base);
   TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
 }
 
@@ -138,11 +138,11 @@ void GroupOptions::settle() {
 
 std::string GroupOptions::problem() const {
   std::string problem = rule_.problem(value());
-  return problem.empty() ? fields::problem(precision_) : problem;
+  return problem.empty() ? fields::problem(base_) : problem;
 }
 
 bool GroupOptions::says_more_than_libtorch() const {
-  if (!(precision_ == Precision{})) return true;
+  if (!(base_ == BaseOptions{})) return true;
   const auto plain = rule_.make_options(nullptr);
   read_theirs(plain.get());
   const auto known = rule_.describe(plain.get()), all = rule_.describe(value());

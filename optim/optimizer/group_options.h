@@ -7,7 +7,7 @@
 #include <torch/optim/optimizer.h>
 
 #include <descent/optim/engine/table.h>
-#include <descent/optim/optimizer/precision.h>
+#include <descent/optim/optimizer/base_options.h>
 
 namespace descent {
 
@@ -37,9 +37,9 @@ class GroupOptions {
   void assign(const void* from);
 
   /// The base options, which every rule takes beside its own.
-  Precision precision() const;
+  BaseOptions base() const;
   /// Throws c10::Error, and changes nothing, if they do not fit together.
-  void set_precision(const Precision& precision);
+  void set_base(const BaseOptions& base);
   /// All options, the rule's and then the base options.
   std::vector<OptionInfo> describe() const;
 
@@ -66,10 +66,10 @@ class GroupOptions {
   std::string problem() const;
 
  protected:
-  GroupOptions(const engine::RuleTable& rule, const void* from, const Precision& precision = {})
-      : rule_(rule), value_(rule.make_options(from)), precision_(precision) {}
+  GroupOptions(const engine::RuleTable& rule, const void* from, const BaseOptions& base = {})
+      : rule_(rule), value_(rule.make_options(from)), base_(base) {}
   GroupOptions(const GroupOptions& other)
-      : GroupOptions(other.rule_, other.value_.get(), other.precision_) {}
+      : GroupOptions(other.rule_, other.value_.get(), other.base_) {}
 
   /// Copies what LibTorch's part of the object holds into the rule's Options, and the other way.
   virtual void read_theirs(void* options) const = 0;
@@ -89,12 +89,12 @@ class GroupOptions {
  private:
   friend class OptimizerBase;
 
-  void check(const void* options, const Precision& precision) const;
-  std::pair<std::shared_ptr<void>, Precision> changed(const OptionValues& changes) const;
+  void check(const void* options, const BaseOptions& base) const;
+  std::pair<std::shared_ptr<void>, BaseOptions> changed(const OptionValues& changes) const;
 
   const engine::RuleTable& rule_;
   std::shared_ptr<void> value_;
-  Precision precision_;
+  BaseOptions base_;
 };
 
 /// A group's options object of any rule, with the rule's defaults or a copy of the Options at `from`:

@@ -45,8 +45,8 @@ class HeldOptions : public LibTorch<Class>::Options, public GroupOptions {
   using Theirs = typename LibTorch<Class>::Options;
 
  public:
-  HeldOptions(const RuleTable& rule, const void* from, const Precision& precision = {})
-      : Theirs(0.0), GroupOptions(rule, from, precision) {
+  HeldOptions(const RuleTable& rule, const void* from, const BaseOptions& base = {})
+      : Theirs(0.0), GroupOptions(rule, from, base) {
     HeldOptions::write_theirs(own());
   }
   HeldOptions(const RuleTable& rule, const Theirs& theirs, const void* rest)

@@ -83,11 +83,11 @@ void OptimizerBase::check_params(const std::vector<at::Tensor>& params) const {
 
 void OptimizerBase::check_precision(const std::vector<at::Tensor>& params,
                                     const GroupOptions& options) const {
-  const Precision precision = options.precision();
-  if (precision == Precision{}) return;
+  const BaseOptions base = options.base();
+  if (base == BaseOptions{}) return;
   for (size_t i = 0; i < params.size(); ++i) {
     const std::string problem =
-        engine::precision_problem(*rule_, options.value(), precision, params[i].scalar_type());
+        engine::precision_problem(*rule_, options.value(), base, params[i].scalar_type());
     TORCH_CHECK(problem.empty(), rule_->about.name, ": the group of params[", i, "] has ", problem);
   }
 }
@@ -186,12 +186,12 @@ GroupOptions& OptimizerBase::adopt_options(size_t g) const {
     const bool is_known = g < known.size() && known[g].own != nullptr;
     group.set_options(engine_->adopted(group.options(),
                                        is_known ? known[g].own.get() : defaults.value(),
-                                       is_known ? known[g].precision : defaults.precision()));
+                                       is_known ? known[g].base : defaults.base()));
     ours = &descent::group_options(group.options());
   }
   if (known.size() <= g) known.resize(param_groups().size());
   if (known[g].own != ours->value_) known[g].own = ours->value_;
-  known[g].precision = ours->precision_;
+  known[g].base = ours->base_;
   return *ours;
 }
 
@@ -205,7 +205,7 @@ void OptimizerBase::add_param_group(const torch::optim::OptimizerParamGroup& gro
   const bool libtorchs = ours == nullptr;
   const auto& defaults = descent::group_options(defaults_of(*this));
   const auto options =
-      engine_->adopted(std::as_const(added).options(), defaults.value(), defaults.precision());
+      engine_->adopted(std::as_const(added).options(), defaults.value(), defaults.base());
   check_first(descent::group_options(*options));
   check_params(added.params());
   check_precision(added.params(), descent::group_options(*options));
@@ -270,7 +270,7 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
   else
     check_params({to});
   check_precision({to}, group_options(group));
-  const Precision precision = group_options(group).precision();
+  const BaseOptions base = group_options(group).base();
   std::unique_ptr<torch::optim::OptimizerParamState> made;
   if (const ParamState* const old = state_of(from)) {
     const at::NoGradGuard no_grad;
@@ -289,7 +289,7 @@ void OptimizerBase::replace_param(const at::Tensor& from, const at::Tensor& to,
           rule_->tensor_update != nullptr || (buffer.defined() && buffer.sizes() == to.sizes()),
           name, ": the new ", rule_->buffers[b], " has sizes ",
           buffer.defined() ? c10::str(buffer.sizes()) : "of no tensor", ", must be ", to.sizes());
-      engine::set_values(state, b, to, precision, buffer);
+      engine::set_values(state, b, to, base, buffer);
     }
     // A master is the new parameter where it was mapped.
     if (!map && to.sizes() == from.sizes() && to.scalar_type() == from.scalar_type() &&
@@ -317,9 +317,9 @@ void OptimizerBase::sync_masters() {
     for (const auto& p : param_groups()[g].params())
       if (ParamState* const state = state_of(p);
           state != nullptr && state->beside().master() != Master::None) {
-        const Precision precision = adopt_options(g).precision();
+        const BaseOptions base = adopt_options(g).base();
         state->make_beside().set_parameter(Master::None, at::Tensor());
-        engine::fit_beside(*state, p, precision);
+        engine::fit_beside(*state, p, base);
       }
 }
 
@@ -358,14 +358,14 @@ void OptimizerBase::swap_with(std::string_view buffer) {
     }
   }
   for (size_t g = 0; g < param_groups().size(); ++g) {
-    const Precision precision = adopt_options(g).precision();
+    const BaseOptions base = adopt_options(g).base();
     for (const auto& p : param_groups()[g].params()) {
       ParamState* const state = state_of(p);
       if (state == nullptr || !state->buffer(buffer).defined()) continue;
       const auto& names = rule_->buffers;
       const auto b =
           static_cast<size_t>(std::find(names.begin(), names.end(), buffer) - names.begin());
-      engine::fit_buffer(*state, b, p, precision, /*in_layout=*/false);
+      engine::fit_buffer(*state, b, p, base, /*in_layout=*/false);
       const at::Tensor current = engine::value_of(p, *state);
       engine::set_value(p, *state, state->buffer(b));
       state->buffer(b).copy_(current);

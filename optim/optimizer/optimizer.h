@@ -237,17 +237,17 @@ class OptimizerOf final : public DropIn<engine::LibTorchClass<Rule>> {
   /// Options as a group holds them: OptimizerParamGroup(params,
   /// std::make_unique<Lion::GroupOptions>(options)).
   struct GroupOptions final : engine::HeldOptions<Class> {
-    explicit GroupOptions(const Options& o, const Precision& precision = {})
-        : engine::HeldOptions<Class>(engine::rule_table<Rule>(), &o, precision) {}
+    explicit GroupOptions(const Options& o, const BaseOptions& base = {})
+        : engine::HeldOptions<Class>(engine::rule_table<Rule>(), &o, base) {}
   };
 
-  /// `precision`: the base options, AdamW(params, {.lr = 1e-4}, {.state_bits = 8}).
+  /// `base`: the base options, AdamW(params, {.lr = 1e-4}, {.state_bits = 8}).
   explicit OptimizerOf(std::vector<at::Tensor> params, const Options& defaults = {},
-                       const Precision& precision = {})
-      : OptimizerOf(one_group(std::move(params)), defaults, precision) {}
+                       const BaseOptions& base = {})
+      : OptimizerOf(one_group(std::move(params)), defaults, base) {}
   explicit OptimizerOf(const Groups& groups, const Options& defaults = {},
-                       const Precision& precision = {})
-      : OptimizerOf(groups, GroupOptions(defaults, precision)) {}
+                       const BaseOptions& base = {})
+      : OptimizerOf(groups, GroupOptions(defaults, base)) {}
 
   /// The same with no more than a rate: SGD(params, 0.1). A template, so that {} means Options.
   template <class Number>
@@ -291,8 +291,8 @@ class OptimizerOf final : public DropIn<engine::LibTorchClass<Rule>> {
   void add_group(std::vector<at::Tensor> params, Edit edit) {
     Options o = *static_cast<const Options*>(descent::group_options(*this->defaults_).value());
     edit(o);
-    const Precision precision = descent::group_options(*this->defaults_).precision();
-    this->add_param_group({std::move(params), std::make_unique<GroupOptions>(o, precision)});
+    const BaseOptions base = descent::group_options(*this->defaults_).base();
+    this->add_param_group({std::move(params), std::make_unique<GroupOptions>(o, base)});
   }
 
  private:

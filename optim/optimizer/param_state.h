@@ -11,7 +11,7 @@
 #include <torch/optim/optimizer.h>
 
 #include <descent/optim/engine/table.h>
-#include <descent/optim/optimizer/precision.h>
+#include <descent/optim/optimizer/base_options.h>
 
 namespace descent {
 

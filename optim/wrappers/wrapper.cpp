@@ -103,7 +103,7 @@ bool Wrapper::has_itself(torch::optim::Optimizer& optimizer, Has what) {
       return rule.weigh != nullptr;
     case Has::Masters:
       for (size_t g = 0; g < ours->param_groups().size(); ++g)
-        if (ours->group_options(g).precision().master != Master::None) return true;
+        if (ours->group_options(g).base().master != Master::None) return true;
       return false;
     case Has::DividesByRate:
       break;

@@ -235,25 +235,25 @@ std::shared_ptr<void> options_of(const RuleTable& rule, const OptionValues& opti
 }
 
 bool is_base_option(const RuleTable& rule, const std::string& name) {
-  const auto base = descent::fields::describe(descent::Precision{});
+  const auto base = descent::fields::describe(descent::BaseOptions{});
   return !has_option(rule, name) && std::any_of(base.begin(), base.end(), [&](const auto& option) {
     return option.name == name;
   });
 }
 
-descent::Precision precision_of(const RuleTable& rule, const OptionValues& options) {
-  descent::Precision precision;
+descent::BaseOptions base_options_of(const RuleTable& rule, const OptionValues& options) {
+  descent::BaseOptions base;
   for (const auto& [name, value] : options) {
     if (!is_base_option(rule, name)) continue;
-    const std::string problem = descent::fields::set(precision, name, value);
+    const std::string problem = descent::fields::set(base, name, value);
     TORCH_CHECK(problem.empty(), "the test's own base options: ", problem);
   }
-  return precision;
+  return base;
 }
 
 bool is_refused(const RuleTable& rule, const OptionValues& options, at::ScalarType type) {
   return !descent::engine::precision_problem(rule, options_of(rule, options).get(),
-                                             precision_of(rule, options), type)
+                                             base_options_of(rule, options), type)
               .empty();
 }
 

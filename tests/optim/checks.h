@@ -68,10 +68,10 @@ OptionValues joined(OptionValues options, const OptionValues& more);
 /// The options of a setting inside the rule's own struct, to ask the table about them.
 std::shared_ptr<void> options_of(const RuleTable& rule, const OptionValues& options);
 bool has_option(const RuleTable& rule, const std::string& name);
-/// Whether it is one of Precision, which every rule takes beside its own.
+/// Whether it is one of BaseOptions, which every rule takes beside its own.
 bool is_base_option(const RuleTable& rule, const std::string& name);
 /// Those of `options` that are base options.
-descent::Precision precision_of(const RuleTable& rule, const OptionValues& options);
+descent::BaseOptions base_options_of(const RuleTable& rule, const OptionValues& options);
 /// Whether the base options among these do not fit the rule or a parameter of that type.
 bool is_refused(const RuleTable& rule, const OptionValues& options, at::ScalarType type);
 /// Whether the rule has a flag of that name and these options set it.

@@ -145,13 +145,13 @@ TEST_F(Allocations, HappenInNoStepOf16BitParameters) {
 }
 
 TEST_F(Allocations, HappenInNoStepThatKeepsFewerBits) {
+  using descent::BaseOptions;
   using descent::Master;
-  using descent::Precision;
-  for (const Precision& precision :
-       {Precision{.state_dtype = descent::StateDtype::Param}, Precision{.master = Master::Float32},
-        Precision{.master = Master::Remainder},
-        Precision{.master = Master::Kahan, .state_bits = 8, .min_8bit_size = 100},
-        Precision{.rounding = descent::Rounding::Stochastic}}) {
+  for (const BaseOptions& base :
+       {BaseOptions{.state_dtype = descent::StateDtype::Param},
+        BaseOptions{.master = Master::Float32}, BaseOptions{.master = Master::Remainder},
+        BaseOptions{.master = Master::Kahan, .state_bits = 8, .min_8bit_size = 100},
+        BaseOptions{.rounding = descent::Rounding::Stochastic}}) {
     std::vector<at::Tensor> params;
     for (int i = 0; i < 50; ++i) {
       params.push_back(at::ones({3000}, at::kBFloat16).requires_grad_());
@@ -160,7 +160,7 @@ TEST_F(Allocations, HappenInNoStepThatKeepsFewerBits) {
     for (const bool cautious : {false, true}) {
       descent::AdamW::Options options;
       if (cautious) options.cautious = descent::Cautious::MeanClamp;
-      descent::AdamW opt(params, options, precision);
+      descent::AdamW opt(params, options, base);
       EXPECT_EQ(allocations_of_a_step(opt), 0);
     }
   }

@@ -25,8 +25,8 @@ namespace {
 
 using namespace checks;
 using namespace descent::engine;
+using descent::BaseOptions;
 using descent::Master;
-using descent::Precision;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using wrapping::refusal;
@@ -733,7 +733,7 @@ TEST(LowPrecision, WritesStateForOtherProgramsInTheParametersType) {
         const bool is_param = wanted == descent::StateDtype::Param;
         EXPECT_EQ(found.scalar_type(), is_param ? at::kBFloat16 : at::kFloat);
         EXPECT_TRUE(same_bits(found, plain.to(found.scalar_type())));
-        EXPECT_EQ(read.group_options().precision().state_dtype, wanted);
+        EXPECT_EQ(read.group_options().base().state_dtype, wanted);
       }
     };
     descent::save_python(opt, file);
@@ -830,7 +830,7 @@ TEST(LowPrecision, MayBeChangedInMidRun) {
     EXPECT_LE((value_of(run.params[0], *state) - before).abs().max().item<float>(), 0.02F);
     EXPECT_LE((values_of(*state, 0).to(at::kFloat) - moment).abs().max().item<float>(), 0.6F);
   }
-  EXPECT_EQ(run.optimizer->group_options().precision(), Precision{});
+  EXPECT_EQ(run.optimizer->group_options().base(), BaseOptions{});
   EXPECT_FALSE(run.optimizer->state_of(run.params[0])->has_beside());
   EXPECT_EQ(run.optimizer->state_of(run.params[0])->buffer(0).scalar_type(), at::kFloat);
 }
@@ -861,12 +861,12 @@ TEST(LowPrecision, IsPartOfAGroupsText) {
   EXPECT_THAT(text, testing::EndsWith(",master=remainder,state_bits=8"));
   descent::AdamW again({at::ones({4}, at::kBFloat16).requires_grad_()});
   again.group_options().set(text);
-  EXPECT_EQ(again.group_options().precision(), opt.group_options().precision());
+  EXPECT_EQ(again.group_options().base(), opt.group_options().base());
   // A new group begins with the optimizer's.
   opt.add_group({at::ones({4}, at::kBFloat16).requires_grad_()}, [](auto& o) { o.lr = 1; });
   opt.add_group({at::ones({4}, at::kBFloat16).requires_grad_()}, {{"state_bits", 0}});
-  EXPECT_EQ(opt.group_options(1).precision(), opt.group_options(0).precision());
-  EXPECT_EQ(opt.group_options(2).precision(), (Precision{.master = Master::Remainder}));
+  EXPECT_EQ(opt.group_options(1).base(), opt.group_options(0).base());
+  EXPECT_EQ(opt.group_options(2).base(), (BaseOptions{.master = Master::Remainder}));
 }
 
 }  // namespace

@@ -250,7 +250,7 @@ class ChainTrainingOf : public ChainTraining {
 std::string why_not_stepped(const Job& job) {
   for (const Candidate& candidate : job.candidates)
     for (const auto& options : job.options_of(candidate)) {
-      if (!(group_options(*options).precision() == Precision{}))
+      if (!(group_options(*options).base() == BaseOptions{}))
         return "its options say in how many bits parameters and state are kept";
       std::string why_not = why_not_by_memory(job.rule, group_options(*options).value());
       if (!why_not.empty()) return why_not;

@@ -14,7 +14,7 @@ inline constexpr Domain zero_or_eight{"0 or 8", [](double x) { return x == 0 || 
 
 /// In how many bits parameters and state are kept. Every step of a parameter of 16 bits computes in
 /// float; these say what is stored. All but state_dtype are refused for a float64 parameter.
-struct Precision {
+struct BaseOptions {
   /// Of a parameter of 16 bits: the type of its buffers. Param is what torch.optim does, in half of
   /// the memory. All other parameters have buffers of their own type, and rules on matrices keep
   /// float in any case.
@@ -35,7 +35,7 @@ struct Precision {
   int64_t min_8bit_size = 4096;
   DESCENT_OPTIONS((state_dtype), (master), (rounding), (seed, non_negative),
                   (state_bits, zero_or_eight), (min_8bit_size, non_negative))
-  bool operator==(const Precision&) const = default;
+  bool operator==(const BaseOptions&) const = default;
 
   std::optional<Conflict> conflict() const {
     if (rounding == Rounding::Stochastic && master != Master::None)

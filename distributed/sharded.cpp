@@ -109,6 +109,8 @@ struct Sharded::Impl {
       const char* const reason =
           rule.needs_gradient_norm != nullptr && rule.needs_gradient_norm(options)
               ? "clips by the norm of all gradients"
+          : inner.group_options(g).base().decay_scale == DecayScale::Stable
+              ? "decays by the second moments of all parameters"
           : rule.joins_group != nullptr && rule.joins_group(options)
               ? "takes a group for one vector"
               : nullptr;

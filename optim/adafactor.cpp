@@ -40,7 +40,7 @@ void Adafactor::update(const Options& o, const TensorStep& step) {
   const double w = std::pow(t, o.beta2_decay);
   const double alpha =
       std::max(o.eps2, p.norm().item<double>() / root_n) * std::min(o.lr, 1 / std::sqrt(t));
-  if (o.decay_mode == DecayMode::Decoupled) p.mul_(1 - o.lr * o.weight_decay);
+  if (step.keep != 1) p.mul_(step.keep);
 
   const at::Tensor square = g * g;
   at::Tensor x;

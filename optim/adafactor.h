@@ -41,7 +41,7 @@ struct Adafactor {
     DESCENT_BUFFERS(row_var, col_var, variance)
   };
 
-  static constexpr bool decays_itself = true;
+  static constexpr bool applies_keep = true;  // after the norm of p
   static void update(const Options& o, const TensorStep& step);
   static std::string state_problem(const Options& o, const at::Tensor* s, const TensorBlock& block);
 };

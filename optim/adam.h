@@ -162,6 +162,12 @@ struct AdamFamily : AdamLoops {
   static double trust(const Options& o, const Sums& sums, const StepInfo&) {
     return cautious_scale(o.cautious, sums);
   }
+  static SecondMoment second_moment(const Options& o,
+                                    const StepInfo& at) requires(Mode == DecayMode::Decoupled &&
+                                                                 Momentum == Nesterov::Off) {
+    const double c2 = 1 - std::pow(o.betas[1], static_cast<double>(at.step));
+    return {o.betas[1], o.bias_correction ? c2 : 1, o.eps};
+  }
 };
 
 using Adam = AdamFamily<DecayMode::Coupled>;

@@ -45,6 +45,7 @@ struct AdEMAMix {
     bool operator==(const Form&) const = default;
   };
   static constexpr Form forms[] = {{true}, {false}};
+  static constexpr bool decays_in_update = true;
   static Form form(const Options& o) { return {o.betas[0] > 0}; }
   static constexpr std::array<bool, 3> buffers(Form f) { return {f.fast, true, true}; }
 

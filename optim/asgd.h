@@ -37,6 +37,11 @@ struct ASGD {
     DESCENT_BUFFERS(eta, mu)
   };
 
+  /// The average takes p as the step leaves it, so no decay can come after that.
+  static TakesDecay takes_decay(const Options& o) {
+    return o.decay_mode == DecayMode::Decoupled ? TakesDecay::Scales : TakesDecay::None;
+  }
+
   template <class T>
   struct Coefficients {
     T keep, eta, stay;

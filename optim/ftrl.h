@@ -59,6 +59,9 @@ struct FTRL {
   static Form form(const Options& o) { return {o.lr_power == -0.5}; }
   static constexpr std::array<bool, 2> buffers(Form) { return {true, true}; }
 
+  /// p is solved for anew in each step.
+  static TakesDecay takes_decay(const Options&) { return TakesDecay::None; }
+
   template <class T>
   struct Coefficients {
     T e, inverse_lr, shrinkage, l1, penalty;

@@ -57,6 +57,7 @@ struct MARS {
   static Form form(const Options& o) { return {o.amsgrad}; }
   static constexpr std::array<bool, 4> buffers(Form f) { return {true, true, f.amsgrad, true}; }
   static constexpr bool reads_twice(Form) { return true; }
+  static constexpr bool decays_in_update = true;
 
   static bool is_reduced(const Options& o, const StepInfo& at) {
     return at.dim == 2 || o.optimize_1d;

@@ -121,7 +121,9 @@ std::optional<Conflict> Muon::Options::conflict() const {
     return Conflict{"cautious_decay", "false where decay_mode = coupled"};
   if (decay_scale != DecayScale::Lr && (coupled || hyperball))
     return Conflict{"decay_scale", "lr where decay_mode = coupled or hyperball = true"};
-  return decay_scale_conflict(*this);
+  if (decay_scale == DecayScale::Stable)
+    return Conflict{"decay_scale", "lr, corrected or independent for this rule"};
+  return decay_scale_conflict(*this, lr);
 }
 
 std::string Muon::block_problem(const Options& o, const TensorBlock& block) {

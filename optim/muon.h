@@ -68,7 +68,7 @@ struct Muon {
 
     std::optional<Conflict> conflict() const;
   };
-  static void settle(Options& o) { settle_max_lr(o); }
+  static void settle(Options& o) { settle_max_lr(o, o.lr); }
 
   /// As the parameter, float32 if that has 16 bits.
   template <class T>

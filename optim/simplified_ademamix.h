@@ -31,6 +31,8 @@ struct SimplifiedAdEMAMix {
     DESCENT_BUFFERS(exp_avg, exp_avg_sq)
   };
 
+  static constexpr bool decays_in_update = true;
+
   template <class T>
   struct Coefficients {
     T b1, b2, w2, alpha, scale, eps, lr, decay;

@@ -31,12 +31,12 @@ struct StableAdamW {
                     (weight_decay, non_negative), (decay_scale), (max_lr, positive), (maximize))
 
     std::optional<Conflict> conflict() const {
-      if (decay_scale == DecayScale::Corrected)
+      if (decay_scale == DecayScale::Corrected || decay_scale == DecayScale::Stable)
         return Conflict{"decay_scale", "lr or independent for this rule"};
-      return decay_scale_conflict(*this);
+      return decay_scale_conflict(*this, lr);
     }
   };
-  static void settle(Options& o) { settle_max_lr(o); }
+  static void settle(Options& o) { settle_max_lr(o, o.lr); }
 
   template <class T>
   struct State {

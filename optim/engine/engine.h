@@ -93,6 +93,8 @@ struct OptimizerBase::Engine {
     bool is_asked;             ///< by `base`, of every parameter
     const at::Tensor* params;  ///< the first
     int64_t before;            ///< so many in the groups before it
+    double decay_per_rate;     ///< L/lr of decay_scale.h, where the base options say it
+    double agreed_decay;       ///< L wd of cautious_decay ahead of the rule's text, or 0
   };
 
   /// Prologue and Coefficients of one group at one step, in both widths.
@@ -101,6 +103,7 @@ struct OptimizerBase::Engine {
     uint32_t next;  ///< another one of the same bucket, kNone: there is none
     StepInfo at;
     std::array<double, engine::kMaxScalars> before, after;  ///< the parameter's scalars
+    double agreed_decay;                                    ///< see agreed_decay.h; 0: none
     std::array<double, engine::kMaxConstants> doubles;
     std::array<float, engine::kMaxConstants> floats;
   };
@@ -162,8 +165,13 @@ struct OptimizerBase::Engine {
   void ensure_state(OptimizerBase& optimizer, Item& item) const;
   void prepare(OptimizerBase& optimizer);
   uint32_t numbers_for(uint32_t group, const StepInfo& at, const ParamState& state);
+  void set_decay(Group& group, double lr) const;
+  void set_decay(Numbers& numbers) const;
+  void set_stable_decay();
   const void* constants(const Item& item) const;
   const engine::Kernels& kernels(const Item& item) const;
+  template <class Work>
+  void with_loops(const Item& item, const Work& work) const;
 
   void run(double loss);
   void run_jointly(double loss);

@@ -64,6 +64,8 @@ std::string why_not_one_by_one(const OptimizerBase& optimizer) {
       return "takes the parameters of a group for one";
     if (rule.needs_gradient_norm != nullptr && rule.needs_gradient_norm(options))
       return "clips by the norm of all gradients";
+    if (optimizer.group_options(g).base().decay_scale == DecayScale::Stable)
+      return "decays by the second moments of all parameters";
   }
   return "";
 }

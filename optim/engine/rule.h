@@ -55,6 +55,13 @@
 //   bool decays_itself = true            the rule's text has its decoupled decay, at a place of its
 //                                        own
 //   bool couples_itself = true           the same of its coupled decay
+//   bool applies_keep = true             of a tensor algorithm: its text multiplies p by step.keep
+//   bool decays_in_update = true         p <- p - lr (u + decay p), and so are these two coefficients
+//                                        called
+//   TakesDecay takes_decay(options)      which base options of decay it takes; without it all where
+//                                        its decay is decoupled and not its own, or decays_in_update
+//   SecondMoment second_moment(options, at)
+//                                        of a rule that takes decay_scale = stable
 //   void settle(Options&)                fills in what is unset, when a group is added and ahead
 //                                        of each step
 //   bool divides_by_lr = true            lr = 0 is refused at construction, and later rests
@@ -107,6 +114,14 @@ struct StepInfo {
   bool operator==(const StepInfo&) const = default;
 };
 
+/// Which of the base options of decay a rule takes: none, all but cautious_decay, or all.
+enum class TakesDecay : uint8_t { None, Scales, All };
+
+/// How exp_avg_sq forgets, what it is to be divided by, and the rule's eps.
+struct SecondMoment {
+  double beta, correction, eps;
+};
+
 template <class T>
 struct Pair {
   T first, second;
@@ -142,6 +157,7 @@ struct TensorStep {
   StepInfo at;
   c10::ScalarType type;  ///< the parameter's own; p is a wider copy of one of 16 bits
   int64_t position;      ///< among all parameters of all groups; of a group that joins, its first
+  double keep = 1;       ///< what a decoupled decay leaves of p, if the rule applies it
 };
 
 /// What has one state of a tensor algorithm: a parameter, or all of a group that it joins.

@@ -13,10 +13,12 @@
 #include <ATen/ops/zeros_like.h>
 #include <omp.h>
 
+#include <descent/optim/engine/agreed_decay.h>
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/gradient_factor.h>
 #include <descent/optim/engine/one_parameter.h>
 #include <descent/optim/engine/stored.h>
+#include <descent/optim/pieces/decay_scale.h>
 #include <descent/optim/pieces/slow_weights.h>
 #include <descent/tensors/centralized.h>
 #include <descent/tensors/computed_in.h>
@@ -408,11 +410,74 @@ void OptimizerBase::Engine::collect_groups(OptimizerBase& optimizer) {
     prologue.scale *= GradientFactor::now();
     groups_.push_back({o, form, rule.coupled(o), prologue,
                        rule.rests_at_zero && options.get_lr() == 0, base, is_asked(base),
-                       params.data(), before});
+                       params.data(), before, 1, 0});
+    set_decay(groups_.back(), options.get_lr());
     before += static_cast<int64_t>(params.size());
     if (form == nullptr) continue;
     const auto used = std::count(form->buffers.begin(), form->buffers.end(), true);
     places_each_ = std::max(places_each_, 2 + static_cast<size_t>(used));
+  }
+}
+
+/// By the base options, where they say more than the rule does. Stable's rate is not known yet.
+void OptimizerBase::Engine::set_decay(Group& group, double lr) const {
+  const BaseOptions& base = group.base;
+  if (base.decay_scale == DecayScale::Lr && !base.cautious_decay) return;
+  group.decay_per_rate = rules::decay_per_rate(base, lr);
+  const double wd = rule.weight_decay(group.options);
+  if (wd == 0) return;
+  const double decay = lr * group.decay_per_rate * wd;
+  group.prologue.keep = base.cautious_decay ? 1 : 1 - decay;
+  if (base.cautious_decay) group.agreed_decay = decay;
+}
+
+/// The same of a rule that decays in its update.
+void OptimizerBase::Engine::set_decay(Numbers& numbers) const {
+  const Group& group = groups_[numbers.group];
+  if (rule.decay_place < 0) return;
+  double& decay = numbers.doubles[static_cast<size_t>(kPrologue + rule.decay_place)];
+  decay *= group.decay_per_rate;
+  if (!group.base.cautious_decay) return;
+  numbers.agreed_decay = numbers.doubles[static_cast<size_t>(kPrologue + rule.lr_place)] * decay;
+  decay = 0;
+}
+
+/// L = lr/(sqrt(q) + eps), where q is the mean of exp_avg_sq as this step will leave it over all
+/// elements of all parameters that have a gradient: it takes a reading of its own.
+void OptimizerBase::Engine::set_stable_decay() {
+  const auto is_stable = [&](const Numbers& numbers) {
+    return groups_[numbers.group].base.decay_scale == DecayScale::Stable;
+  };
+  if (std::none_of(numbers_.begin(), numbers_.end(), is_stable)) return;
+  const auto place = [&](std::string_view name) {
+    const auto found = std::find(rule.buffers.begin(), rule.buffers.end(), name);
+    return static_cast<size_t>(found - rule.buffers.begin());
+  };
+  const size_t square = place("exp_avg_sq"), largest = place("max_exp_avg_sq");
+  double sum = 0, n = 0;
+  for (const Item& item : items_) {
+    const Numbers& numbers = numbers_[item.numbers];
+    const Group& group = groups_[item.group];
+    const auto [beta, correction, eps] = rule.second_moment(group.options, numbers.at);
+    const at::ScalarType type = tensors::computed_in(*item.parameter);
+    const at::Tensor g = item.gradient->to(item.parameter->device(), type) * group.prologue.scale;
+    at::Tensor v = beta * values_of(*item.state, square).to(type) + (1 - beta) * (g * g);
+    if (group.form->buffers[largest]) v = v.maximum(values_of(*item.state, largest).to(type));
+    sum += sum_of(v, isa_, false) / correction;
+    n += static_cast<double>(item.parameter->numel());
+  }
+  for (Numbers& numbers : numbers_) {
+    if (!is_stable(numbers)) continue;
+    const Group& group = groups_[numbers.group];
+    const double eps = rule.second_moment(group.options, numbers.at).eps;
+    const double lr = *rule.lr(const_cast<void*>(group.options));
+    const double decay = rule.weight_decay(group.options) * lr / (std::sqrt(sum / n) + eps);
+    if (group.base.cautious_decay) {
+      numbers.agreed_decay = decay;
+    } else {
+      numbers.doubles[2] = 1 - decay;
+      numbers.floats[2] = static_cast<float>(numbers.doubles[2]);
+    }
   }
 }
 
@@ -730,10 +795,13 @@ uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
   numbers.doubles[1] = prologue.decay;
   numbers.doubles[2] = prologue.keep;
   const void* const options = groups_[group].options;
-  if (rule.decays != nullptr && !rule.decays(options, at)) numbers.doubles[2] = 1;
+  numbers.agreed_decay = groups_[group].agreed_decay;
+  if (rule.decays != nullptr && !rule.decays(options, at))
+    numbers.doubles[2] = 1, numbers.agreed_decay = 0;
   const int count =
       kPrologue + rule.begin(options, at, numbers.after.data(), shared_of(group).data(),
                              numbers.doubles.data() + kPrologue);
+  set_decay(numbers);
   for (int i = 0; i < count; ++i) numbers.floats[i] = static_cast<float>(numbers.doubles[i]);
   return static_cast<uint32_t>(numbers_.size() - 1);
 }
@@ -750,8 +818,18 @@ const Kernels& OptimizerBase::Engine::kernels(const Item& item) const {
       ->kernels[group.coupled][item.type == NumberType::Double][static_cast<size_t>(isa_)];
 }
 
+/// Calls work(loops, k) with what the loops of an item's step are.
+template <class Work>
+void OptimizerBase::Engine::with_loops(const Item& item, const Work& work) const {
+  const double decay = numbers_[item.numbers].agreed_decay;
+  if (decay == 0) return work(kernels(item), constants(item));
+  const AgreedDecay agreed{kernels(item), constants(item), decay};
+  work(with_agreed_decay(item.type == NumberType::Double), &agreed);
+}
+
 void OptimizerBase::Engine::run(double loss) {
   scale_gradients();
+  set_stable_decay();
   if (rule.weigh != nullptr) return run_jointly(loss);
   for (auto& item : items_)
     if (!item.type) step_tensor(item);
@@ -823,14 +901,14 @@ Layout OptimizerBase::Engine::layout_for(const Item& item) const {
 }
 
 void OptimizerBase::Engine::sweep(const Item& item, int64_t first, int64_t n) const {
-  const Kernels& loops = kernels(item);
-  const void* const k = constants(item);
-  if (item.mixed) return sweep_layout(layout_of(item), isa_, loops, first, n, k);
-  const Span part = descent::part(span(item), size_of(*item.type), first, n);
-  if (has_16_bits(*item.type))
-    sweep_short(*item.type, isa_, loops, part, k);
-  else
-    loops.sweep(part, k);
+  with_loops(item, [&](const Kernels& loops, const void* k) {
+    if (item.mixed) return sweep_layout(layout_of(item), isa_, loops, first, n, k);
+    const Span part = descent::part(span(item), size_of(*item.type), first, n);
+    if (has_16_bits(*item.type))
+      sweep_short(*item.type, isa_, loops, part, k);
+    else
+      loops.sweep(part, k);
+  });
 }
 
 void OptimizerBase::Engine::measure(const Item& item, int64_t first, int64_t n,
@@ -846,14 +924,14 @@ void OptimizerBase::Engine::measure(const Item& item, int64_t first, int64_t n,
 }
 
 void OptimizerBase::Engine::apply(const Item& item, int64_t first, int64_t n, double trust) const {
-  const Kernels& loops = kernels(item);
-  const void* const k = constants(item);
-  if (item.mixed) return apply_layout(layout_of(item), isa_, loops, first, n, k, trust);
-  const Span part = descent::part(span(item), size_of(*item.type), first, n);
-  if (has_16_bits(*item.type))
-    apply_short(*item.type, isa_, loops, part, k, trust);
-  else
-    loops.apply(part, k, trust);
+  with_loops(item, [&](const Kernels& loops, const void* k) {
+    if (item.mixed) return apply_layout(layout_of(item), isa_, loops, first, n, k, trust);
+    const Span part = descent::part(span(item), size_of(*item.type), first, n);
+    if (has_16_bits(*item.type))
+      apply_short(*item.type, isa_, loops, part, k, trust);
+    else
+      loops.apply(part, k, trust);
+  });
 }
 
 /// All threads that share a tensor ask; one of them remembers what the rule does.
@@ -1060,6 +1138,14 @@ struct OptimizerBase::Engine::WholeTensors {
       if (used[b] && item.state->beside().absmax(b).defined()) return true;
     return false;
   }
+  /// Remembers where the parameter is, for decay() after the rule's text.
+  void keep_start(const Engine& engine) {
+    agreed_decay = engine.numbers_[item.numbers].agreed_decay;
+    if (agreed_decay != 0) start = Array(p.tensor().clone());
+  }
+  void decay() {
+    if (agreed_decay != 0) p = decayed_where_agreed(p, start, agreed_decay);
+  }
   /// Rounds the state to its own type.
   void store_state() const {
     for (size_t b = 0; b < rule.buffers.size(); ++b)
@@ -1080,6 +1166,8 @@ struct OptimizerBase::Engine::WholeTensors {
   std::array<double, kMaxConstants> k;
   Array g, p;
   std::array<Array, kMaxBuffers> state;
+  Array start;
+  double agreed_decay = 0;
 };
 
 void OptimizerBase::Engine::step_tensor(const Item& item) const {
@@ -1089,7 +1177,9 @@ void OptimizerBase::Engine::step_tensor(const Item& item) const {
     return apply_tensor(item, trust(item, sums[0], sums[1], /*remembers=*/true));
   }
   WholeTensors whole(*this, item);
+  whole.keep_start(*this);
   whole.text.sweep(whole.p, whole.g, whole.state.data(), whole.k.data());
+  whole.decay();
   whole.store(*this);
 }
 
@@ -1105,7 +1195,9 @@ void OptimizerBase::Engine::apply_tensor(const Item& item, double ratio) const {
   WholeTensors whole(*this, item);
   if (whole.type == at::kFloat) ratio = static_cast<float>(ratio);
   if (whole.is_coded()) whole.text.measure(whole.p, whole.g, whole.state.data(), whole.k.data());
+  whole.keep_start(*this);
   whole.text.apply(whole.p, whole.g, whole.state.data(), whole.k.data(), ratio);
+  whole.decay();
   whole.store(*this);
 }
 
@@ -1128,12 +1220,13 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
     return state;
   };
   // What `prepare` of compile.h does inside the loops.
-  const auto decayed = [](const Group& group, const at::Tensor& wide, const at::Tensor& gradient) {
+  const auto decayed = [this](const Group& group, const at::Tensor& wide,
+                              const at::Tensor& gradient) {
     at::Tensor g = gradient.to(wide.device(), wide.scalar_type());
     if (group.prologue.scale != 1) g = g * group.prologue.scale;
     if (group.coupled)
       g = g + wide * group.prologue.decay;
-    else if (group.prologue.keep != 1)
+    else if (group.prologue.keep != 1 && !rule.applies_keep)
       wide.mul_(group.prologue.keep);
     return g;
   };
@@ -1141,7 +1234,12 @@ void OptimizerBase::Engine::run_tensor_algorithm(OptimizerBase& optimizer) {
                           const at::Tensor& p, int64_t position, ParamState& state) {
     const int64_t step = ++state.step();
     const StepInfo at{step, step == 1, wide.dim()};
-    rule.tensor_update(group.options, {wide, g, &state.buffer(0), at, p.scalar_type(), position});
+    at::Tensor start;
+    if (group.agreed_decay != 0) start = wide.clone();
+    rule.tensor_update(group.options, {wide, g, &state.buffer(0), at, p.scalar_type(), position,
+                                       group.prologue.keep});
+    if (start.defined())
+      wide = decayed_where_agreed(Array(wide), Array(start), group.agreed_decay).tensor();
   };
   const auto by_chance = [](const Group& group) {
     return group.base.rounding == Rounding::Stochastic;

@@ -104,7 +104,8 @@ std::string precision_problem(const RuleTable& rule, const void* options, const 
   };
   const auto of_type = [&] { return c10::str(" for a parameter of ", type); };
   if (type == at::kDouble) {
-    const auto found = fields::describe(base), plain = fields::describe(BaseOptions{});
+    const auto found = fields::describe(base),
+               plain = fields::describe(BaseOptions{}.decaying_as(base));
     for (size_t i = 0; i < found.size(); ++i)
       if (found[i].name != "state_dtype" && !(found[i].value == plain[i].value))
         refuse(found[i].name, to_text(plain[i].value) + of_type());

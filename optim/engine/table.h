@@ -80,6 +80,7 @@ struct RuleTable {
   bool rests_at_zero = false;   ///< a group whose rate is 0 takes no part
   bool decays_itself = false;   ///< with its decoupled decay
   bool couples_itself = false;  ///< with its coupled decay
+  bool applies_keep = false;    ///< of the prologue
 
   // The options, by address of the rule's Options struct.
   std::shared_ptr<void> (*make_options)(const void* from);  ///< a copy, or null: the defaults
@@ -94,6 +95,11 @@ struct RuleTable {
   int (*form)(const void* options);  ///< index into `forms`, if `problem` finds nothing
   Prologue<double> (*prologue)(const void* options);
   bool (*coupled)(const void* options);  ///< decays through the gradient, and not by 0
+  /// What `prologue` decays by, divided by the rate.
+  double (*weight_decay)(const void* options);
+  TakesDecay (*takes_decay)(const void* options);
+  /// Where `begin` puts lr and decay of a rule that decays in its update; -1: another rule.
+  int lr_place = -1, decay_place = -1;
   /// Fills in `coefficients`, changes `scalars` and returns how many coefficients there are.
   int (*begin)(const void* options, const StepInfo& at, double* scalars, const double* shared,
                double* coefficients) = nullptr;
@@ -118,6 +124,7 @@ struct RuleTable {
   double (*look_ahead)(const void* options) = nullptr;
   SlowPull (*pull)(const void* options) = nullptr;
   void (*settle)(void* options) = nullptr;
+  SecondMoment (*second_moment)(const void* options, const StepInfo& at) = nullptr;
   /// Whether the step needs the norm of all gradients, and what they are scaled by then; null:
   /// never.
   bool (*needs_gradient_norm)(const void* options) = nullptr;

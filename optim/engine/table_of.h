@@ -42,6 +42,25 @@ inline constexpr bool decays_itself = requires {
   R::decays_itself;
 };
 
+/// Decoupled, ahead of the rule's text.
+template <class R>
+bool decays_ahead([[maybe_unused]] const typename R::Options& options) {
+  if constexpr (requires { options.decay_mode; } && !decays_itself<R>)
+    return options.decay_mode == DecayMode::Decoupled;
+  else
+    return false;
+}
+
+/// Where a member stands among the rule's Coefficients.
+template <class R, class Member>
+constexpr int place_of(Member member) {
+  using C = typename R::template Coefficients<double>;
+  C c{};
+  c.*member = 1;
+  const auto raw = std::bit_cast<std::array<double, sizeof(C) / sizeof(double)>>(c);
+  return static_cast<int>(std::find(raw.begin(), raw.end(), 1.0) - raw.begin());
+}
+
 /// What concerns the options only, for every shape of rule.
 template <class R>
 RuleTable options_table() {
@@ -80,14 +99,28 @@ RuleTable options_table() {
     [[maybe_unused]] const O& o = *static_cast<const O*>(options);
     Prologue<double> prologue{1, 0, 1};
     if constexpr (requires { o.maximize; }) prologue.scale = o.maximize ? -1 : 1;
-    if constexpr (requires { o.decay_mode; }) {
-      prologue.decay = o.weight_decay;
-      if (o.decay_mode == DecayMode::Decoupled && !decays_itself<R>)
-        prologue.keep = 1 - o.lr * o.weight_decay;
-    }
+    if constexpr (requires { o.decay_mode; }) prologue.decay = o.weight_decay;
+    if constexpr (requires { o.decay_mode; })
+      if (decays_ahead<R>(o)) prologue.keep = 1 - o.lr * o.weight_decay;
     return prologue;
   };
+  t.weight_decay = [](const void* options) -> double {
+    [[maybe_unused]] const O& o = *static_cast<const O*>(options);
+    if constexpr (requires { o.decay_mode; })
+      return decays_ahead<R>(o) ? o.weight_decay : 0;
+    else
+      return 0;
+  };
+  t.takes_decay = [](const void* options) {
+    const O& o = *static_cast<const O*>(options);
+    if constexpr (requires { R::takes_decay(o); })
+      return R::takes_decay(o);
+    else
+      return requires { R::decays_in_update; }
+    || decays_ahead<R>(o) ? TakesDecay::All : TakesDecay::None;
+  };
   t.decays_itself = decays_itself<R>;
+  if constexpr (requires { R::applies_keep; }) t.applies_keep = R::applies_keep;
   if constexpr (requires { R::couples_itself; }) t.couples_itself = R::couples_itself;
   if constexpr (requires { &R::change_mode; })
     t.change_mode = [](const void* o, const TensorStep& step, bool training) {
@@ -215,6 +248,14 @@ RuleTable make_table() {
       return alike_but_for<R>(*static_cast<const O*>(one), *static_cast<const O*>(other));
     };
   }
+  if constexpr (requires { R::decays_in_update; }) {
+    t.lr_place = place_of<R>(&C::lr);
+    t.decay_place = place_of<R>(&C::decay);
+  }
+  if constexpr (requires(const O& o, const StepInfo& at) { R::second_moment(o, at); })
+    t.second_moment = [](const void* o, const StepInfo& at) {
+      return R::second_moment(*static_cast<const O*>(o), at);
+    };
   if constexpr (requires { R::adds_values; }) t.adds_values = R::adds_values;
   if constexpr (requires { R::needs_loss; }) t.needs_loss = R::needs_loss;
   if constexpr (requires { R::beyond_half; }) t.beyond_half = R::beyond_half;

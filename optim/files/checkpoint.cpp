@@ -48,7 +48,7 @@ std::pair<size_t, std::string> state_key(const char* rule, const std::string& ke
 /// Refuses the state of another setting: all base options but the seed say how it is stored.
 void check_same_state(const char* rule, size_t group, const BaseOptions& there,
                       const BaseOptions& here) {
-  const auto found = fields::describe(there), wanted = fields::describe(here);
+  const auto found = fields::describe(there), wanted = fields::describe(here.decaying_as(there));
   for (size_t i = 0; i < found.size(); ++i)
     TORCH_CHECK(found[i].name == "seed" || found[i].value == wanted[i].value, rule,
                 ": the archive has ", found[i].name, " = ", to_text(found[i].value), " in group ",

@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 
 #include <descent/optim/optimizer/holders.h>
+#include <descent/optim/pieces/decay_scale.h>
 
 namespace descent {
 namespace engine {
@@ -45,7 +46,33 @@ std::vector<OptionInfo> base_options(const engine::RuleTable& rule, const BaseOp
 bool is_base_option(const engine::RuleTable& rule, const std::string& name) {
   const auto list = base_options(rule, {});
   return std::any_of(list.begin(), list.end(),
-                     [&](const OptionInfo& option) { return option.name == name; });
+                     [&](const OptionInfo& base) { return base.name == name; });
+}
+
+/// What is wrong with how a group of these options is to decay, or "".
+std::string decay_problem(const engine::RuleTable& rule, const void* options, double lr,
+                          const BaseOptions& base) {
+  const TakesDecay takes = rule.takes_decay(options);
+  const OptionValues coupled{{"decay_mode", "coupled"}};
+  const auto found = rule.describe(options);
+  const bool is_coupled = std::any_of(found.begin(), found.end(), [&](const OptionInfo& option) {
+    return option.name == coupled[0].first && option.value == coupled[0].second;
+  });
+  const std::string where =
+      is_coupled ? " where decay_mode = coupled" : " for this rule with these options";
+  if (base.cautious_decay && takes != TakesDecay::All)
+    return fields::out_of_range("cautious_decay", true, "false" + where);
+  const OptionValue scale = fields::value_of(base.decay_scale);
+  if (base.decay_scale != DecayScale::Lr && takes == TakesDecay::None)
+    return fields::out_of_range("decay_scale", scale, "lr" + where);
+  if (base.decay_scale == DecayScale::Stable && rule.second_moment == nullptr)
+    return fields::out_of_range("decay_scale", scale,
+                                "lr, corrected or independent: stable is of AdamW");
+  if (base.max_lr && takes == TakesDecay::None)
+    return fields::out_of_range("max_lr", *base.max_lr, "none" + where);
+  if (const auto conflict = rules::decay_scale_conflict(base, lr))
+    return fields::out_of_range(conflict->field, "none", conflict->allowed);
+  return "";
 }
 
 }  // namespace
@@ -126,19 +153,27 @@ void GroupOptions::check(const void* options, const BaseOptions& base) const {
     *rule_.lr(moving.get()) = 1;
     problem = rule_.problem(moving.get());
   }
-  if (problem.empty() && !(base == BaseOptions{})) problem = fields::problem(base);
+  if (problem.empty()) problem = base_problem(options, base);
   TORCH_CHECK(problem.empty(), rule_.about.name, ": ", problem);
 }
 
 void GroupOptions::settle() {
+  rules::settle_max_lr(base_, get_lr());
   if (rule_.settle == nullptr) return;
   value();
   rule_.settle(value_.get());
 }
 
 std::string GroupOptions::problem() const {
-  std::string problem = rule_.problem(value());
-  return problem.empty() ? fields::problem(base_) : problem;
+  const std::string problem = rule_.problem(value());
+  return problem.empty() ? base_problem(value(), base_) : problem;
+}
+
+std::string GroupOptions::base_problem(const void* options, const BaseOptions& base) const {
+  if (base == BaseOptions{}) return "";
+  const std::string problem = fields::problem(base);
+  const double lr = *rule_.lr(const_cast<void*>(options));
+  return problem.empty() ? decay_problem(rule_, options, lr, base) : problem;
 }
 
 bool GroupOptions::says_more_than_libtorch() const {

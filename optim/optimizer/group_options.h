@@ -90,6 +90,8 @@ class GroupOptions {
   friend class OptimizerBase;
 
   void check(const void* options, const BaseOptions& base) const;
+  /// What is wrong with the base options beside these, or "".
+  std::string base_problem(const void* options, const BaseOptions& base) const;
   std::pair<std::shared_ptr<void>, BaseOptions> changed(const OptionValues& changes) const;
 
   const engine::RuleTable& rule_;

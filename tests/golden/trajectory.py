@@ -114,10 +114,30 @@ def drawn_rows(seed, shapes, steps, missing=(), zero=()):
     return rows
 
 
+# The base options of decay, which no rule lists among its own.
+DECAY = {"cautious_decay": False, "decay_scale": "lr", "max_lr": "none"}
+
+
+def decay_ratio(options):
+    """L/lr, L being what theta <- theta - L wd theta decays by."""
+    scale = options.get("decay_scale", "lr")
+    if scale == "stable":
+        return options["stable_ratio"]  # that the rule has found out
+    if scale == "lr":
+        return 1.0
+    return (options["lr"] if scale == "corrected" else 1.0) / options["max_lr"]
+
+
+def agreed(options, u, value):
+    """K theta: what decays in a step along u."""
+    return np.where(u * value >= 0, value, 0.0) if options.get("cautious_decay", False) else value
+
+
 def advance(group, rests=None):
     """Yields (parameter, gradient) in the common order of a step: parameters without gradient are
     skipped, maximize turns the sign, the count goes up, then weight decay by decay_mode. Decoupled
-    decay leaves out the parameters for which rests(parameter) holds."""
+    decay leaves out the parameters for which rests(parameter) holds; where it is cautious it comes
+    after the rule's step, whose direction it asks for."""
     options = group.options
     decay = options["weight_decay"] if "decay_mode" in options else 0.0
     for p in group.parameters:
@@ -128,7 +148,13 @@ def advance(group, rests=None):
         if decay != 0.0 and options["decay_mode"] == "coupled":
             g = g + decay * p.value
         elif decay != 0.0 and not (rests and rests(p)):
-            p.value = p.value * (1 - options["lr"] * decay)
+            rate = options["lr"] * decay_ratio(options)
+            if options.get("cautious_decay", False):
+                start = p.value
+                yield p, g
+                p.value = p.value - rate * decay * agreed(options, start - p.value, start)
+                continue
+            p.value = p.value * (1 - rate * decay)
         yield p, g
 
 
@@ -137,7 +163,7 @@ def norm(x):
 
 
 def full_options(rule, given):
-    unknown = set(given) - set(rule.defaults)
+    unknown = set(given) - set(rule.defaults) - set(DECAY)
     if unknown:
         raise ValueError(f"{rule.name} has no option {sorted(unknown)}")
     return {**rule.defaults, **given}
@@ -151,6 +177,9 @@ def run(case, rule, step=None):
         for given, values in case.groups
     ]
     rates = [group.options["lr"] for group in groups]
+    for group, rate in zip(groups, rates):
+        if group.options.get("max_lr", "none") == "none":
+            group.options["max_lr"] = rate
     parameters = [p for group in groups for p in group.parameters]
     step = step or rule.step
     history = [[p.value.copy() for p in parameters]]
@@ -243,6 +272,19 @@ def common(optimizer, at, second, seed, tolerances=(2e-6, 5e-2, 5e-3)):
     yield mixed(f"{optimizer}: rate zero moves nothing", optimizer, {**at, "lr": 0.0}, seed + 10,
                 tolerance=0.0)
     yield from narrow(optimizer, at, seed + 12, tolerances)
+
+
+def decays(optimizer, at, seed):
+    """The base options of decay, for a rule that takes them; `at` must decay."""
+    yield mixed(f"{optimizer}: cautious decay, missing gradients", optimizer,
+                {**at, "cautious_decay": True}, seed, missing=HOLES, lr_scale=RATES)
+    yield mixed(f"{optimizer}: decay in proportion to the rate's square, beside a group without",
+                optimizer, {**at, "decay_scale": "corrected", "max_lr": 0.07}, seed + 2,
+                missing=HOLES, lr_scale=RATES, second=at)
+    yield mixed(f"{optimizer}: cautious decay apart from the rate, which is the first one",
+                optimizer, {**at, "decay_scale": "independent", "cautious_decay": True,
+                            "weight_decay": at["weight_decay"] / 20}, seed + 4, lr_scale=RATES,
+                zero={(t, p) for t in (1, 2, 5, 6) for p in range(5)})
 
 
 def keras_single_step(rule, options):

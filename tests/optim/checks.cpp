@@ -693,7 +693,7 @@ Failures decays_as_its_mode_says(const RuleTable& rule, const OptionValues& opti
   for (const std::string mode : {"coupled", "decoupled"}) {
     const OptionValues without = joined(options, {{"decay_mode", mode}, {"weight_decay", 0.0}});
     if (!accepted(rule, without)) continue;
-    if (mode == "decoupled" ? rule.decays_itself : rule.couples_itself)
+    if (mode == "decoupled" ? rule.decays_itself || rule.applies_keep : rule.couples_itself)
       continue;  // recorded trajectories hold it
     Training found(rule, without, parameters(kSmallShapes, at::kDouble));
     Training wanted(rule, without, parameters(kSmallShapes, at::kDouble));
@@ -778,7 +778,11 @@ Failures continues_from_an_archive(const RuleTable& rule, const OptionValues& op
   // What groups there are may depend on the options.
   OptionValues others = options;
   if (!has_option(rule, "algorithm"))
-    std::erase_if(others, [&](const auto& option) { return !is_base_option(rule, option.first); });
+    std::erase_if(others, [&](const auto& option) {
+      const bool of_decay = option.first == "cautious_decay" || option.first == "decay_scale" ||
+                            option.first == "max_lr";
+      return of_decay || !is_base_option(rule, option.first);
+    });
   Training fresh(rule, others, leaves(middle));
   Training used(rule, others, leaves(middle));
   used.steps(3, 4);

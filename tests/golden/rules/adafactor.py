@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, RATES, advance, common, golden, mixed, norm
+from trajectory import HOLES, RATES, advance, agreed, common, decay_ratio, decays, golden, mixed
+from trajectory import norm
 
 FILE = "adafactor.json"
 
@@ -32,8 +33,11 @@ def step(groups):
             w = t ** o["beta2_decay"]
             alpha = max(o["eps2"], norm(p.value) / math.sqrt(g.size))
             alpha *= min(o["lr"], 1 / math.sqrt(t))
-            if o["decay_mode"] == "decoupled":
-                p.value = p.value * (1 - o["lr"] * o["weight_decay"])
+            start, cautious = p.value, o.get("cautious_decay", False)
+            decay = o["weight_decay"] if o["decay_mode"] == "decoupled" else 0.0
+            decay *= o["lr"] * decay_ratio(o)
+            if not cautious:
+                p.value = p.value * (1 - decay)
             if g.ndim >= 2:
                 for name, axis in (("R", -1), ("C", -2)):
                     mean = np.mean(g * g, axis=axis, keepdims=True)
@@ -46,6 +50,8 @@ def step(groups):
             u = g / np.sqrt(np.maximum(x, eps1**2))
             size = norm(u) / (math.sqrt(g.size) * o["d"])
             p.value = p.value - alpha / max(1.0, size) * u
+            if cautious:
+                p.value = p.value - decay * agreed(o, u, start)
 
 
 def torch_form(torch, groups):
@@ -76,6 +82,7 @@ def cases():
         yield mixed(f"adafactor: against torch.optim, {more}", "adafactor",
                     {"lr": 0.1, "weight_decay": 0.2, **more}, 3331 + 2 * n, shapes=filled,
                     missing=HOLES, lr_scale=RATES, zero={(4, 0), (4, 1)})
+    yield from decays("adafactor", at, 3351)
 
 
 def verify(histories, near):

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, RATES, advance, golden, keras_five_steps, keras_single_step, mixed
+from trajectory import HOLES, RATES, advance, decays, golden, keras_five_steps, keras_single_step
+from trajectory import mixed
 
 FILE = "adam.json"
 
@@ -34,7 +35,27 @@ def cautious(x, g, form):
     return x * agree * (x.size / (float(np.sum(agree)) + 1))
 
 
+def set_stable_ratio(groups):
+    """decay_scale = stable: L = lr/(sqrt(q) + eps), q the mean of y/c2 after this step's update."""
+    squares = []
+    for group in groups:
+        o = group.options
+        b2 = o["betas"][1]
+        for p in group.parameters:
+            if p.grad is None:
+                continue
+            y = b2 * p.state.get("exp_avg_sq", 0.0) + (1 - b2) * p.grad * p.grad
+            if o["amsgrad"]:
+                y = np.maximum(p.state.get("max_exp_avg_sq", 0.0), y)
+            squares.append((y / (1 - b2 ** (p.t + 1) if o["bias_correction"] else 1.0)).reshape(-1))
+    for group in groups:
+        q = float(np.mean(np.concatenate(squares))) if squares else 0.0
+        group.options["stable_ratio"] = 1 / (math.sqrt(q) + group.options["eps"])
+
+
 def step(groups):
+    if any(group.options.get("decay_scale") == "stable" for group in groups):
+        set_stable_ratio(groups)
     for group in groups:
         o = group.options
         lr, (b1, b2), eps = o["lr"], o["betas"], o["eps"]
@@ -150,6 +171,33 @@ def cautious_cases():
                     {**at, "weight_decay": 0.0, "bias_correction": False, "eps_mode": "inside"},
                     241 + 2 * n, zero={(t, p) for t in (1, 4, 5) for p in range(5)},
                     second={"lr": 0.02, "eps_mode": "hat", "eps": 1e-2}, record=(2, 12))
+    slow = [min(1, t / 10) * 0.97 ** max(0, t - 10) for t in range(1, 61)]
+    yield golden("adamw_cautdecay", "adamw",
+                 {"lr": 0.01, "weight_decay": 0.1, "cautious_decay": True},
+                 (-0.8220718042268, -0.7109217828496, -0.3444614259505))
+    yield golden("adamw_corrected", "adamw",
+                 {"lr": 0.01, "weight_decay": 0.1, "decay_scale": "corrected", "max_lr": 0.01},
+                 (-0.8259546665182, -0.7604389069479, -0.5583483552397), lr_scale=slow)
+    yield golden("adamw_independent", "adamw",
+                 {"lr": 0.01, "weight_decay": 0.001, "decay_scale": "independent",
+                  "max_lr": 0.01},
+                 (-0.8258802988825, -0.7591102940524, -0.5512390848014), lr_scale=slow)
+    yield golden("adamw_stable", "adamw",
+                 {"lr": 0.01, "weight_decay": 0.1, "decay_scale": "stable"},
+                 (-0.8222979973875, -0.7132000236292, -0.3500285278803))
+    at = {"lr": 0.03, "betas": [0.7, 0.9], "eps": 1e-2, "weight_decay": 0.4}
+    yield from decays("adamw", at, 251)
+    for n, more in enumerate(({}, {"amsgrad": True, "cautious_decay": True, "maximize": True},
+                              {"bias_correction": False, "cautious": "mean_clamp"})):
+        yield mixed(f"adamw: stable decay {more}", "adamw",
+                    {**at, **more, "decay_scale": "stable"}, 257 + 2 * n, missing=HOLES,
+                    lr_scale=RATES, second={**at, "lr": 0.01, "betas": [0.5, 0.8]})
+    yield mixed("adamw: float32, cautious decay", "adamw", {**at, "cautious_decay": True}, 263,
+                missing=HOLES, dtype="float32", tolerance=2e-6)
+    for dtype, tolerance in (("bfloat16", 5e-2), ("float16", 5e-3)):
+        yield mixed(f"adamw: {dtype}, cautious decay", "adamw", {**at, "cautious_decay": True},
+                    265, missing=HOLES, dtype=dtype, tolerance=tolerance)
+
 
 
 def verify(histories, near):

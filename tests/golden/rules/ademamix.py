@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, RATES, advance, common, golden, mixed
+from trajectory import HOLES, RATES, advance, agreed, common, decay_ratio, decays, golden, mixed
 
 FILE = "ademamix.json"
 
@@ -43,7 +43,8 @@ def step(groups):
             s["v"] = v = b2 * s.get("v", 0.0) + (1 - b2) * g * g
             c1, c2 = 1 - b1**p.t, 1 - b2**p.t
             u = (m / c1 + alpha * w) / (np.sqrt(v) / math.sqrt(c2) + o["eps"])
-            p.value = p.value - o["lr"] * (u + o["weight_decay"] * p.value)
+            decay = o["weight_decay"] * decay_ratio(o) * agreed(o, u, p.value)
+            p.value = p.value - o["lr"] * (u + decay)
 
 
 RULES = {"ademamix": Rule("ademamix", DEFAULTS, step)}
@@ -66,6 +67,8 @@ def cases():
                     lr_scale=RATES)
     yield mixed("ademamix: without the slow average's part", "ademamix", {**narrow, "alpha": 0.0},
                 2535, missing=HOLES)
+    yield from decays("ademamix", {**narrow, **warm}, 2541)
+
 
 
 def verify(histories, near):

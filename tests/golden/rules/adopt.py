@@ -3,7 +3,7 @@
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, RATES, advance, common, golden, mixed
+from trajectory import HOLES, RATES, advance, common, decays, golden, mixed
 
 FILE = "adopt.json"
 
@@ -55,6 +55,8 @@ def cases():
         yield mixed(f"adopt: clip exponent {exponent}, decoupled decay", "adopt",
                     {**at, "eps": 0.2, "clip_exponent": exponent, "decay_mode": "decoupled"},
                     2731 + 2 * n, missing=HOLES, lr_scale=RATES)
+    yield from decays("adopt", {**at, "decay_mode": "decoupled"}, 2841)
+
 
 
 def verify(histories, near):

@@ -4,7 +4,8 @@ import numpy as np
 
 from rules import Rule
 from rules.adam import cautious
-from trajectory import HOLES, RATES, advance, golden, keras_five_steps, keras_single_step, mixed
+from trajectory import HOLES, RATES, advance, decays, golden, keras_five_steps, keras_single_step
+from trajectory import mixed
 
 FILE = "lion.json"
 
@@ -68,6 +69,12 @@ def cases():
     for dtype, tolerance in (("bfloat16", 5e-2), ("float16", 5e-3)):
         yield mixed(f"lion: {dtype}", "lion", {"lr": 0.01, "weight_decay": 0.1}, 317,
                     missing=HOLES, dtype=dtype, tolerance=tolerance)
+    yield golden("lion_cautdecay", "lion",
+                 {"lr": 0.01, "weight_decay": 0.1, "cautious_decay": True},
+                 (-0.8220718067964, -0.6790347683441, -0.3206253246017))
+    yield from decays("lion", {"lr": 0.02, "betas": [0.7, 0.9], "weight_decay": 0.3,
+                               "cautious": "mean_clamp"}, 331)
+
 
 
 def verify(histories, near):

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, RATES, advance, common, golden, mixed, norm
+from trajectory import HOLES, RATES, advance, agreed, common, decay_ratio, decays, golden, mixed
+from trajectory import norm
 
 FILE = "mars.json"
 
@@ -49,7 +50,8 @@ def step(groups):
                 u = m / ((np.sqrt(y) / math.sqrt(c2) + o["eps"]) * c1)
             lr = o["lr"] if reduced else o["lr"] * o["lr_1d_factor"]
             decay = o["weight_decay"] if reduced else o["weight_decay_1d"]
-            p.value = p.value - lr * (decay * p.value + u)
+            decay = decay * decay_ratio(o) * agreed(o, u, p.value)
+            p.value = p.value - lr * (decay + u)
 
 
 RULES = {"mars": Rule("mars", DEFAULTS, step)}
@@ -71,6 +73,8 @@ def cases():
                               {"type": "lion", "optimize_1d": True, "eps": 0.0})):
         yield mixed(f"mars: {more}", "mars", {**narrow, **more}, 3031 + 2 * n, missing=HOLES,
                     lr_scale=RATES)
+    yield from decays("mars", {**narrow, "lr": 0.05}, 3041)
+
 
 
 def verify(histories, near):

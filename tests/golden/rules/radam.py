@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, RATES, Case, advance, golden, mixed, narrow, parity_values, run
+from trajectory import HOLES, RATES, Case, advance, decays, golden, mixed, narrow, parity_values
+from trajectory import run
 
 FILE = "radam.json"
 
@@ -110,6 +111,9 @@ def cases():
     yield mixed("radamw: rate zero moves nothing", "radamw", {"lr": 0.0, "weight_decay": 0.1},
                 1325, tolerance=0.0)
     yield from narrow("radamw", {"lr": 0.04, "eps": 1e-3, "weight_decay": 0.1}, 1327)
+    yield from decays("radamw", {"lr": 0.04, "betas": [0.8, 0.9], "eps": 1e-3,
+                                 "weight_decay": 0.4, "unrectified": "skip"}, 1341)
+
 
 
 def verify(histories, near):

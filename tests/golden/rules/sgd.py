@@ -3,8 +3,8 @@
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, RATES, Case, Group, Parameter, advance, golden, keras_single_step
-from trajectory import mixed, parity_values, run
+from trajectory import HOLES, RATES, Case, Group, Parameter, advance, decays, golden
+from trajectory import keras_single_step, mixed, parity_values, run
 
 FILE = "sgd.json"
 
@@ -180,6 +180,13 @@ def look_ahead_cases():
                     123, missing=HOLES, lr_scale=RATES,
                     second={**ball, "lr": 0.02, "velocity": velocity, "weight_decay": 0.6,
                             "decay_mode": "decoupled", "maximize": True})
+    yield golden("sgd_cautdecay", "sgd",
+                 {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1, "decay_mode": "decoupled",
+                  "cautious_decay": True},
+                 (-0.7489668387492, 0.7198401532234, 0.05088881267516))
+    yield from decays("sgd", {"lr": 0.05, "momentum": 0.8, "nesterov": True, "weight_decay": 0.4,
+                              "decay_mode": "decoupled"}, 187)
+
 
 
 def verify(histories, near):

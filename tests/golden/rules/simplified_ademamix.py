@@ -3,7 +3,7 @@
 import numpy as np
 
 from rules import Rule
-from trajectory import advance, common, golden
+from trajectory import advance, agreed, common, decay_ratio, decays, golden
 
 FILE = "simplified_ademamix.json"
 
@@ -26,7 +26,8 @@ def step(groups):
             s["m"] = m = b1 * s.get("m", 0.0) + g
             s["v"] = v = b2 * s.get("v", 0.0) + (1 - b2) * g * g
             u = (o["alpha"] * g + m) / (np.sqrt(v / (1 - b2**p.t)) + o["eps"])
-            p.value = p.value - o["lr"] * (u + o["weight_decay"] * p.value)
+            decay = o["weight_decay"] * decay_ratio(o) * agreed(o, u, p.value)
+            p.value = p.value - o["lr"] * (u + decay)
 
 
 RULES = {"simplified_ademamix": Rule("simplified_ademamix", DEFAULTS, step)}
@@ -41,6 +42,9 @@ def cases():
     yield from common("simplified_ademamix",
                       {"lr": 0.003, "betas": [0.9, 0.95], "eps": 1e-3, "weight_decay": 0.3},
                       {"lr": 0.002, "betas": [0.5, 0.8], "alpha": 3.0, "weight_decay": 0.2}, 2601)
+    yield from decays("simplified_ademamix",
+                      {"lr": 0.003, "betas": [0.9, 0.95], "eps": 1e-3, "weight_decay": 0.9}, 2631)
+
 
 
 def verify(histories, near):

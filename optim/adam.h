@@ -159,7 +159,7 @@ struct AdamFamily : AdamLoops {
   static Coefficients<double> begin(const Options& o, const StepInfo& at) {
     return coefficients(o, at);
   }
-  static double trust(const Options& o, const Sums& sums, const StepInfo&) {
+  DESCENT_FN static double trust(const Options& o, const Sums& sums, const StepInfo&) {
     return cautious_scale(o.cautious, sums);
   }
   static SecondMoment second_moment(const Options& o,

@@ -101,7 +101,7 @@ struct LAMB {
     return {p, direction(s, k) + k.in_norm * p};
   }
 
-  static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
+  DESCENT_FN static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
     if (!o.adapt_1d && at.dim <= 1) return 1;
     const double p = std::sqrt(sums.first), u = std::sqrt(sums.second);
     const double w = std::clamp(p, o.phi_min, o.phi_max);

@@ -74,7 +74,7 @@ struct LARS {
     T wd, mu, take, rate, ahead;
   };
 
-  static double decay(const Options& o, const StepInfo& at) {
+  DESCENT_FN static double decay(const Options& o, const StepInfo& at) {
     return at.dim > 1 || o.decay_1d ? o.weight_decay : 0;
   }
 
@@ -93,7 +93,7 @@ struct LARS {
     return {p, g};
   }
 
-  static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
+  DESCENT_FN static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
     if (!o.adapt_1d && at.dim <= 1) return 1;
     const double w = std::sqrt(sums.first), q = std::sqrt(sums.second);
     const double r = w > 0 && q > 0 ? o.trust_coefficient * w / (q + decay(o, at) * w + o.eps) : 1;

@@ -68,7 +68,7 @@ struct Lion {
     const T mask = is_positive(direction(g, s, k) * g);
     return {mask, mask};
   }
-  static double trust(const Options& o, const Sums& sums, const StepInfo&) {
+  DESCENT_FN static double trust(const Options& o, const Sums& sums, const StepInfo&) {
     return cautious_scale(o.cautious, sums);
   }
   template <Form F, class T, class S>

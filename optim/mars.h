@@ -59,7 +59,7 @@ struct MARS {
   static constexpr bool reads_twice(Form) { return true; }
   static constexpr bool decays_in_update = true;
 
-  static bool is_reduced(const Options& o, const StepInfo& at) {
+  DESCENT_FN static bool is_reduced(const Options& o, const StepInfo& at) {
     return at.dim == 2 || o.optimize_1d;
   }
 
@@ -100,7 +100,7 @@ struct MARS {
     const T c = reduced(g, s, k);
     return {c, c};
   }
-  static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
+  DESCENT_FN static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
     return is_reduced(o, at) ? 1 / std::max(std::sqrt(sums.first), 1.0) : 1;
   }
   template <Form F, class T, class S>

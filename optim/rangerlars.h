@@ -62,7 +62,7 @@ struct RangerLARS {
 
   static SlowPull pull(const Options& o) { return {o.k, o.alpha, o.slow_init}; }
 
-  static Rectification::Branch branch(const Options& o, const StepInfo& at) {
+  DESCENT_FN static Rectification::Branch branch(const Options& o, const StepInfo& at) {
     const Rectification rectification{o.betas, static_cast<double>(at.step)};
     return rectification.branch(rectification.rho >= 5, o.eps);
   }
@@ -105,7 +105,7 @@ struct RangerLARS {
     return {p, k.of_p * p + k.of_d * direction(s, k)};
   }
 
-  static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
+  DESCENT_FN static double trust(const Options& o, const Sums& sums, const StepInfo& at) {
     const bool paratrooper = o.clamp == TrustClamp::Paratrooper;
     double w = std::sqrt(sums.first);
     if (!paratrooper) w = std::clamp(w, o.norm_min, o.norm_max);

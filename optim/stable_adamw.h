@@ -72,7 +72,7 @@ struct StableAdamW {
   }
 
   /// l
-  static double trust(const Options& o, const Sums& sums, const StepInfo&) {
+  DESCENT_FN static double trust(const Options& o, const Sums& sums, const StepInfo&) {
     if (sums.n == 0) return o.lr;
     return o.lr / std::max(1.0, std::sqrt(sums.first / static_cast<double>(sums.n)));
   }

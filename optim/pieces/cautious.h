@@ -16,7 +16,7 @@ namespace rules {
 ///   MeanClamp:     K / max(mean K, 1e-3)      as in timm
 ///   NumelOverSum:  K n / (sum K + 1)          as in the authors' code
 /// Here is the factor of K; sums.first is the sum of K over the tensor. Decay is never masked.
-inline double cautious_scale(Cautious mode, const Sums& sums) {
+DESCENT_FN double cautious_scale(Cautious mode, const Sums& sums) {
   const auto n = static_cast<double>(sums.n);
   if (mode == Cautious::NumelOverSum) return n / (sums.first + 1);
   return 1 / std::max(sums.first / n, 1e-3);

@@ -20,7 +20,7 @@ struct Rectification {
   double rho_inf = 2 / (1 - betas[1]) - 1;
   double rho = rho_inf - 2 * t * std::pow(betas[1], t) / c2;
 
-  double r() const {
+  DESCENT_FN double r() const {
     return std::sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho));
   }
 
@@ -30,7 +30,7 @@ struct Rectification {
     bool open;
     double size, scale, eps;
   };
-  Branch branch(bool open, double eps) const {
+  DESCENT_FN Branch branch(bool open, double eps) const {
     if (open) return {true, r() * std::sqrt(c2) / c1, 1, eps};
     return {false, 1 / c1, 0, 1};
   }

@@ -1,42 +1,22 @@
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <mutex>
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
-#include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/GroupRegistry.hpp>
-#include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
-#include <unistd.h>
 
 #include <descent/distributed/c10d.h>
+#include <descent/sharing/table.h>
 
 namespace descent {
 
 using namespace std::chrono_literals;
 
 namespace distributed {
-
-/// One of c10d's stores.
-struct Table {
-  c10::intrusive_ptr<c10d::Store> store;
-  /// That it is a part of, which may be the server.
-  std::shared_ptr<Table> whole{};
-
-  static Store of(c10::intrusive_ptr<c10d::Store> store, std::shared_ptr<Table> whole = nullptr) {
-    return Store(std::make_shared<Table>(Table{std::move(store), std::move(whole)}));
-  }
-  static const c10::intrusive_ptr<c10d::Store>& in(const Store& store) {
-    return store.table_->store;
-  }
-};
 
 std::string text_of(const std::exception& e) {
   const auto* const error = dynamic_cast<const c10::Error*>(&e);
@@ -56,6 +36,50 @@ auto asked(const char* what, const std::string& key, Ask&& ask) {
   } catch (const std::exception& e) {
     throw WorldError("Store: " + std::string(what) + " \"" + key + "\": " + text_of(e));
   }
+}
+
+/// One of c10d's stores.
+class C10dTable final : public sharing::Table {
+ public:
+  explicit C10dTable(c10::intrusive_ptr<c10d::Store> store, std::shared_ptr<Table> whole = nullptr)
+      : store_(std::move(store)), whole_(std::move(whole)) {}
+  const c10::intrusive_ptr<c10d::Store>& store() const { return store_; }
+
+  void set(const std::vector<std::string>& keys, std::string_view value) override {
+    asked("set", keys[0], [&] {
+      const std::vector<uint8_t> bytes(value.begin(), value.end());
+      if (keys.size() > 1 && store_->hasExtendedApi())
+        store_->multiSet(keys, std::vector(keys.size(), bytes));
+      else
+        for (const std::string& key : keys) store_->set(key, bytes);
+    });
+  }
+  std::string get(const std::string& key) override {
+    return asked("get", key, [&] { return store_->get_to_str(key); });
+  }
+  bool has(const std::vector<std::string>& keys) override {
+    return asked("has", keys[0], [&] { return store_->check(keys); });
+  }
+  int64_t add(const std::string& key, int64_t value) override {
+    return asked("add", key, [&] { return store_->add(key, value); });
+  }
+  void wait(const std::vector<std::string>& keys, std::chrono::milliseconds timeout) override {
+    asked("wait", keys[0], [&] { store_->wait(keys, timeout); });
+  }
+  std::shared_ptr<Table> part(const std::string& prefix,
+                              const std::shared_ptr<Table>& whole) override {
+    // A connection of its own, so that one part may wait while another asks.
+    return std::make_shared<C10dTable>(
+        c10::make_intrusive<c10d::PrefixStore>(prefix, store_->clone()), whole);
+  }
+
+ private:
+  c10::intrusive_ptr<c10d::Store> store_;
+  std::shared_ptr<Table> whole_;  ///< that it is a part of, which may be the server
+};
+
+Store store_on(c10::intrusive_ptr<c10d::Store> store) {
+  return Store(std::make_shared<C10dTable>(std::move(store)));
 }
 
 /// c10d's ProcessGroupGloo has no abort: a rank whose neighbours live would wait for its time-out.
@@ -80,7 +104,7 @@ Store tcp_store(const std::string& host, uint16_t port, bool serves,
   try {
     auto store = c10::make_intrusive<c10d::TCPStore>(host, options);
     store->setTimeout(timeout);
-    return Table::of(std::move(store));
+    return store_on(std::move(store));
   } catch (const std::exception& e) {
     throw WorldError(
         (serves ? "cannot serve the others (is the port taken?): " : "nobody answers there: ") +
@@ -97,7 +121,7 @@ PythonGroup python_group(const std::string& name) {
   }
   if (!group->getStore())
     throw WorldError("World: Python's group " + name + " has no store, through which ranks meet");
-  return {group->getRank(), group->getSize(), Table::of(group->getStore()),
+  return {group->getRank(), group->getSize(), store_on(group->getStore()),
           [group](const at::Tensor& values) {
             std::vector<at::Tensor> list{values};
             group->getBackend(values.device().type())->allreduce(list)->wait();
@@ -134,7 +158,8 @@ Connections::Connections(const Store& store, int rank, int size, const std::stri
                              : interface != nullptr
                                  ? ProcessGroupGloo::createDeviceForInterface(interface)
                                  : ProcessGroupGloo::createDefaultDevice());
-  impl_->gloo = c10::make_intrusive<Gloo>(Table::in(store), rank, size, options);
+  impl_->gloo = c10::make_intrusive<Gloo>(dynamic_cast<C10dTable&>(*store.table()).store(), rank,
+                                          size, options);
   impl_->gloo->setTimeout(timeout);
   impl_->timeout = timeout;
 }
@@ -188,54 +213,5 @@ void Connections::close() noexcept {
 }
 
 }  // namespace distributed
-
-using distributed::asked;
-using distributed::Table;
-
-Store::Store() : Store(Table::of(c10::make_intrusive<c10d::HashStore>())) {}
-
-void Store::set(const std::string& key, std::string_view value) {
-  asked("set", key, [&] { table_->store->set(key, std::string(value)); });
-}
-std::string Store::get(const std::string& key) const {
-  return asked("get", key, [&] { return table_->store->get_to_str(key); });
-}
-bool Store::has(const std::vector<std::string>& keys) const {
-  return keys.empty() || asked("has", keys[0], [&] { return table_->store->check(keys); });
-}
-int64_t Store::add(const std::string& key, int64_t value) {
-  return asked("add", key, [&] { return table_->store->add(key, value); });
-}
-void Store::wait(const std::vector<std::string>& keys, std::chrono::milliseconds timeout) const {
-  if (!keys.empty()) asked("wait", keys[0], [&] { table_->store->wait(keys, timeout); });
-}
-Store Store::part(const std::string& prefix) const {
-  // A connection of its own, so that one part may wait while another asks.
-  return Table::of(c10::make_intrusive<c10d::PrefixStore>(prefix, table_->store->clone()), table_);
-}
-
-Store folder_store(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "store";
-  const auto refuse = [&](const std::string& reason) {
-    throw WorldError("folder_store: " + file.string() + ": " + reason);
-  };
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) refuse(error.message());
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0) refuse(std::strerror(errno));
-  // c10d locks the file at each access, and would wait for ever for a lock that cannot be had.
-  int locked = 0;
-  do locked = ::flock(fd, LOCK_EX);
-  while (locked != 0 && errno == EINTR);
-  const int reason = errno;
-  ::close(fd);
-  if (locked != 0)
-    refuse(
-        std::string("the file system gives no locks, without which processes cannot share it (") +
-        std::strerror(reason) + ")");
-  constexpr int kAnyNumber = -1;
-  return Table::of(c10::make_intrusive<c10d::FileStore>(file.string(), kAnyNumber));
-}
 
 }  // namespace descent

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include <descent/distributed/environment.h>
-#include <descent/distributed/store.h>
+#include <descent/sharing/store.h>
 
 namespace descent::distributed {
 namespace {

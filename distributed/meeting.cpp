@@ -59,7 +59,7 @@ std::string fresh_name(Store store, int rank, int size, std::chrono::millisecond
   for (int r = 1; r < size; ++r) all.push_back(joined(own, r));
   std::set<std::string> answered;
   const auto end = Clock::now() + timeout;
-  while (!store.has(all)) {
+  while (!store.has_all(all)) {
     if (Clock::now() > end) {
       std::vector<std::string> missing;
       for (int r = 1; r < size; ++r)
@@ -98,9 +98,9 @@ void meet(Store store, int rank, int size, const std::string& about,
   std::string problem;
   if (rank == 0) {
     const auto end = Clock::now() + timeout;
-    while (!store.has(here) && !store.has(verdict) && Clock::now() < end)
+    while (!store.has_all(here) && !store.has(verdict) && Clock::now() < end)
       std::this_thread::sleep_for(5ms);
-    if (!store.has(here)) problem = missing();
+    if (!store.has_all(here)) problem = missing();
     for (int r = 1; r < size && problem.empty(); ++r) {
       const std::string theirs = store.get(here[r]);
       if (theirs != about)

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include <descent/distributed/store.h>
+#include <descent/sharing/store.h>
 
 namespace descent::distributed {
 

@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <descent/distributed/store.h>
+#include <descent/sharing/store.h>
 
 namespace descent {
 

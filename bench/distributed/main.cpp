@@ -16,16 +16,16 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
-#include <netinet/in.h>
 #include <nlohmann/json.hpp>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <descent/distributed.h>
 #include <descent/optim/adam.h>
 #include <descent/optim/optimizer/drop_in.h>
+
+#include "free_port.h"
 
 extern char** environ;
 
@@ -137,23 +137,10 @@ int run_rank(const char* folder) {
   return 0;
 }
 
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  const bool known = ::bind(fd, any, length) == 0 && ::getsockname(fd, any, &length) == 0;
-  ::close(fd);
-  if (!known) throw std::runtime_error("no port is free");
-  return ntohs(address.sin_port);
-}
-
 /// Whether all ranks of a world of that size came to their end.
 bool run_world(int size, const std::string& folder) {
   ::setenv("MASTER_ADDR", "127.0.0.1", 1);
-  ::setenv("MASTER_PORT", std::to_string(free_port()).c_str(), 1);
+  ::setenv("MASTER_PORT", std::to_string(processes::free_port()).c_str(), 1);
   ::setenv("WORLD_SIZE", std::to_string(size).c_str(), 1);
   std::vector<pid_t> ranks(size);
   for (int rank = 0; rank < size; ++rank) {

@@ -3,6 +3,5 @@
 #include <descent/distributed/checkpoint.h>     // IWYU pragma: export
 #include <descent/distributed/data_parallel.h>  // IWYU pragma: export
 #include <descent/distributed/sharded.h>        // IWYU pragma: export
-#include <descent/distributed/share.h>          // IWYU pragma: export
-#include <descent/distributed/store.h>          // IWYU pragma: export
 #include <descent/distributed/world.h>          // IWYU pragma: export
+#include <descent/sharing.h>                    // IWYU pragma: export

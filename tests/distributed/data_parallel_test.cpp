@@ -16,7 +16,7 @@
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/wrappers/lookahead.h>
 
-#include "processes.h"
+#include "../processes.h"
 
 namespace data_parallel_test {
 namespace {

@@ -1,5 +1,4 @@
-// Trainings that are interrupted at any moment and go on, and work that is shared by processes of which
-// some die.
+// Trainings that are interrupted at any moment and go on.
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -18,7 +17,7 @@
 #include <descent/distributed.h>
 #include <descent/optim.h>
 
-#include "processes.h"
+#include "../processes.h"
 
 namespace resume_test {
 namespace {
@@ -29,28 +28,13 @@ using descent::World;
 using descent::WorldError;
 using processes::Arguments;
 using processes::Ended;
+using processes::Folder;
 using processes::Role;
 using processes::Running;
 using processes::say;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "descent-shared-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 constexpr int64_t kSteps = 40;
 
@@ -186,62 +170,6 @@ TEST(Resume, ChangesNothingWhereThingsDoNotFit) {
   std::ofstream(folder / "file") << "a file";
   EXPECT_THAT([&] { descent::checkpoint(folder / "file", 1, world, *net); },
               ThrowsMessage<WorldError>(HasSubstr((folder / "file").string())));
-}
-
-/// shares FOLDER COUNT [piece at which it dies]
-const Role shares("shares", [](const Arguments& arguments) {
-  const fs::path folder = arguments.at(0);
-  const int64_t dies_at = arguments.size() > 2 ? std::stoll(arguments.at(2)) : -1;
-  int64_t mine = 0;
-  descent::share(
-      descent::folder_store(folder), "pieces", std::stoll(arguments.at(1)), [&](int64_t i) {
-        if (mine++ == dies_at) ::kill(::getpid(), SIGKILL);
-        descent::write_atomically(folder / ("piece-" + std::to_string(i)), std::to_string(i * i));
-      });
-  say("complete");
-});
-
-TEST(Share, IsCompleteThoughProcessesDieAndComeLate) {
-  const Folder folder;
-  const int64_t count = 600;
-  const Arguments all{folder / "job", std::to_string(count)};
-  Arguments dies = all;
-  dies.push_back("20");
-  Running running;
-  for (const Arguments& arguments : {all, dies, all, dies}) running.start("shares", arguments, {});
-  for (const size_t process : {1, 3}) EXPECT_EQ(running.end(process).signal, SIGKILL);
-  running.start("shares", all, {});
-  for (const size_t process : {0, 2, 4}) {
-    const Ended ended = running.end(process);
-    EXPECT_EQ(ended.code, 0);
-    EXPECT_EQ(ended.said, "complete\n");
-  }
-  for (int64_t i = 0; i < count; ++i)
-    EXPECT_EQ(descent::read_file(folder / ("job/piece-" + std::to_string(i))),
-              std::to_string(i * i));
-}
-
-TEST(Share, DoesEachPieceOnceWhereNobodyDies) {
-  descent::Store store;
-  std::vector<int> times(500);
-  descent::share(store, "a", 500, [&](int64_t i) { ++times[i]; });
-  EXPECT_THAT(times, testing::Each(1));
-  descent::share(store, "a", 500, [&](int64_t i) { ++times[i]; });  // again: nothing is left
-  EXPECT_THAT(times, testing::Each(1));
-  descent::share(store, "b", 0, [&](int64_t) { FAIL(); });
-  // Another process has begun a piece and died.
-  store.add("c/next", 1);
-  std::vector<int64_t> done;
-  descent::share(store, "c", 3, [&](int64_t i) { done.push_back(i); });
-  EXPECT_THAT(done, testing::ElementsAre(1, 2, 0));
-}
-
-TEST(FolderStore, IsRefusedWhereItCannotBe) {
-  const Folder folder;
-  std::ofstream(folder / "file") << "a file";
-  EXPECT_THAT(
-      [&] { descent::folder_store(folder / "file"); },
-      ThrowsMessage<WorldError>(HasSubstr("folder_store: " + (folder / "file/store").string())));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@
 #include <descent/distributed/environment.h>
 #include <descent/distributed/tree.h>
 
-#include "processes.h"
+#include "../processes.h"
 
 namespace world_test {
 namespace {

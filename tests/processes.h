@@ -1,11 +1,14 @@
 #pragma once
 // Tests with several processes: each runs a role of this program, which is started once more for it.
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include <sys/types.h>
+
+#include "free_port.h"
 
 namespace processes {
 
@@ -18,6 +21,19 @@ struct Role {
 };
 void say(const std::string& text);
 
+/// A folder for a test, which goes away with this.
+class Folder {
+ public:
+  Folder();
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(path_); }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 struct Ended {
   int code = 0;    ///< of exit; 1 if the role threw
   int signal = 0;  ///< that ended it, or 0
@@ -25,8 +41,6 @@ struct Ended {
   std::string said{};  ///< and what it threw
 };
 
-/// A port of this machine that nobody listened at a moment ago.
-int free_port();
 /// RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT.
 Variables place(int rank, int size, int port);
 

@@ -119,6 +119,11 @@ void check_options(const Plane& plane, const std::vector<Metric>& metrics, const
     refuse("evaluate: options.threads is ", options.threads,
            "; allowed are 1, 2, ... and 0 for all of LibTorch's");
   }
+  if (options.store && options.tiles.empty()) {
+    refuse(
+        "evaluate: options.store is given, but options.tiles is empty; it must name the folder "
+        "through which processes get the values of each other");
+  }
   if (options.memory < 1)
     refuse("evaluate: options.memory is ", options.memory, "; allowed is 1 and more");
 }

@@ -77,7 +77,7 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
     filling.emplace(x, y, measured.size(), evaluator);
     const int workers = workers_for(problem, evaluator, x.n * y.n, options);
     evaluator.prepare(workers);
-    whole = filling->run(workers, tiles ? &*tiles : nullptr, options.on_progress);
+    whole = filling->run(workers, tiles ? &*tiles : nullptr, options.store, options.on_progress);
     if (tiles) notes["tiles"] = tensors::hexadecimal(tiles->job());
   } catch (const tensors::Stopped&) {  // at the center
     filling.emplace(x, y, measured.size(), loop);

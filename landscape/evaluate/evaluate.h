@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include <descent/landscape/network/batch_norm.h>
 #include <descent/landscape/network/network.h>
 #include <descent/landscape/planes/plane.h>
+#include <descent/sharing/store.h>
 
 namespace descent {
 
@@ -45,13 +47,21 @@ struct EvaluateOptions {
   /// computed again. A network that gives other bits in each run finds none.
   std::filesystem::path tiles{};
 
-  /// Called on the calling thread with the finished fraction, between networks and, where these are
-  /// large, between parts of a batch; false stops the work, and the points
-  /// that were not reached stay NaN (Grid::notes says "stopped").
+  /// A table that processes share which compute one landscape together, as folder_store() of a folder
+  /// or World::store() is one; none: this process works alone. All make the same call, with the same
+  /// folder for `tiles`, and all return the whole grid, with the values of a single process. They may
+  /// begin late and die: then the others take over their tiles, of which there are at most 256.
+  /// Processes whose tiles have other fingerprints, as those of processors with other kernels, work
+  /// apart.
+  std::optional<Store> store{};
+
+  /// Called on the calling thread with the finished fraction, of what all processes do, between
+  /// networks and, where these are large, between parts of a batch; false stops the work, and the
+  /// points that were not reached stay NaN (Grid::notes says "stopped").
   std::function<bool(double)> on_progress{};
 
   DESCENT_OPTIONS((path), (threads, non_negative), (batch_norm), (memory, at_least_one),
-                  (tiles, not_text), (on_progress, not_text))
+                  (tiles, not_text), (store, not_text), (on_progress, not_text))
   /// The options that values do not depend on, but by the path, the chunks and the samples at once
   /// that are chosen. All others are a part of the tiles' fingerprint.
   static constexpr std::array<std::string_view, 2> kNotInResult{"threads", "memory"};
@@ -87,8 +97,9 @@ struct EvaluateOptions {
 /// Throws std::invalid_argument before any work for an axis without points or with ends that are
 /// not finite, or too large for the type of the weights, more points than memory can have, a plane
 /// that does not fit the network, empty data, shapes of prediction and target that differ (mse), a
-/// metric of more than one element, a budget too small for one network, and for a path that does not
-/// apply, with the reason; std::runtime_error if a tile cannot be written. Refused as well, as they
+/// metric of more than one element, a budget too small for one network, a store without tiles, and
+/// for a path that does not apply, with the reason; std::runtime_error if a tile cannot be written,
+/// and WorldError if the store cannot be reached. Refused as well, as they
 /// show at the center: forward() or a metric that changes its arguments in place, or draws random
 /// numbers; and a network that predicts the same whatever its parameters are, since it keeps views
 /// or copies of its weights. One that keeps some weights so and takes others from its parameters

@@ -1,11 +1,15 @@
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <limits>
+#include <thread>
 
 #include <ATen/Parallel.h>
 
 #include <descent/landscape/evaluate/fill.h>
 #include <descent/landscape/evaluate/refuse.h>
+#include <descent/sharing/pieces.h>
+#include <descent/tensors/fingerprint.h>
 #include <descent/tensors/workers.h>
 
 namespace descent::landscape {
@@ -23,30 +27,69 @@ Filling::Filling(const Axis& x, const Axis& y, size_t metrics, Evaluator& evalua
   values_.assign(static_cast<size_t>(points_) * metrics, std::numeric_limits<double>::quiet_NaN());
 }
 
-bool Filling::run(int threads, const Tiles* tiles, const std::function<bool(double)>& progress) {
-  const int64_t a_tile = tiles ? (chunks_ + kTiles - 1) / kTiles : chunks_;
-  const int64_t count = (chunks_ + a_tile - 1) / a_tile;
-  std::vector<std::atomic<int64_t>> missing(static_cast<size_t>(count));
+bool Filling::run(int threads, const Tiles* tiles, const std::optional<Store>& store,
+                  const std::function<bool(double)>& progress) {
+  a_tile_ = tiles ? (chunks_ + kTiles - 1) / kTiles : chunks_;
+  tiles_ = (chunks_ + a_tile_ - 1) / a_tile_;
+  const bool stopped = store && !share(threads, *tiles, *store, progress);
+  std::vector<std::atomic<int64_t>> missing(static_cast<size_t>(tiles_));
   std::vector<int64_t> left;
-  for (int64_t tile = 0; tile < count; ++tile) {
-    const int64_t end = std::min(chunks_, (tile + 1) * a_tile);
-    if (tiles && tiles->read(tile * a_tile * chunk_, values(tile * a_tile, end))) continue;
-    missing[static_cast<size_t>(tile)] = end - tile * a_tile;
-    for (int64_t chunk = tile * a_tile; chunk < end; ++chunk) left.push_back(chunk);
+  for (int64_t number = 0; number < tiles_; ++number) {
+    if (tiles && read(*tiles, number)) continue;
+    const auto [first, end] = tile(number);
+    missing[static_cast<size_t>(number)] = end - first;
+    for (int64_t chunk = first; chunk < end; ++chunk) left.push_back(chunk);
   }
+  if (stopped) return false;
   const double before = 1 - static_cast<double>(left.size()) / static_cast<double>(chunks_);
   const auto scaled = [&](double fraction) { return progress(before + (1 - before) * fraction); };
   return tensors::for_each_item(
       threads, static_cast<int64_t>(left.size()),
       [&](int worker, int64_t item, const tensors::Pulse& pulse) {
-        const int64_t chunk = left[static_cast<size_t>(item)], tile = chunk / a_tile;
+        const int64_t chunk = left[static_cast<size_t>(item)], number = chunk / a_tile_;
         measure(worker, chunk, pulse);
-        if (--missing[static_cast<size_t>(tile)] == 0 && tiles) {
-          const int64_t end = std::min(chunks_, (tile + 1) * a_tile);
-          tiles->write(tile * a_tile * chunk_, values(tile * a_tile, end));
-        }
+        if (--missing[static_cast<size_t>(number)] == 0 && tiles) write(*tiles, number);
       },
       progress ? std::function<bool(double)>(scaled) : nullptr);
+}
+
+bool Filling::share(int threads, const Tiles& tiles, const Store& store,
+                    const std::function<bool(double)>& progress) {
+  sharing::Pieces pieces(store, "tiles/" + tensors::hexadecimal(tiles.job()), tiles_);
+  const auto of_all = [&](double /*of this process*/) { return progress(pieces.part_done()); };
+  // Each worker has one item: to take tiles until there are no more.
+  return tensors::for_each_item(
+      threads, threads,
+      [&](int worker, int64_t /*item*/, const tensors::Pulse& pulse) {
+        sharing::do_pieces(
+            pieces,
+            [&](int64_t number) {
+              pulse(0);
+              if (read(tiles, number)) return;
+              const auto [first, end] = tile(number);
+              for (int64_t chunk = first; chunk < end; ++chunk) measure(worker, chunk, pulse);
+              write(tiles, number);
+            },
+            [&] {
+              pulse(0);
+              std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            });
+      },
+      progress ? std::function<bool(double)>(of_all) : nullptr);
+}
+
+Filling::Tile Filling::tile(int64_t number) const {
+  return {number * a_tile_, std::min(chunks_, (number + 1) * a_tile_)};
+}
+
+bool Filling::read(const Tiles& tiles, int64_t number) {
+  const auto [first, end] = tile(number);
+  return tiles.read(first * chunk_, values(first, end));
+}
+
+void Filling::write(const Tiles& tiles, int64_t number) {
+  const auto [first, end] = tile(number);
+  tiles.write(first * chunk_, values(first, end));
 }
 
 std::vector<double> Filling::metric(size_t m) const {

@@ -232,10 +232,45 @@ TEST_F(TilesTest, RefuseAFolderThatCannotBe) {
   EXPECT_THAT([&] { run(); }, ThrowsMessage<std::runtime_error>(HasSubstr("is no folder")));
 }
 
+TEST_F(TilesTest, AreDealtOutByAStore) {
+  const Grid whole = run();
+  fs::remove_all(folder_);
+  Store store;
+  const Grid stopped =
+      run({.threads = 1, .store = store, .on_progress = [](double done) { return done < 0.4; }});
+  EXPECT_TRUE(std::isnan(stopped.values.back()));
+  EXPECT_EQ(stopped.notes.count("stopped"), 1u);
+  const int64_t before = calls_;
+  std::vector<double> fractions;
+  const Grid rest = run({.threads = 2, .store = store, .on_progress = [&](double done) {
+                           fractions.push_back(done);
+                           return true;
+                         }});
+  EXPECT_GE(before + calls_, all_ + known_);
+  EXPECT_LE(before + calls_, all_ + known_ + tile_);
+  EXPECT_TRUE(std::is_sorted(fractions.begin(), fractions.end()));
+  EXPECT_EQ(fractions.back(), 1.0);
+  EXPECT_EQ(rest.values, whole.values);
+  EXPECT_EQ(rest.notes, whole.notes);
+  // The store says that it is done, but the file is gone.
+  fs::remove(files()[7]);
+  EXPECT_EQ(run({.store = store}).values, whole.values);
+  EXPECT_EQ(calls_, known_ + tile_);
+  // Another store: nothing is left to compute.
+  EXPECT_EQ(run({.store = Store()}).values, whole.values);
+  EXPECT_EQ(calls_, known_);
+}
+
+TEST_F(TilesTest, AreNeededByAStore) {
+  EXPECT_THAT([&] { evaluate(*net_, mse, data_, plane_, x_, y_, {.store = Store()}); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("options.tiles is empty")));
+}
+
 TEST(Tiles, AreThoseOfEveryOptionThatTheValuesDependOn) {
   const EvaluateOptions options;
   // Another member does not compile here: list it in DESCENT_OPTIONS, unless it is no value.
-  [[maybe_unused]] const auto& [path, threads, batch_norm, memory, tiles, on_progress] = options;
+  [[maybe_unused]] const auto& [path, threads, batch_norm, memory, tiles, store, on_progress] =
+      options;
   const std::vector<OptionInfo> listed = fields::describe(options);
   EXPECT_EQ(listed.size(), 4u);
   for (const OptionInfo& option : listed) {

@@ -166,7 +166,8 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
     for (size_t k = 0; k < 4; ++k) corners.push_back(trainer.train(0, tried[k], {}));
     tiles.emplace(options.tiles, fingerprint(tried, corners, notes, options, x_axis, y_axis));
   }
-  const bool whole = filling.run(workers, tiles ? &*tiles : nullptr, options.on_progress);
+  const bool whole =
+      filling.run(workers, tiles ? &*tiles : nullptr, std::nullopt, options.on_progress);
   if (trainer.path() == Path::Fused) notes["self_check"] = trainer.check();
   if (!whole) notes["stopped"] = "on_progress returned false; points that were not reached are NaN";
   if (tiles) notes["tiles"] = tensors::hexadecimal(tiles->job());

@@ -69,7 +69,8 @@ bool check_output(const fs::path& folder, bool replace) {
 }
 
 OutputFolder::OutputFolder(const fs::path& folder, bool replace)
-    : folder_(folder.empty() ? folder : fs::absolute(folder).lexically_normal()) {
+    : folder_(folder.empty() ? folder : fs::absolute(folder).lexically_normal()),
+      replace_(replace) {
   if (!folder_.has_filename()) folder_ = folder_.parent_path();  // "out/" means "out"
   exists_ = check_output(folder_, replace);
   try {
@@ -121,18 +122,29 @@ void OutputFolder::clean() {
 
 void OutputFolder::publish() {
   std::error_code error;
-  if (exists_) {
-    replace_files();
-  } else {
+  if (!exists_) {
     fs::rename(making_, folder_, error);
-    if (error) cannot_write(folder_, error.message());
+    // Another program has written it in the meantime.
+    exists_ = replace_ && fs::is_directory(folder_) && error;
+    if (error && !exists_) cannot_write(folder_, error.message());
   }
+  if (exists_) replace_files();
   published_ = true;
 }
 
 /// Moves what was made into the folder; what it replaces waits among what was made until all is
 /// done, and goes back if anything fails.
 void OutputFolder::replace_files() const {
+  // Programs that compute together end together: one after the other.
+  const struct Turn {
+    explicit Turn(const fs::path& folder) : file(::open(folder.c_str(), O_RDONLY | O_CLOEXEC)) {
+      if (file >= 0) ::flock(file, LOCK_EX);
+    }
+    ~Turn() {
+      if (file >= 0) ::close(file);
+    }
+    const int file;
+  } turn(folder_);
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(making_))
     names.push_back(entry.path().filename().string());

@@ -39,6 +39,7 @@ class OutputFolder {
 
   std::filesystem::path folder_, making_;
   std::vector<std::filesystem::path> made_parents_;  ///< the outermost first
+  const bool replace_;
   bool exists_ = false, published_ = false;
   int lock_ = -1;  ///< on making_: other runs leave it alone
 };

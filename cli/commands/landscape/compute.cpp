@@ -9,6 +9,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <descent/sharing/store.h>
+
 #include "choices.h"
 #include "commands/landscape/planes.h"
 #include "commands/landscape/report.h"
@@ -104,7 +106,8 @@ Results compute(const Job& job, const PlaneToDraw& laid, const std::filesystem::
     Progress progress;
     EvaluateOptions options = job.options;
     options.tiles = tiles;
-    options.on_progress = shown_by(progress, "networks");
+    if (job.share) options.store = folder_store(*job.share);
+    options.on_progress = shown_by(progress, job.share ? "networks of all" : "networks");
     const auto start = std::chrono::steady_clock::now();
     results.grids =
         evaluate(job.network(), job.metrics, job.data, laid.plane, laid.x, laid.y, options);

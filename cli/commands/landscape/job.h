@@ -45,6 +45,7 @@ struct Job : Inputs {
   // command.h
   std::filesystem::path out = "out/landscape";
   bool resume = false, force = false;
+  std::optional<std::filesystem::path> share{};  ///< the folder of programs that compute together
 
   std::string title() const { return model_file.stem().string(); }
   Network network() const { return model; }

@@ -10,5 +10,5 @@ configure_package_config_file(cmake/descentConfig.cmake.in descentConfig.cmake
 write_basic_package_version_file(descentConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/descentConfig.cmake"
               "${CMAKE_CURRENT_BINARY_DIR}/descentConfigVersion.cmake"
-              cmake/LibTorch.cmake cmake/Rules.cmake
+              cmake/Cuda.cmake cmake/LibTorch.cmake cmake/Rules.cmake
         DESTINATION ${package})

@@ -1,4 +1,5 @@
 # OpenMP, and the flags for the loops of rules. This file is installed with the package.
+include("${CMAKE_CURRENT_LIST_DIR}/Cuda.cmake")
 
 # descent_openmp(): the target descent::openmp.
 function(descent_openmp)
@@ -20,7 +21,7 @@ endfunction()
 # descent_rules(<target> [<source>...]): compiles these sources of a target, or all of them, which
 # instantiate rules of optimizers (descent's or your own), with the flags that make their loops fast
 # and every pass give the same bits. Other sources of the target and all that link it keep their own
-# flags.
+# flags. Where descent has kernels for CUDA and nvcc is found, these rules get theirs (cmake/Cuda.cmake).
 function(descent_rules target)
   descent_openmp()
   separate_arguments(openmp UNIX_COMMAND "${OpenMP_CXX_FLAGS}")
@@ -39,4 +40,7 @@ function(descent_rules target)
   endif()
   # As a property, because target_link_libraries cannot know which of its forms the target uses.
   set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES $<LINK_ONLY:descent::openmp>)
+  if(DESCENT_HAS_CUDA)
+    descent_cuda_twins(${target} ${ARGN})
+  endif()
 endfunction()

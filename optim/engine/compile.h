@@ -26,8 +26,18 @@ const RuleTable& rule_table() {
 /// learns its name.
 #define DESCENT_JOIN_(a, b) a##b
 #define DESCENT_JOIN(a, b) DESCENT_JOIN_(a, b)
+#if defined(DESCENT_HAS_CUDA)
+#include <descent/optim/engine/cuda/launch.h>
+#define DESCENT_COMPILE_KERNELS(Rule)                                                   \
+  [[maybe_unused]] static const bool DESCENT_JOIN(descent_registered_, __COUNTER__) =   \
+      ::descent::engine::cuda::register_launches(::descent::engine::rule_table<Rule>(), \
+                                                 ::descent::engine::cuda::launches_of<Rule>());
+#else
+#define DESCENT_COMPILE_KERNELS(Rule)
+#endif
 #define DESCENT_COMPILE(Rule)                                                         \
   template const ::descent::engine::RuleTable& ::descent::engine::rule_table<Rule>(); \
   [[maybe_unused]] static const bool DESCENT_JOIN(descent_registered_, __COUNTER__) = \
-      ::descent::engine::register_rule(::descent::engine::rule_table<Rule>());
+      ::descent::engine::register_rule(::descent::engine::rule_table<Rule>());        \
+  DESCENT_COMPILE_KERNELS(Rule)
 #endif

@@ -15,6 +15,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <descent/base/pass.h>
+#include <descent/optim/engine/cuda/launch.h>
 #include <descent/optim/engine/low_precision.h>
 #include <descent/optim/engine/norms.h>
 #include <descent/optim/optimizer/optimizer.h>
@@ -80,6 +81,7 @@ struct OptimizerBase::Engine {
     bool fresh : 1 = false;                    ///< a buffer had to be created
     bool reads_twice : 1 = false;              ///< a rule with norms
     bool mixed : 1 = false;                    ///< its numbers are not all of one type: `layouts_`
+    bool on_cuda : 1 = false;                  ///< kernels step it
   };
 
   /// A group's options and what they select.
@@ -185,6 +187,12 @@ struct OptimizerBase::Engine {
   void measure(const Item& item, int64_t first, int64_t n, double* sums) const;
   void apply(const Item& item, int64_t first, int64_t n, double trust) const;
   double trust(const Item& item, double first_squares, double second_squares, bool remembers) const;
+
+  // In cuda/step.cpp, where there are kernels.
+  void refuse_capture() const;
+  void step_on_cuda();
+  std::optional<engine::cuda::Format> point_at_device(Item& item);
+  at::Tensor ratios_of(const std::vector<size_t>& items, const at::Tensor& sums) const;
 
   double gradient_squares(const Item& item) const;
   void scale_gradients();

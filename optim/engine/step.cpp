@@ -234,6 +234,9 @@ void OptimizerBase::make_states() {
 
 void OptimizerBase::Engine::step(OptimizerBase& optimizer, double loss) {
   collect(optimizer);
+#if defined(DESCENT_HAS_CUDA)
+  refuse_capture();
+#endif
   if (rule.advance != nullptr)
     for (size_t g = 0; g < groups_.size(); ++g)
       rule.advance(groups_[g].options, shared_of(g).data());
@@ -831,8 +834,11 @@ void OptimizerBase::Engine::run(double loss) {
   scale_gradients();
   set_stable_decay();
   if (rule.weigh != nullptr) return run_jointly(loss);
+#if defined(DESCENT_HAS_CUDA)
+  step_on_cuda();
+#endif
   for (auto& item : items_)
-    if (!item.type) step_tensor(item);
+    if (!item.type && !item.on_cuda) step_tensor(item);
   if (blocks_ + norm_blocks_ == 0) return;
   if (norm_blocks_ > 0) sums_.resize(static_cast<size_t>(2 * 2 * kPieces));
 

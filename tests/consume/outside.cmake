@@ -86,3 +86,15 @@ function(fake_torch folder version)
   file(WRITE "${package}/TorchConfigVersion.cmake"
     "set(PACKAGE_VERSION ${version})\nset(PACKAGE_VERSION_COMPATIBLE TRUE)\n")
 endfunction()
+
+# path_without_nvcc(<result>): the folders of PATH in which there is none.
+function(path_without_nvcc result)
+  string(REPLACE ":" ";" folders "$ENV{PATH}")
+  foreach(folder IN LISTS folders)
+    if(NOT EXISTS "${folder}/nvcc")
+      list(APPEND kept "${folder}")
+    endif()
+  endforeach()
+  list(JOIN kept ":" kept)
+  set(${result} "${kept}" PARENT_SCOPE)
+endfunction()

@@ -32,15 +32,9 @@ file(CHMOD "${work}/bin/python3" PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUT
 list(FILTER configure EXCLUDE REGEX "^-DTorch_DIR=")
 # A PATH with this python3 and without nvcc, and a proxy that nothing listens to, so that the official
 # archive cannot be had.
-set(path "")
-string(REPLACE ":" ";" folders "$ENV{PATH}")
-foreach(folder IN LISTS folders)
-  if(NOT EXISTS "${folder}/nvcc")
-    string(APPEND path ":${folder}")
-  endif()
-endforeach()
+path_without_nvcc(path)
 set(pretend "${CMAKE_COMMAND}" -E env --unset=Torch_DIR --unset=no_proxy --unset=NO_PROXY
-    --unset=DESCENT_LIBTORCH_URL "PATH=${work}/bin${path}" https_proxy=http://127.0.0.1:9)
+    --unset=DESCENT_LIBTORCH_URL "PATH=${work}/bin:${path}" https_proxy=http://127.0.0.1:9)
 list(APPEND configure -DDESCENT_INSTALL_TORCH=ON)
 
 # expect_nothing_left(<cache>): an installation that fails leaves no folder.

@@ -65,4 +65,7 @@ struct RuleLaunches {
 template <class Rule>
 const RuleLaunches& launches_of();
 
+/// Makes the kernels of a rule known, as DESCENT_COMPILE does where they are compiled.
+bool register_launches(const RuleTable& rule, const RuleLaunches& launches);
+
 }  // namespace descent::engine::cuda

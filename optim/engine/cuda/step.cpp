@@ -1,0 +1,204 @@
+// The part of a step whose parameters are on CUDA, by the kernels of their rule.
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <c10/cuda/CUDAGraphsC10Utils.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include <descent/optim/engine/cuda/launch.h>
+#include <descent/optim/engine/engine.h>
+
+namespace descent {
+
+using namespace engine;
+
+namespace {
+
+/// On the parameter's device and in its order of memory, so that a kernel can walk over both as over
+/// one long row.
+bool lies_as(const at::Tensor& x, const at::Tensor& p) {
+  return x.device() == p.device() && x.strides() == p.strides() && !x.is_neg();
+}
+
+std::optional<cuda::Format> format_for(at::ScalarType parameter, at::ScalarType state) {
+  const bool in_float = state == at::kFloat;
+  if (parameter != state && !in_float) return {};
+  switch (parameter) {
+    case at::kFloat:
+      return cuda::Format::Float;
+    case at::kDouble:
+      return in_float ? std::nullopt : std::optional(cuda::Format::Double);
+    case at::kBFloat16:
+      return in_float ? cuda::Format::BFloat16FloatState : cuda::Format::BFloat16;
+    case at::kHalf:
+      return in_float ? cuda::Format::HalfFloatState : cuda::Format::Half;
+    default:
+      return {};
+  }
+}
+
+/// What one call of the kernels steps.
+struct List {
+  c10::DeviceIndex device;
+  size_t form;
+  bool coupled;
+  cuda::Format format;
+  std::vector<cuda::Work> work{};
+  std::vector<size_t> items{};
+  int64_t units = 0;
+
+  bool is_like(const List& other) const {
+    return device == other.device && form == other.form && coupled == other.coupled &&
+           format == other.format;
+  }
+  bool in_double() const { return format == cuda::Format::Double; }
+  at::TensorOptions options() const {
+    return at::TensorOptions()
+        .device(at::kCUDA, device)
+        .dtype(in_double() ? at::kDouble : at::kFloat);
+  }
+};
+
+/// The kernels of each rule that has some.
+std::unordered_map<const RuleTable*, const cuda::RuleLaunches*>& all_launches() {
+  static std::unordered_map<const RuleTable*, const cuda::RuleLaunches*> all;
+  return all;
+}
+
+}  // namespace
+
+bool engine::cuda::register_launches(const RuleTable& rule, const RuleLaunches& launches) {
+  return all_launches().insert({&rule, &launches}).second;
+}
+
+/// A replay would repeat the numbers of the step that was captured, and no step would be counted.
+void OptimizerBase::Engine::refuse_capture() const {
+  const auto on_cuda = std::find_if(items_.begin(), items_.end(), [](const Item& item) {
+    return !item.type && item.parameter->is_cuda();
+  });
+  if (on_cuda == items_.end()) return;
+  const c10::cuda::CUDAGuard guard(on_cuda->parameter->device());
+  TORCH_CHECK(c10::cuda::currentStreamCaptureStatusMayInitCtx() == c10::cuda::CaptureStatus::None,
+              rule.about.name,
+              ": step() while a CUDA graph captures the stream, must be called outside of it: the "
+              "step's numbers and its count are made on the host, and a replay would not change "
+              "them");
+}
+
+/// Points at an item's memory. Its format, or none if it lies otherwise than kernels need it.
+std::optional<cuda::Format> OptimizerBase::Engine::point_at_device(Item& item) {
+  const at::Tensor& p = *item.parameter;
+  if (!p.is_cuda() || p.layout() != at::kStrided || p.is_neg() || !p.is_non_overlapping_and_dense())
+    return {};
+  // Masters, chance, 8 bits and cautious_decay are for the tensor pass.
+  if (groups_[item.group].is_asked || item.state->has_beside()) return {};
+  if (numbers_[item.numbers].agreed_decay != 0) return {};
+  const auto& used = groups_[item.group].form->buffers;
+  at::ScalarType state = p.scalar_type();
+  for (size_t b = 0; b < rule.buffers.size(); ++b)
+    if (used[b]) state = item.state->buffer(b).scalar_type();
+  const auto format = format_for(p.scalar_type(), state);
+  if (!format) return {};
+  for (size_t b = 0; b < rule.buffers.size(); ++b) {
+    if (!used[b]) continue;
+    at::Tensor& buffer = item.state->buffer(b);
+    if (buffer.scalar_type() != state || buffer.sizes() != p.sizes()) return {};
+    if (!lies_as(buffer, p)) buffer = at::empty_like(p, p.options().dtype(state)).copy_(buffer);
+  }
+  const at::Tensor& g = *item.gradient;
+  if (g.scalar_type() != p.scalar_type() || !lies_as(g, p)) {
+    copies_.reserve(2 * items_.size());  // items point into it
+    item.gradient = &copies_.emplace_back(at::empty_like(p).copy_(g));
+  }
+  point_at_all(item);
+  return format;
+}
+
+void OptimizerBase::Engine::step_on_cuda() {
+  const auto found = all_launches().find(&rule);
+  if (found == all_launches().end() || current_pass() == Pass::Tensor) return;
+  const cuda::RuleLaunches& launches = *found->second;
+  std::vector<List> lists;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    Item& item = items_[i];
+    if (item.type) continue;
+    const auto format = point_at_device(item);
+    if (!format) continue;
+    const Group& group = groups_[item.group];
+    const List wanted{item.parameter->device().index(),
+                      static_cast<size_t>(group.form - rule.forms.data()), group.coupled, *format};
+    auto list = std::find_if(lists.begin(), lists.end(),
+                             [&](const List& other) { return wanted.is_like(other); });
+    if (list == lists.end()) list = lists.insert(lists.end(), wanted);
+    const int64_t n = std::exchange(item.n, 0);  // none of them are for the loops
+    list->work.push_back({places_of(item), n, item.numbers});
+    list->items.push_back(i);
+    list->units += (n + kBlock - 1) / kBlock;
+  }
+  for (const List& list : lists) {
+    const c10::cuda::CUDAGuard guard(list.device);
+    // A GPU that the kernels were not compiled for has the tensor pass.
+    if (launches.problem() != nullptr) continue;
+    std::vector<cuda::Set> sets;
+    for (const Numbers& numbers : numbers_)
+      sets.push_back({list.in_double() ? static_cast<const void*>(numbers.doubles.data())
+                                       : numbers.floats.data(),
+                      groups_[numbers.group].options, numbers.at});
+    cuda::Launch launch{.work = list.work, .sets = sets};
+    launch.stream = c10::cuda::getCurrentCUDAStream(list.device).stream();
+    const auto start = [&](cuda::Start begin) {
+      const char* const problem = begin(launch);
+      TORCH_CHECK(problem == nullptr, rule.about.name, ": the kernels on device ",
+                  static_cast<int>(list.device), " cannot be started: ", problem);
+    };
+    for (const size_t i : list.items) {
+      items_[i].on_cuda = true;
+      auto* const impl = items_[i].parameter->unsafeGetTensorImpl();
+      if (!impl->is_inference()) impl->bump_version();
+    }
+    const cuda::FormLaunches& form =
+        launches.forms[list.form][list.coupled][static_cast<size_t>(list.format)];
+    if (form.sweep != nullptr) {
+      start(form.sweep);
+      continue;
+    }
+    // From the allocator of the current stream, so that their memory is free again when the kernels
+    // have passed.
+    const auto wide = list.options().dtype(at::kDouble);
+    const at::Tensor sums = at::empty({2 * list.units}, wide);
+    at::Tensor judged = at::empty({2 * static_cast<int64_t>(list.items.size())}, wide);
+    launch.sums = sums.mutable_data_ptr<double>();
+    launch.judged = judged.mutable_data_ptr();
+    start(form.measure);
+    start(launches.judge[list.in_double()]);
+    if (!launches.judges) {
+      judged = ratios_of(list.items, judged.cpu()).to(list.options());
+      launch.judged = judged.mutable_data_ptr();
+    }
+    start(form.apply);
+  }
+}
+
+/// What the rule says to the sums of these items, for rules that remember something then, on the
+/// host: the one time that a step waits for the device.
+at::Tensor OptimizerBase::Engine::ratios_of(const std::vector<size_t>& items,
+                                            const at::Tensor& sums) const {
+  at::Tensor ratios = at::empty({static_cast<int64_t>(items.size())}, sums.options());
+  const auto* const sum = sums.const_data_ptr<double>();
+  auto* const ratio = ratios.mutable_data_ptr<double>();
+  size_t at = 0;  // kernels pass over items without elements
+  for (const size_t i : items) {
+    if (items_[i].parameter->numel() == 0) continue;
+    ratio[at] = trust(items_[i], sum[2 * at], sum[2 * at + 1], /*remembers=*/true);
+    ++at;
+  }
+  return ratios;
+}
+
+}  // namespace descent

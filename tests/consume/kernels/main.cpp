@@ -1,0 +1,3 @@
+// Never compiled: DESCENT_COMPILE(HalfWay)
+int other();
+int main() { return other(); }

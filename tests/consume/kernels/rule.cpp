@@ -1,0 +1,5 @@
+#include <descent/optim/engine/compile.h>
+
+#include "../project/own_rule.h"
+
+DESCENT_COMPILE(HalfWay)

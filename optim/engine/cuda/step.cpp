@@ -21,9 +21,10 @@ using namespace engine;
 namespace {
 
 /// On the parameter's device and in its order of memory, so that a kernel can walk over both as over
-/// one long row.
+/// one long row. Strides of dimensions of one element do not matter.
 bool lies_as(const at::Tensor& x, const at::Tensor& p) {
-  return x.device() == p.device() && x.strides() == p.strides() && !x.is_neg();
+  if (x.device() != p.device() || x.is_neg()) return false;
+  return (x.is_contiguous() && p.is_contiguous()) || x.strides() == p.strides();
 }
 
 std::optional<cuda::Format> format_for(at::ScalarType parameter, at::ScalarType state) {

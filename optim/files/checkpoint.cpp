@@ -84,11 +84,15 @@ void ParamState::read(torch::serialize::InputArchive& archive) {
   for (size_t i = 0; i < rule().buffers.size(); ++i)
     if (!archive.try_read(rule().buffers[i], buffer(i), true)) buffer(i) = at::Tensor();
   scalars.forget_beside();
-  at::Tensor x;
-  for (size_t i = 0; i < rule().buffers.size(); ++i)
-    if (archive.try_read(rule().buffers[i] + "_absmax", x, true)) make_beside().set_absmax(i, x);
-  for (const Master master : {Master::Float32, Master::Remainder, Master::Kahan})
+  for (size_t i = 0; i < rule().buffers.size(); ++i) {
+    at::Tensor absmax;  // one each, because LibTorch reads into a tensor that is there
+    if (archive.try_read(rule().buffers[i] + "_absmax", absmax, true))
+      make_beside().set_absmax(i, absmax);
+  }
+  for (const Master master : {Master::Float32, Master::Remainder, Master::Kahan}) {
+    at::Tensor x;
     if (archive.try_read(name_of(master), x, true)) make_beside().set_parameter(master, x);
+  }
 }
 
 void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {

@@ -1,6 +1,10 @@
 #pragma once
 // Private to what stands around optimizers.
 
+namespace descent {
+class OptimizerBase;
+}
+
 namespace descent::engine {
 
 /// As long as this lives, each step that an optimizer of this library makes on this thread
@@ -18,6 +22,27 @@ class GradientFactor {
 
  private:
   double before_;
+};
+
+/// The sum of the squares of all gradients that an optimizer would step by now, as its rule sums them
+/// that scales gradients by their joint norm; 0 where none does.
+double gradient_squares(OptimizerBase& optimizer);
+
+/// As long as this lives, such a rule takes this sum in each step that it makes on this thread, in the
+/// place of that of the gradients that it is shown.
+class KnownSquares {
+ public:
+  explicit KnownSquares(double sum);
+  ~KnownSquares();
+  KnownSquares(const KnownSquares&) = delete;
+  KnownSquares& operator=(const KnownSquares&) = delete;
+
+  /// Null: there is none.
+  static const double* now();
+
+ private:
+  double sum_;
+  const double* before_;
 };
 
 }  // namespace descent::engine

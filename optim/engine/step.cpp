@@ -105,6 +105,7 @@ int64_t size_of(NumberType type) {
 }
 
 thread_local double gradient_factor = 1;
+thread_local const double* known_squares = nullptr;
 
 /// Creates the buffers that are used and missing, as they are ahead of a parameter's first step;
 /// whether there were any.
@@ -137,6 +138,11 @@ engine::GradientFactor::GradientFactor(double factor)
     : before_(std::exchange(gradient_factor, gradient_factor * factor)) {}
 engine::GradientFactor::~GradientFactor() { gradient_factor = before_; }
 double engine::GradientFactor::now() { return gradient_factor; }
+
+engine::KnownSquares::KnownSquares(double sum)
+    : sum_(sum), before_(std::exchange(known_squares, &sum_)) {}
+engine::KnownSquares::~KnownSquares() { known_squares = before_; }
+const double* engine::KnownSquares::now() { return known_squares; }
 
 at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
   const char* const name = rule_->about.name;
@@ -1065,6 +1071,42 @@ void OptimizerBase::Engine::run_jointly(double loss) {
     if (!item.type) apply_tensor(item, *weight);
 }
 
+double engine::gradient_squares(OptimizerBase& optimizer) {
+  const RuleTable& rule = optimizer.rule();
+  if (rule.needs_gradient_norm == nullptr) return 0;
+  const Pass pass = current_pass();
+  const Isa isa = pass == Pass::V4 ? Isa::V4 : pass == Pass::V3 ? Isa::V3 : Isa::Baseline;
+  // In the order in which a step has them: elementwise forms first.
+  struct Squares {
+    bool of_norms;
+    double sum;
+  };
+  std::vector<Squares> all;
+  bool is_needed = false;
+  for (size_t g = 0; g < optimizer.param_groups().size(); ++g)
+    is_needed |= rule.needs_gradient_norm(optimizer.group_options(g).value());
+  for (size_t g = 0; is_needed && g < optimizer.param_groups().size(); ++g) {
+    const GroupOptions& options = optimizer.group_options(g);
+    if (rule.rests_at_zero && options.get_lr() == 0) continue;
+    const bool of_norms = form_of(rule, options.value()).reads_twice;
+    for (const at::Tensor& p : optimizer.param_groups()[g].params()) {
+      at::Tensor gradient = p.grad();
+      // One that does not fit is refused by the step.
+      if (!gradient.defined() || gradient.layout() != at::kStrided || gradient.sizes() != p.sizes())
+        continue;
+      if (gradient.scalar_type() != p.scalar_type() || !same_layout(gradient, p, p.is_contiguous()))
+        gradient = at::empty_like(p).copy_(gradient);
+      all.push_back({of_norms, sum_of_squares(gradient.to(tensors::computed_in(p)), isa)});
+    }
+  }
+  size_t elementwise = 0;
+  for (Squares& one : all)
+    if (!one.of_norms) std::swap(one, all[elementwise++]);
+  double total = 0;
+  for (const Squares& one : all) total += one.sum;
+  return total;
+}
+
 double OptimizerBase::Engine::gradient_squares(const Item& item) const {
   const int64_t n = item.n;
   if (!item.type)
@@ -1097,7 +1139,8 @@ void OptimizerBase::Engine::scale_gradients() {
       std::none_of(groups_.begin(), groups_.end(),
                    [&](const Group& group) { return rule.needs_gradient_norm(group.options); }))
     return;
-  const auto count = static_cast<int64_t>(items_.size());
+  const double* const known = KnownSquares::now();
+  const auto count = known != nullptr ? 0 : static_cast<int64_t>(items_.size());
   sums_.resize(std::max(sums_.size(), static_cast<size_t>(count)));
   const bool alone = (blocks_ + norm_blocks_) * kBlock < kSerial || at::in_parallel_region();
   const auto measure_item = [&](int64_t i) {
@@ -1109,7 +1152,7 @@ void OptimizerBase::Engine::scale_gradients() {
 #pragma omp parallel for num_threads(at::get_num_threads()) schedule(static, 1)
     for (int64_t i = 0; i < count; ++i) measure_item(i);
   }
-  double total = 0;
+  double total = known != nullptr ? *known : 0;
   for (int64_t i = 0; i < count; ++i)
     total += !items_[i].type ? gradient_squares(items_[i]) : sums_[i];
   const double norm = GradientFactor::now() * std::sqrt(total);

@@ -12,7 +12,7 @@
 
 #include <descent/base/atomic_file.h>
 #include <descent/distributed.h>
-#include <descent/optim/files/checkpoint.h>
+#include <descent/optim.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/optim/wrappers/lookahead.h>
 
@@ -151,7 +151,8 @@ const Role every_rule("every rule", [](const Arguments& arguments) {
       require(net.rare.grad().defined(), "gradients are where they were");
       net.zero_grad();
       for (const at::Tensor& p : taken_by(*rule, net))
-        require(!wrapper || wrapper->owner(p) == world.rank() || own->state_of(p) == nullptr,
+        require(!wrapper || wrapper->kept(p).first < wrapper->kept(p).second ||
+                    own->state_of(p) == nullptr,
                 "the state of another rank's parameter");
       if (wrapper && step == 1) {
         // A checkpoint in between, into an optimizer that has done nothing.
@@ -221,20 +222,212 @@ TEST(Sharded, RefusesWhatLooksAtAllParameters) {
   refuses("prodigy", {}, "Sharded: the inner optimizer, Prodigy, finds its rate by itself");
   refuses("schedule_free_adamw", {}, "is not evaluated where it trains");
   refuses("polyak_sgd", {}, "needs closures of its own");
-  refuses("lamb", {{"max_grad_norm", 1.0}}, "LAMB, clips by the norm of all gradients");
   auto opt = descent::make_optimizer("sgd", net.parameters(), {{"lr", 0.1}});
   EXPECT_THAT([&] { descent::Sharded(descent::Lookahead(*opt), world); },
               ThrowsMessage<c10::Error>(HasSubstr("put wrappers around Sharded")));
   descent::Sharded sharded(*opt, world);
-  EXPECT_EQ(sharded.owner(net.left), 0);
+  EXPECT_EQ(sharded.kept(net.left), std::pair(int64_t{0}, int64_t{8}));
   const at::Tensor other = at::zeros({8}).requires_grad_();
   sharded.replace_param(net.left, other);
-  EXPECT_EQ(sharded.owner(other), 0);
-  EXPECT_THAT([&] { sharded.owner(net.left); },
+  EXPECT_EQ(sharded.kept(other), std::pair(int64_t{0}, int64_t{8}));
+  EXPECT_THAT([&] { sharded.kept(net.left); },
               ThrowsMessage<c10::Error>(HasSubstr("the parameter is in no group")));
-  EXPECT_THAT([&] { sharded.owner(at::ones({2})); },
+  EXPECT_THAT([&] { sharded.kept(at::ones({2})); },
               ThrowsMessage<c10::Error>(HasSubstr("the parameter is in no group")));
 }
+
+/// Gradients that are the same on all ranks.
+void fill_gradients(const std::vector<at::Tensor>& parameters, int64_t step) {
+  int64_t seed = 100 * step;
+  for (at::Tensor p : parameters) {
+    p.mutable_grad() =
+        at::randn(p.sizes(), at::make_generator<at::CPUGeneratorImpl>(++seed)).to(p.dtype());
+  }
+}
+
+std::vector<at::Tensor> parameters_of(const std::vector<std::vector<int64_t>>& sizes) {
+  std::vector<at::Tensor> list;
+  for (const auto& each : sizes)
+    list.push_back(
+        at::randn(each, at::make_generator<at::CPUGeneratorImpl>(list.size())).requires_grad_());
+  return list;
+}
+
+const Role keeps_a_part("keeps a part", [](const Arguments&) {
+  auto world = World::from_environment({.timeout = 120s});
+  const auto parameters = parameters_of({{1000, 31}, {7}, {501, 3}, {}, {64, 64}});
+  descent::AdamW alone(parameters_of({{1000, 31}, {7}, {501, 3}, {}, {64, 64}}));
+  descent::Sharded sharded(descent::AdamW(parameters), world);
+  fill_gradients(parameters, 1);
+  sharded.step();
+  int64_t all = 0;
+  for (const at::Tensor& p : parameters) all += 2 * p.nbytes();
+  at::Tensor kept = at::full({1}, sharded.state_bytes(), at::kLong);
+  require(
+      static_cast<double>(sharded.state_bytes()) <= 1.05 / world.size() * static_cast<double>(all),
+      std::to_string(sharded.state_bytes()) + " of " + std::to_string(all));
+  world.sum(kept);
+  require(kept.item<int64_t>() == all, "all parts");
+  // Where a rule has norms, whole parameters are dealt out.
+  const auto whole = parameters_of({{40, 3}, {7}, {50}});
+  descent::Sharded norms(descent::LARS(whole), world);
+  for (const at::Tensor& p : whole) {
+    const auto [first, last] = norms.kept(p);
+    require(first == last || (first == 0 && last == p.numel()), "a parameter of LARS is cut");
+  }
+  say("all right");
+});
+
+TEST(Sharded, KeepsOfEachRankItsPartOfTheState) {
+  for (const int size : {2, 3, 4})
+    for (const Ended& ended : processes::world("keeps a part", size))
+      EXPECT_EQ(ended.said, "all right\n");
+}
+
+/// changes whole|sharded: what becomes of parameters in mid-run, and norms over all gradients. A line
+/// for each.
+const Role changes("changes", [](const Arguments& arguments) {
+  auto world = World::from_environment({.timeout = 120s});
+  const bool sharded = arguments.at(0) == "sharded";
+  const auto file =
+      std::filesystem::temp_directory_path() / ("descent-changes-" + std::to_string(::getpid()));
+  struct Case {
+    const char* rule;
+    descent::OptionValues options;
+    bool clips = false;
+  };
+  for (const Case& c :
+       {Case{"adamw", {}}, Case{"nadam", {{"lr", 0.01}}}, Case{"adamw", {}, true},
+        Case{"adan", {{"max_grad_norm", 0.5}}}, Case{"lamb", {{"max_grad_norm", 0.5}}},
+        Case{"sgd", {{"lr", 0.1}, {"momentum", 0.9}, {"nesterov", true}}},
+        Case{"adamw", {{"state_bits", 8}, {"min_8bit_size", 16}}}}) {
+    auto parameters = parameters_of({{20, 3}, {7}, {}, {31}});
+    // One that is not contiguous, and one of 16 bits.
+    parameters.push_back(at::ones({6, 5}).t().requires_grad_());
+    if (c.options.empty() || c.options[0].first != "state_bits")
+      parameters.push_back(at::ones({11}, at::kBFloat16).requires_grad_());
+    auto own = descent::make_optimizer(c.rule, parameters, c.options);
+    torch::optim::Optimizer* opt = &own->as_libtorch();
+    std::unique_ptr<descent::Sharded> spread;
+    if (sharded) opt = (spread = std::make_unique<descent::Sharded>(*own, world)).get();
+    std::unique_ptr<descent::ClipNorm> clip;
+    if (c.clips)
+      opt = (clip = std::make_unique<descent::ClipNorm>(*opt,
+                                                        descent::ClipNormOptions{.max_norm = 0.5}))
+                .get();
+    const auto step = [&](int64_t number) {
+      fill_gradients(parameters, number);
+      opt->step();
+    };
+    step(1);
+    own->group_options(0).set_lr(0.02);
+    step(2);
+    // A group more, and a parameter that grows.
+    const auto more = parameters_of({{9}, {2, 2}});
+    const torch::optim::OptimizerParamGroup group(more);
+    if (clip)
+      clip->add_param_group(group);
+    else if (spread)
+      spread->add_param_group(group);
+    else
+      own->add_param_group(group);
+    parameters.insert(parameters.end(), more.begin(), more.end());
+    step(3);
+    const at::Tensor grown = at::cat({parameters[0].detach(), at::ones({5, 3})}).requires_grad_();
+    const auto map = [](const at::Tensor& s) {
+      return at::cat({s, at::zeros({5, 3}, s.options())});
+    };
+    if (c.options.empty() || c.options[0].first != "state_bits") {
+      if (clip)
+        clip->replace_param(parameters[0], grown, map);
+      else if (spread)
+        spread->replace_param(parameters[0], grown, map);
+      else
+        own->replace_param(parameters[0], grown, map);
+      parameters[0] = grown;
+    }
+    // Other memory under a parameter.
+    parameters[1].set_data(parameters[1].detach().clone());
+    step(4);
+    // What cannot be loaded leaves everything as it was.
+    if (spread) {
+      const auto folder = file.string() + "-others";
+      torch::nn::Linear other(2, 2);
+      descent::Lion lion(other->parameters());
+      descent::checkpoint(folder, 1, world, lion);
+      try {
+        descent::resume(folder, world, *spread);
+        say("loaded");
+      } catch (const WorldError& e) {
+        require(std::string(e.what()).find("checkpoint of lion") != std::string::npos, e.what());
+      }
+    }
+    step(5);
+    if (spread)
+      descent::save(*spread, file);
+    else
+      descent::save(*own, file);
+    const std::string saved = descent::read_file(file);
+    at::Tensor hash =
+        at::full({1}, static_cast<int64_t>(hash_of(saved.data(), saved.size())), at::kLong);
+    world.broadcast(hash);
+    uint64_t weights = 0;
+    for (const at::Tensor& p : parameters) {
+      const at::Tensor numbers = p.detach().contiguous();
+      weights = hash_of(numbers.data_ptr(), numbers.nbytes(), weights);
+    }
+    say(std::string(c.rule) + " " + std::to_string(weights) + " " +
+        std::to_string(hash.item<int64_t>()));
+  }
+  std::filesystem::remove(file);
+  std::filesystem::remove_all(file.string() + "-others");
+  world.barrier();
+});
+
+TEST(Sharded, GivesTheSameBitsWhateverBecomesOfParameters) {
+  const std::string alone = the_same("changes", {1}, {{"whole"}});
+  EXPECT_EQ(std::count(alone.begin(), alone.end(), '\n'), 7);
+  EXPECT_EQ(the_same("changes", {1, 2, 3, 4}, {{"sharded"}}), alone);
+}
+
+TEST(Sharded, RefusesWhatItCannotStepInParts) {
+  const auto said = processes::world("cannot", 2);
+  for (const Ended& ended : said) {
+    EXPECT_THAT(ended.said,
+                HasSubstr("group 0 of AdamW has options by which it no longer takes each "
+                          "element by itself"));
+    EXPECT_THAT(ended.said, HasSubstr("must be contiguous and have 60 elements"));
+    EXPECT_THAT(ended.said, HasSubstr("the gradient of params[0] of group 0 has sizes [2]"));
+    EXPECT_EQ(ended.code, 0);
+  }
+}
+
+const Role cannot("cannot", [](const Arguments&) {
+  auto world = World::from_environment({.timeout = 120s});
+  const auto parameters = parameters_of({{20, 3}, {7}});
+  descent::AdamW opt(parameters);
+  descent::Sharded sharded(opt, world);
+  const auto refuses = [&] {
+    try {
+      sharded.step();
+      say("nothing refused");
+    } catch (const c10::Error& e) {
+      say(e.what_without_backtrace());
+    }
+  };
+  fill_gradients(parameters, 1);
+  sharded.step();
+  opt.group_options(0).set(descent::OptionValues{{"cautious", "mean_clamp"}});
+  refuses();
+  opt.group_options(0).set(descent::OptionValues{{"cautious", "off"}});
+  sharded.step();
+  parameters[0].set_data(at::ones({3, 20}).t());
+  refuses();
+  parameters[0].set_data(at::ones({20, 3}));
+  parameters[0].mutable_grad() = at::ones({2});
+  refuses();
+  world.barrier();
+});
 
 /// What stands beside plain training, each with its hash.
 const Role other_ways("other ways", [](const Arguments&) {

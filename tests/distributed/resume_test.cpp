@@ -16,6 +16,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/distributed.h>
 #include <descent/optim.h>
+#include <descent/tune.h>
 
 #include "../processes.h"
 
@@ -47,10 +48,19 @@ const Role goes_on("goes on", [](const Arguments& arguments) {
   net->eval();  // the statistics of a batch would be those of a shard
   descent::AdamW opt(net->parameters(), {.lr = 0.01});
   descent::Scheduler schedule(opt, descent::CosineAnnealingLR{.T_max = kSteps});
-  int64_t step = descent::resume(arguments.at(0), world, *net, opt, schedule);
+  const at::Tensor data = at::randn({80, 4}, at::make_generator<at::CPUGeneratorImpl>(1));
+  descent::ShuffledSampler sampler(data.size(0), /*seed=*/3);
+  int64_t step = descent::resume(arguments.at(0), world, *net, opt, schedule, sampler);
   descent::DataParallel parallel(*net, world, {.shards = 4});
   while (step < kSteps) {
-    const auto parts = at::randn({32, 4}, at::make_generator<at::CPUGeneratorImpl>(step)).chunk(4);
+    // All ranks draw the same batch, and each takes its shards of it. Every third one has 16 samples.
+    auto batch = sampler.next(32);
+    if (!batch) {
+      sampler.reset();
+      batch = sampler.next(32);
+    }
+    const std::vector<int64_t> indices(batch->begin(), batch->end());
+    const auto parts = data.index_select(0, at::tensor(indices)).chunk(4);
     for (const int64_t shard : parallel.shards())
       parallel.backward((net->forward(parts[shard]) - parts[shard].sum(1, true)).square().mean());
     parallel.finish();
@@ -58,7 +68,8 @@ const Role goes_on("goes on", [](const Arguments& arguments) {
     opt.zero_grad();
     schedule.step();
     ++step;
-    if (step % 2 == 0) descent::checkpoint(arguments.at(0), step, world, *net, opt, schedule);
+    if (step % 2 == 0)
+      descent::checkpoint(arguments.at(0), step, world, *net, opt, schedule, sampler);
     say("step " + std::to_string(step) + ".");
   }
 });
@@ -148,6 +159,30 @@ TEST(Resume, FindsTheNewestThatIsWhole) {
   EXPECT_THAT(
       [&] { descent::resume(path, world, *other.net, other.opt); },
       ThrowsMessage<WorldError>(HasSubstr("resume: " + (path / "step-3.pt").string() + ": ")));
+}
+
+TEST(Resume, GoesOnWithTheSamplesThatAreLeft) {
+  const Folder folder;
+  auto world = World::from_environment();
+  descent::ShuffledSampler sampler(20, 7), whole(20, 7), other(20, 8);
+  for (int i = 0; i < 3; ++i) {
+    whole.next(4);
+    sampler.next(4);
+  }
+  descent::checkpoint(folder / "run", 3, world, sampler);
+  sampler.next(8);
+  descent::ShuffledSampler again(20, 7);
+  EXPECT_EQ(descent::resume(folder / "run", world, again), 3);
+  EXPECT_EQ(again.next(5), whole.next(5));
+  Training training;
+  training.step();
+  descent::checkpoint(folder / "two", 1, world, training.opt, sampler);
+  const auto place = other.place();
+  Training fresh;
+  EXPECT_THAT([&] { descent::resume(folder / "two", world, fresh.opt, other); },
+              ThrowsMessage<WorldError>(HasSubstr("of another sampler: seed = 7, not 8")));
+  EXPECT_EQ(other.place(), place);
+  EXPECT_EQ(fresh.opt.state_of(fresh.net->weight), nullptr);
 }
 
 TEST(Resume, ChangesNothingWhereThingsDoNotFit) {

@@ -112,17 +112,27 @@ def presets(text):
 
 
 def race_of(key, notes):
-    race = re.match(r"<!-- race (\S+) (\S+) (\d+) -->\n", notes)
+    """What its first line says, and where the text begins. None: surfaces are not for this rule."""
+    race = re.match(r"<!-- (?:race (\S+) (\S+) (\d+)|no race) -->\n", notes)
     if not race:
-        fail(f"docs/notes/{key}.md must begin with <!-- race SURFACE RACER STEPS -->")
-    return race
+        fail(f"docs/notes/{key}.md must begin with <!-- race SURFACE RACER STEPS --> or "
+             "<!-- no race -->")
+    return (race.groups() if race[1] else None), race.end()
+
+
+def picture_of(name, key, race):
+    if race is None:
+        return []
+    surface, racer, steps = race
+    return [f"![The way of {name} over the surface {surface}]({key}.png)", "",
+            f"The picture shows {steps} steps from the surface's usual start: "
+            f"`descent race --surface {surface} --optimizers {racer} --steps {steps}`.", ""]
 
 
 def page(key, name, paper, options, facts):
     path, text = header_of(key)
     notes = (NOTES / f"{key}.md").read_text(encoding="ascii")
-    race = race_of(key, notes)
-    surface, racer, steps = race.groups()
+    race, begin = race_of(key, notes)
     of_options = {**COMMON, **meanings(path, text)}
     rows = []
     for option, default, allowed in options:
@@ -140,9 +150,7 @@ def page(key, name, paper, options, facts):
         split_formula(formula(text)), "",
         f"Paper: {paper}.", "",
         f"The numbers are compared with: {facts['compared with']}.", "",
-        f"![The way of {name} over the surface {surface}]({key}.png)", "",
-        f"The picture shows {steps} steps from the surface's usual start: "
-        f"`descent race --surface {surface} --optimizers {racer} --steps {steps}`.", "",
+        *picture_of(name, key, race),
         "## Options", "",
         "| option | default | allowed | meaning |", "|---|---|---|---|", *rows, "",
         f"State: {facts['state']}.", "",
@@ -154,7 +162,7 @@ def page(key, name, paper, options, facts):
               + (f"Its counterpart in Python is `{python}`: files go both ways by "
                  "[`save_python` and `load_python`](../checkpoints.md)." if python else
                  "Python's `torch.optim` has no counterpart."), ""]
-    return "\n".join(lines) + "\n" + notes[race.end():]
+    return "\n".join(lines) + "\n" + notes[begin:]
 
 
 def write_pages(descent, folder):
@@ -179,7 +187,10 @@ def check(descent):
             if written != (ROOT / "docs" / "optimizers" / f"{key}.md").read_text(encoding="ascii"):
                 fail(f"docs/optimizers/{key}.md is not what docs/pages.py writes: run "
                      "docs/pages.py pages build/release/bin/descent docs/optimizers")
+            notes = (NOTES / f"{key}.md").read_text(encoding="ascii")
             picture = ROOT / "docs" / "optimizers" / f"{key}.png"
+            if race_of(key, notes)[0] is None:
+                continue
             if not picture.exists() or picture.stat().st_size > 40_000:
                 fail(f"{picture} is missing or larger than 40 KB")
     print(f"{len(keys)} pages are as written")
@@ -190,8 +201,9 @@ def draw_pictures(draw):
 
     folder = ROOT / "docs" / "optimizers"
     for notes in sorted(NOTES.glob("*.md")):
-        race = race_of(notes.stem, notes.read_text(encoding="ascii"))
-        subprocess.run([draw, "race", folder / f"{notes.stem}.png", *race.groups()], check=True)
+        race, _ = race_of(notes.stem, notes.read_text(encoding="ascii"))
+        if race is not None:
+            subprocess.run([draw, "race", folder / f"{notes.stem}.png", *race], check=True)
     subprocess.run([draw, "schedules", ROOT / "docs" / "schedules"], check=True)
     for path in [*folder.glob("*.png"), *(ROOT / "docs" / "schedules").glob("*.png")]:
         image = Image.open(path).convert("RGB")  # 255 colours take a fifth of the bytes

@@ -48,6 +48,8 @@ struct Adagrad {
     return {.sum = filled(p, o.initial_accumulator_value)};
   }
 
+  static Sparse takes_sparse(const Options&) { return Sparse::Present; }
+
   template <class T>
   struct Coefficients {
     T rate, inside, outside;

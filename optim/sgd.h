@@ -66,6 +66,10 @@ struct SGD {
                                    {true, true, false, false},   {true, false, true, false},
                                    {true, true, true, false},    {true, false, false, true},
                                    {true, false, true, true}};
+  /// Rows that were seen once go on moving by their momentum.
+  static Sparse takes_sparse(const Options& o) {
+    return o.momentum == 0 ? Sparse::Present : Sparse::Filled;
+  }
   static Form form(const Options& o) {
     if (o.momentum == 0) return forms[0];
     return {true, o.nesterov, o.velocity == Velocity::Step, o.lookahead};

@@ -18,8 +18,10 @@ namespace descent::cli {
 namespace {
 
 std::vector<const engine::RuleTable*> chosen(const std::string& name) {
-  if (name.empty()) return optimizers();
-  return {&find_rule(name)};
+  if (!name.empty()) return {&find_rule(name)};
+  std::vector<const engine::RuleTable*> all = optimizers(), sparse = sparse_optimizers();
+  all.insert(all.end(), sparse.begin(), sparse.end());
+  return all;
 }
 
 /// Whether the rule's defaults use its b-th buffer.
@@ -63,7 +65,7 @@ void list_options(std::ostream& out, const std::vector<OptionInfo>& options) {
 
 /// What every optimizer takes beside its own.
 void list_base_options(std::ostream& out) {
-  out << "base options  of every optimizer, for fewer bits of parameters and state\n";
+  out << "base options  of every optimizer: bits of parameters and state, and how weights decay\n";
   list_options(out, fields::describe(BaseOptions{}));
 }
 

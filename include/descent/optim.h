@@ -57,6 +57,7 @@
 #include <descent/optim/simplified_ademamix.h>
 #include <descent/optim/soap.h>
 #include <descent/optim/sophia.h>
+#include <descent/optim/sparse_adam.h>
 #include <descent/optim/splus.h>
 #include <descent/optim/stable_adamw.h>
 #include <descent/optim/training/averaging.h>

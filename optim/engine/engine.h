@@ -82,6 +82,7 @@ struct OptimizerBase::Engine {
     bool reads_twice : 1 = false;              ///< a rule with norms
     bool mixed : 1 = false;                    ///< its numbers are not all of one type: `layouts_`
     bool on_cuda : 1 = false;                  ///< kernels step it
+    bool present : 1 = false;                  ///< only what a sparse gradient holds takes part
   };
 
   /// A group's options and what they select.
@@ -159,6 +160,8 @@ struct OptimizerBase::Engine {
   void sort_by_readings();
   void check_memory_of(const at::Tensor& p, bool contiguous, const at::Tensor& gradient,
                        uint32_t group, size_t position) const;
+  void check_sparse(const at::Tensor& p, const at::Tensor& gradient, uint32_t group,
+                    size_t position) const;
   void check_pulled(OptimizerBase& optimizer, const at::Tensor& p, uint32_t group,
                     size_t position) const;
   void check_apart(const OptimizerBase& optimizer);
@@ -198,6 +201,7 @@ struct OptimizerBase::Engine {
   void scale_gradients();
   struct WholeTensors;
   void step_tensor(const Item& item) const;
+  void step_present(const Item& item) const;
   /// The two readings of a rule with norms in the tensor pass.
   void measure_tensor(const Item& item, double* sums) const;
   void apply_tensor(const Item& item, double ratio) const;

@@ -55,6 +55,8 @@
 //   bool decays_itself = true            the rule's text has its decoupled decay, at a place of its
 //                                        own
 //   bool couples_itself = true           the same of its coupled decay
+//   Sparse takes_sparse(options)         what it does with a sparse gradient; without it: refuses it
+//   bool sparse_only = true              refuses all others
 //   bool applies_keep = true             of a tensor algorithm: its text multiplies p by step.keep
 //   bool decays_in_update = true         p <- p - lr (u + decay p), and so are these two coefficients
 //                                        called
@@ -116,6 +118,10 @@ struct StepInfo {
 
 /// Which of the base options of decay a rule takes: none, all but cautious_decay, or all.
 enum class TakesDecay : uint8_t { None, Scales, All };
+
+/// What a rule does with a sparse gradient (COO, duplicates add up): nothing, or its text on the
+/// elements that are there and their state while all others stay, or on all with zeros filled in.
+enum class Sparse : uint8_t { Refused, Present, Filled };
 
 /// How exp_avg_sq forgets, what it is to be divided by, and the rule's eps.
 struct SecondMoment {

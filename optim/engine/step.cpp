@@ -506,7 +506,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   if (places_.size() < count * places_each_) places_.resize(count * places_each_);
   // What these rules do to gradients and buffers ahead of the loops is done in full each time.
   const bool may_be_plain = pass != Pass::Tensor && !rule.forms.empty() && rule.pull == nullptr &&
-                            rule.centralizes == nullptr;
+                            rule.centralizes == nullptr && !rule.sparse_only;
   std::unordered_set<const void*> newcomers;
   for (uint32_t g = 0; g < groups.size(); ++g) {
     const auto& params = groups[g].params();
@@ -535,13 +535,21 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
       item.mixed = is_mixed(base, p.scalar_type());
       const bool plain = may_be_plain && !item.mixed && point_at_memory(item);
       if (!plain) {
-        TORCH_CHECK(gradient.layout() == at::kStrided, name, ": the gradient of params[", i,
-                    "] of group ", g, " has layout ", gradient.layout(), ", must be strided");
+        const bool sparse = gradient.layout() == at::kSparse && rule.takes_sparse != nullptr;
+        TORCH_CHECK(sparse || (gradient.layout() == at::kStrided && !rule.sparse_only), name,
+                    ": the gradient of params[", i, "] of group ", g, " has layout ",
+                    gradient.layout(), ", must be ",
+                    rule.sparse_only               ? "sparse (COO)"
+                    : rule.takes_sparse != nullptr ? "strided or sparse (COO)"
+                                                   : "strided");
         TORCH_CHECK(gradient.sizes() == p.sizes(), name, ": the gradient of params[", i,
                     "] of group ", g, " has sizes ", gradient.sizes(), ", must be ", p.sizes());
         item.contiguous = p.is_contiguous();
         check_memory_of(p, item.contiguous, gradient, g, i);
-        if (pass != Pass::Tensor) item.type = type_for_loops(p, item.contiguous, base);
+        if (sparse) check_sparse(p, gradient, g, i);
+        item.present = sparse && rule.takes_sparse(groups_[g].options) == Sparse::Present;
+        if (!item.present && pass != Pass::Tensor)
+          item.type = type_for_loops(p, item.contiguous, base);
       }
       const auto known = states.find(p.unsafeGetTensorImpl());
       bool once = true;
@@ -624,12 +632,36 @@ void OptimizerBase::Engine::check_memory_of(const at::Tensor& p, bool contiguous
       gradient.scalar_type() == p.scalar_type() || at::isFloatingType(gradient.scalar_type()),
       rule.about.name, ": the gradient of params[", position, "] of group ", group, " has dtype ",
       gradient.scalar_type(), ", must be a real floating-point type");
+  if (gradient.layout() != at::kStrided) return;
   TORCH_CHECK((!gradient.is_meta() || p.is_meta()) && !gradient._is_zerotensor(), rule.about.name,
               ": the gradient of params[", position, "] of group ", group,
               " has no memory, must have values there");
   TORCH_CHECK(tensors::has_its_memory(gradient), rule.about.name, ": the gradient of params[",
               position, "] of group ", group, " has a memory of ", gradient.storage().nbytes(),
               " bytes, must have one of ", gradient.numel() * gradient.element_size());
+}
+
+void OptimizerBase::Engine::check_sparse(const at::Tensor& p, const at::Tensor& gradient,
+                                         uint32_t group, size_t position) const {
+  const Group& of = groups_[group];
+  const auto refuse = [&](bool is, const auto&... words) {
+    TORCH_CHECK(!is, rule.about.name, ": the gradient of params[", position, "] of group ", group,
+                " is sparse, ", words...);
+  };
+  refuse(of.coupled || of.prologue.keep != 1 || of.agreed_decay != 0, "so weight_decay must be 0");
+  refuse(of.base.master != Master::None, "so master must be none");
+  refuse(of.base.rounding != Rounding::Nearest, "so rounding must be nearest");
+  refuse(of.base.state_bits != 0, "so state_bits must be 0");
+  refuse(gradient.sparse_dim() == 0, "and must have a sparse axis");
+  refuse(gradient.device() != p.device(), "and must be on the parameter's device");
+  const at::Tensor indices = gradient._indices();
+  if (indices.numel() == 0) return;
+  for (int64_t axis = 0; axis < gradient.sparse_dim(); ++axis) {
+    const at::Tensor along = indices.select(0, axis);
+    const auto least = along.min().item<int64_t>(), largest = along.max().item<int64_t>();
+    refuse(least < 0 || largest >= p.size(axis), "and has the index ", least < 0 ? least : largest,
+           " along axis ", axis, ", must be in [0, ", p.size(axis), ")");
+  }
 }
 
 /// Slow weights are drawn together with a parameter that has no gradient too.
@@ -746,6 +778,11 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     if (item.ready) continue;
     ensure_state(optimizer, item);
     const at::Tensor& p = *item.parameter;
+    if (item.gradient->layout() == at::kSparse) {
+      copies_.reserve(2 * items_.size());  // items point into it
+      const at::Tensor sum = item.gradient->coalesce();
+      item.gradient = &copies_.emplace_back(item.present ? sum : sum.to_dense());
+    }
     if (rule.centralizes != nullptr && rule.centralizes(groups_[item.group].options, p.dim())) {
       copies_.reserve(2 * items_.size());  // items point into it
       item.gradient = &copies_.emplace_back(tensors::centralized(*item.gradient));
@@ -1219,7 +1256,34 @@ struct OptimizerBase::Engine::WholeTensors {
   double agreed_decay = 0;
 };
 
+/// The rule's text on what the sparse gradient holds, with its part of parameter and state.
+void OptimizerBase::Engine::step_present(const Item& item) const {
+  const at::Tensor& p = *item.parameter;
+  if (item.gradient->_nnz() == 0) return;
+  c10::List<std::optional<at::Tensor>> places;
+  for (const at::Tensor& along : item.gradient->_indices().unbind(0)) places.push_back(along);
+  const at::ScalarType type = tensors::computed_in(p);
+  const Group& group = groups_[item.group];
+  const Numbers& numbers = numbers_[item.numbers];
+  std::array<double, kMaxConstants> k = numbers.doubles;
+  if (type == at::kFloat) std::copy(numbers.floats.begin(), numbers.floats.end(), k.begin());
+  Array at_places(p.detach().index(places).to(type));
+  const Array g(item.gradient->_values().to(type));
+  std::array<Array, kMaxBuffers> state;
+  const auto& used = group.form->buffers;
+  for (size_t b = 0; b < rule.buffers.size(); ++b)
+    if (used[b]) state[b] = Array(item.state->buffer(b).index(places).to(type));
+  group.form->arrays[0].sweep(at_places, g, state.data(), k.data());
+  const auto put = [&](const at::Tensor& into, const Array& values) {
+    into.index_put_(places, values.tensor().to(into.scalar_type()));
+  };
+  put(p, at_places);
+  for (size_t b = 0; b < rule.buffers.size(); ++b)
+    if (used[b]) put(item.state->buffer(b), state[b]);
+}
+
 void OptimizerBase::Engine::step_tensor(const Item& item) const {
+  if (item.present) return step_present(item);
   if (item.reads_twice) {
     double sums[2];
     measure_tensor(item, sums);

@@ -124,6 +124,8 @@ struct RuleTable {
   double (*look_ahead)(const void* options) = nullptr;
   SlowPull (*pull)(const void* options) = nullptr;
   void (*settle)(void* options) = nullptr;
+  Sparse (*takes_sparse)(const void* options) = nullptr;
+  bool sparse_only = false;
   SecondMoment (*second_moment)(const void* options, const StepInfo& at) = nullptr;
   /// Whether the step needs the norm of all gradients, and what they are scaled by then; null:
   /// never.

@@ -256,6 +256,9 @@ RuleTable make_table() {
     t.second_moment = [](const void* o, const StepInfo& at) {
       return R::second_moment(*static_cast<const O*>(o), at);
     };
+  if constexpr (requires { &R::takes_sparse; })
+    t.takes_sparse = [](const void* o) { return R::takes_sparse(*static_cast<const O*>(o)); };
+  if constexpr (requires { R::sparse_only; }) t.sparse_only = R::sparse_only;
   if constexpr (requires { R::adds_values; }) t.adds_values = R::adds_values;
   if constexpr (requires { R::needs_loss; }) t.needs_loss = R::needs_loss;
   if constexpr (requires { R::beyond_half; }) t.beyond_half = R::beyond_half;
@@ -290,8 +293,10 @@ RuleTable make_table() {
     t.look_ahead = [](const void* o) { return R::look_ahead(*static_cast<const O*>(o)); };
   if constexpr (requires { &R::pull; })
     t.pull = [](const void* o) { return R::pull(*static_cast<const O*>(o)); };
-  if constexpr (requires { R::divides_by_lr; })
-    t.divides_by_lr = t.rests_at_zero = R::divides_by_lr;
+  if constexpr (requires { R::divides_by_lr; }) {
+    t.divides_by_lr = R::divides_by_lr;
+    if constexpr (!requires { R::rests_at_zero; }) t.rests_at_zero = R::divides_by_lr;
+  }
   if constexpr (requires { &R::gradient_scale; }) {
     t.needs_gradient_norm = [](const void* o) {
       return R::needs_gradient_norm(*static_cast<const O*>(o));

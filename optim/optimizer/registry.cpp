@@ -11,6 +11,15 @@ std::vector<const engine::RuleTable*>& known_rules() {
   return rules;
 }
 
+std::vector<const engine::RuleTable*> by_name(bool sparse) {
+  std::vector<const engine::RuleTable*> rules = known_rules();
+  std::erase_if(rules, [&](const engine::RuleTable* rule) { return rule->sparse_only != sparse; });
+  std::sort(rules.begin(), rules.end(), [](const engine::RuleTable* a, const engine::RuleTable* b) {
+    return std::string_view(a->about.key) < b->about.key;
+  });
+  return rules;
+}
+
 }  // namespace
 
 bool engine::register_rule(const RuleTable& table) {
@@ -19,18 +28,13 @@ bool engine::register_rule(const RuleTable& table) {
   return true;
 }
 
-std::vector<const engine::RuleTable*> optimizers() {
-  std::vector<const engine::RuleTable*> rules = known_rules();
-  std::sort(rules.begin(), rules.end(), [](const engine::RuleTable* a, const engine::RuleTable* b) {
-    return std::string_view(a->about.key) < b->about.key;
-  });
-  return rules;
-}
+std::vector<const engine::RuleTable*> optimizers() { return by_name(false); }
+std::vector<const engine::RuleTable*> sparse_optimizers() { return by_name(true); }
 
 const engine::RuleTable& find_rule(std::string_view name) {
   std::vector<std::string> names;
   const engine::RuleTable* found = nullptr;
-  for (const engine::RuleTable* rule : optimizers()) {
+  for (const engine::RuleTable* rule : known_rules()) {
     names.emplace_back(rule->about.key);
     if (!same_word(name, rule->about.key)) continue;
     TORCH_CHECK(found == nullptr, "two optimizers are called ", name);

@@ -35,8 +35,10 @@ MadeOptimizer make_optimizer(const engine::RuleTable& rule,
                              const std::vector<torch::optim::OptimizerParamGroup>& groups,
                              const torch::optim::OptimizerOptions& defaults);
 
-/// Every rule that is known, a program's own included, by name.
+/// Every rule that is known, a program's own included, by name; of those that take sparse gradients
+/// only, sparse_optimizers().
 std::vector<const engine::RuleTable*> optimizers();
+std::vector<const engine::RuleTable*> sparse_optimizers();
 
 /// The rule of that name; c10::Error with the nearest names if there is none.
 const engine::RuleTable& find_rule(std::string_view name);

@@ -48,10 +48,10 @@ REQUIRED = set("""
     dadapt_x dadapt_l2 dog dog_x dowg dowg_x polyak polyak_x sf_rmsprop sf_sgd_r sf_warm sf_y
     mechanic_sgd mechanic_adam mechanic_x scion scion_unc scion_sign scion_col scion_max
     scion_conv splus kron kron_x kron_one_diag adamw_cautdecay lion_cautdecay sgd_cautdecay
-    adamw_corrected adamw_independent adamw_stable
+    adamw_corrected adamw_independent adamw_stable sparse_adam sparse_adagrad sparse_sgd
 """.split())
 LATER = set("""
-    adan adan_np sparse_adam sparse_adagrad sparse_sgd complex_adamw bf16_state32 bf16_master
+    adan adan_np complex_adamw bf16_state32 bf16_master
     bf16_stochastic bf16_kahan bf16_kahan_sgd state8
 """.split())
 ELSEWHERE = {"sam", "asam"}  # tests/optim: the gradients of their steps come from two closures
@@ -147,6 +147,13 @@ def numbers(value):
     return [float(x) for x in np.asarray(value).reshape(-1)]
 
 
+def gradient(grad):
+    """None, all numbers, or a pair of rows and their values."""
+    if isinstance(grad, tuple):
+        return {"rows": grad[0], "values": numbers(grad[1])}
+    return None if grad is None else numbers(grad)
+
+
 def finite(options):
     """JSON has no infinity: an infinite option is a default and is left out."""
     return {name: value for name, value in options.items()
@@ -168,8 +175,7 @@ def as_json(case, rule, history):
     if case.gradients == "parity":
         written["gradients"] = "parity"
     else:
-        written["gradients"] = [[None if grad is None else numbers(grad) for grad in row]
-                                for row in case.gradients]
+        written["gradients"] = [[gradient(grad) for grad in row] for row in case.gradients]
     written["steps"] = case.steps
     written["expected"] = {str(t): [numbers(value) for value in history[t]]
                            for t in sorted(set(case.record))}

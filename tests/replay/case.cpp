@@ -105,12 +105,23 @@ Parameter parameter(const Json& json, const std::string& where) {
   return p;
 }
 
-/// Number of elements of each parameter, all groups in order.
-std::vector<size_t> sizes(const Case& c) {
-  std::vector<size_t> list;
+/// All parameters, those of all groups in order.
+std::vector<const Parameter*> parameters(const Case& c) {
+  std::vector<const Parameter*> list;
   for (const Group& group : c.groups)
-    for (const Parameter& p : group.params) list.push_back(p.values.size());
+    for (const Parameter& p : group.params) list.push_back(&p);
   return list;
+}
+
+/// A list of all numbers, or {"rows": [0, 2], "values": [numbers]}.
+Gradient gradient_of(const Json& json, const Parameter& p, const std::string& where) {
+  if (!json.is_object()) return {numbers(json, where, p.values.size())};
+  if (p.shape.empty()) malformed(where, "has rows, must have none for a parameter without axes");
+  std::vector<int64_t> rows;
+  for (const Json& row : array(member(json, "rows"), where + ".rows"))
+    rows.push_back(whole(row, where + ".rows", 0));
+  const size_t each = p.shape[0] == 0 ? 0 : p.values.size() / static_cast<size_t>(p.shape[0]);
+  return {numbers(member(json, "values"), where + ".values", rows.size() * each), rows};
 }
 
 void read_groups(const Json& json, Case& c) {
@@ -143,17 +154,17 @@ void read_gradients(const Json& json, Case& c) {
   c.steps = json.contains("steps") ? whole(json["steps"], "steps", 1)
                                    : static_cast<int64_t>(gradients.size());
   counted(gradients.size(), static_cast<size_t>(c.steps), "gradients", "rows for `steps`");
-  const std::vector<size_t> wanted = sizes(c);
+  const std::vector<const Parameter*> wanted = parameters(c);
   for (const Json& entry : gradients) {
     const std::string where = fmt::format("gradients[{}]", c.gradients.size());
     counted(array(entry, where).size(), wanted.size(), where, "parameters");
-    std::vector<std::optional<Numbers>> row;
+    std::vector<std::optional<Gradient>> row;
     for (const Json& gradient : entry) {
       const size_t p = row.size();
       if (gradient.is_null())
         row.emplace_back();
       else
-        row.push_back(numbers(gradient, fmt::format("{}[{}]", where, p), wanted[p]));
+        row.push_back(gradient_of(gradient, *wanted[p], fmt::format("{}[{}]", where, p)));
     }
     c.gradients.push_back(std::move(row));
   }
@@ -171,14 +182,14 @@ int64_t step_number(const std::string& key, const std::string& where, int64_t st
 void read_expected(const Json& json, Case& c) {
   const Json& expected = object(member(json, "expected"), "expected");
   if (expected.empty()) malformed("expected", "empty");
-  const std::vector<size_t> wanted = sizes(c);
+  const std::vector<const Parameter*> wanted = parameters(c);
   for (const auto& [key, values] : expected.items()) {
     std::vector<Numbers>& point = c.expected[step_number(key, "expected", c.steps)];
     const std::string where = "expected." + key;
     counted(array(values, where).size(), wanted.size(), where, "parameters");
     for (const Json& entry : values)
-      point.push_back(
-          numbers(entry, fmt::format("{}[{}]", where, point.size()), wanted[point.size()]));
+      point.push_back(numbers(entry, fmt::format("{}[{}]", where, point.size()),
+                              wanted[point.size()]->values.size()));
   }
 }
 
@@ -232,11 +243,11 @@ Case read_case(const Json& json) {
   if (json.contains("hessian_every"))
     c.hessian_every = whole(json["hessian_every"], "hessian_every", 1);
   if (json.contains("evaluated")) {
-    const std::vector<size_t> wanted = sizes(c);
+    const std::vector<const Parameter*> wanted = parameters(c);
     counted(array(json["evaluated"], "evaluated").size(), wanted.size(), "evaluated", "parameters");
     for (const Json& entry : json["evaluated"])
       c.evaluated.push_back(numbers(entry, fmt::format("evaluated[{}]", c.evaluated.size()),
-                                    wanted[c.evaluated.size()]));
+                                    wanted[c.evaluated.size()]->values.size()));
   }
   if (json.contains("schedule")) c.schedule = options(json["schedule"], "schedule");
   return c;

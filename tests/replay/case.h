@@ -28,6 +28,12 @@ struct Parameter {
   Numbers values;  ///< row-major
 };
 
+/// What a parameter's gradient is at a step: all its numbers, or those of some of its rows.
+struct Gradient {
+  Numbers values;
+  std::optional<std::vector<int64_t>> rows{};  ///< of a sparse gradient; they may repeat
+};
+
 struct Group {
   descent::OptionValues options;  ///< those that differ from the optimizer's defaults
   std::vector<Parameter> params;
@@ -39,7 +45,7 @@ struct Case {
   std::vector<Group> groups;
   int64_t steps = 0;
   /// [step][parameter], null where there is no gradient at that step; empty: the parity problem.
-  std::vector<std::vector<std::optional<Numbers>>> gradients;
+  std::vector<std::vector<std::optional<Gradient>>> gradients;
   Numbers lr_scale;                                  ///< one factor per step, or empty
   std::map<int64_t, std::vector<Numbers>> expected;  ///< step -> parameters
   std::map<int64_t, double> checksum;                ///< step -> sum_i theta_i cos(0.37 i + 0.1)

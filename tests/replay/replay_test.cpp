@@ -172,6 +172,14 @@ TEST_F(Replay, FailsMalformedCasesAloneAndSaysWhatIsWrong) {
        [](Json& c) {
          c["gradients"][1] = {nullptr, nullptr};
        }},
+      {"gradients[0][0].values: 3 numbers, must be 2",
+       [](Json& c) {
+         c["gradients"][0][0] = {{"rows", {1, 1}}, {"values", {1.0, 2.0, 3.0}}};
+       }},
+      {"gradients[0][0].rows: is -1, must be a whole number from 0",
+       [](Json& c) {
+         c["gradients"][0][0] = {{"rows", {-1}}, {"values", {1.0}}};
+       }},
       {"gradients[0][0]: 3 numbers, must be 2",
        [](Json& c) {
          c["gradients"][0][0] = {1.0, 2.0, 3.0};

@@ -38,6 +38,7 @@ struct Counterpart {
   std::vector<Renamed> renamed = {};
   Names always = {};  ///< keys of a group that Python's class keeps at True
   bool steps = true;  ///< a parameter's state has a step
+  bool whole_steps = false;  ///< which is a number and no tensor
   /// Every parameter has a state from the start, with buffers of this option's value; "": none has.
   std::string_view filled = "";
   bool lazy = false;  ///< a missing buffer is one that has yet to begin
@@ -110,7 +111,8 @@ const std::vector<Counterpart>& counterparts() {
       {.rule = "sparse_adam",
        .name = "SparseAdam",
        .options = {"lr", "betas", "eps", "maximize"},
-       .choices = {}},
+       .choices = {},
+       .whole_steps = true},
       {.rule = "adafactor",
        .name = "Adafactor",
        .options = {"lr", "beta2_decay", "eps", "d", "weight_decay", "maximize"},
@@ -252,7 +254,12 @@ void write_group(pickle::Writer& out, const Counterpart& python, const GroupOpti
   out.end_dict();
 }
 
-void write_step(pickle::Writer& out, int64_t step) {
+void write_step(pickle::Writer& out, int64_t step, bool whole) {
+  if (whole) {
+    out.text("step");
+    out.integer(step);
+    return;
+  }
   // Python counts in float32, which is exact up to 2^24.
   const auto type = step <= int64_t{1} << 24 ? at::kFloat : at::kDouble;
   out.text("step");
@@ -286,7 +293,7 @@ void write_state(pickle::Writer& out, const Counterpart& python, const GroupOpti
   if (!python.steps && buffers.empty()) return;
   out.integer(static_cast<int64_t>(position));
   out.begin_dict();
-  if (python.steps) write_step(out, state == nullptr ? 0 : state->step());
+  if (python.steps) write_step(out, state == nullptr ? 0 : state->step(), python.whole_steps);
   for (size_t i = 0; state != nullptr && i < rule.scalars.size(); ++i) {
     out.text(rule.scalars[i]);
     out.tensor(at::scalar_tensor(state->scalars[i], at::kDouble));

@@ -24,7 +24,7 @@ class Case:
     def __init__(self, name, defaults, second, dtype=torch.float64, nested=False):
         self.make = getattr(torch.optim, name)
         self.defaults, self.second, self.dtype, self.nested = defaults, second, dtype, nested
-        self.shapes = MATRICES if name == "Muon" else SHAPES
+        self.shapes = MATRICES if name in ("Muon", "SparseAdam") else SHAPES
         # Muon computes in bfloat16 whatever the parameter's type.
         self.tolerance = 5e-2 if name == "Muon" else TOLERANCE[dtype]
 
@@ -78,6 +78,9 @@ CASES = {
                 (dict(lr=0.04, momentum_decay=0.01, weight_decay=0.1), dict(momentum_decay=0.1))),
     "radam": of("RAdam", *MOMENTS, *BETA2),
     "radamw": of("RAdam", *DECOUPLED),
+    "sparse_adam": of("SparseAdam",
+                      (dict(lr=0.05, betas=(0.8, 0.95), eps=1e-4), dict(lr=0.02)),
+                      (dict(lr=0.03, maximize=True), dict(betas=(0.5, 0.9)))),
     "asgd": of("ASGD",
                (dict(lr=0.05, lambd=0.01, alpha=0.6, t0=3, weight_decay=0.1), dict(lr=0.02)),
                (dict(lr=0.05, maximize=True), dict(lambd=0.1))),
@@ -107,6 +110,10 @@ def has_gradient(k, t):
     return not (k == 1 and t % 3 == 0 or k == 3 and t < 13 or k == 4 and t > 5)
 
 
+def with_every_second_row(g, t):
+    return (g * ((torch.arange(len(g)) + t) % 2)[:, None]).to_sparse(1)
+
+
 def step(optimizer, params, t):
     first = 0
     for k, p in enumerate(params):
@@ -114,6 +121,8 @@ def step(optimizer, params, t):
         a = 0.5 + (7 * i) % 11 / 5
         g = a * p.detach().double() + 0.2 * torch.sin(1.3 * t + 0.7 * i)
         p.grad = g.to(p.dtype) if has_gradient(k, t) else None
+        if isinstance(optimizer, torch.optim.SparseAdam) and p.grad is not None:
+            p.grad = with_every_second_row(p.grad, t)
         first += p.numel()
     optimizer.step()
 
@@ -183,6 +192,9 @@ def check(folder, name, case):
         w = {key: value for key, value in w.items() if value is not None}
         expect(set(f) == set(w), f"state of {i} has {list(f)}")
         for key in f:
+            if isinstance(w[key], int):
+                expect(f[key] == w[key], f"{key} of {i} is {f[key]}")
+                continue
             one = key in ("step", "mu_product", "eta", "mu")
             expect(one or f[key].dtype == w[key].dtype, f"{key} of {i} is {f[key].dtype}")
             close(f[key], w[key], tolerance, f"{key} of {i}")

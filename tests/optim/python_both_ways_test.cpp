@@ -25,8 +25,9 @@ std::filesystem::path folder() {
 
 std::vector<std::string> rules() {
   std::vector<std::string> keys;
-  for (const RuleTable* rule : descent::optimizers())
-    if (descent::python_class(*rule) != nullptr) keys.emplace_back(rule->about.key);
+  for (const auto& list : {descent::optimizers(), descent::sparse_optimizers()})
+    for (const RuleTable* rule : list)
+      if (descent::python_class(*rule) != nullptr) keys.emplace_back(rule->about.key);
   return keys;
 }
 
@@ -82,6 +83,10 @@ bool has_gradient(size_t k, int64_t t) {
   return !((k == 1 && t % 3 == 0) || (k == 3 && t < 13) || (k == 4 && t > 5));
 }
 
+at::Tensor with_every_second_row(const at::Tensor& g, int64_t t) {
+  return (g * at::remainder(at::arange(g.size(0)) + t, 2).unsqueeze(1)).to_sparse(1);
+}
+
 /// The optimizer of a run, with options that are not the run's, and its parameters.
 struct Ours {
   std::vector<at::Tensor> params;
@@ -104,6 +109,8 @@ struct Ours {
         const auto g =
             a * p.detach().to(at::kDouble) + 0.2 * at::sin(1.3 * static_cast<double>(t) + 0.7 * i);
         p.mutable_grad() = has_gradient(k, t) ? g.to(p.scalar_type()) : at::Tensor();
+        if (optimizer->rule().sparse_only && p.grad().defined())
+          p.mutable_grad() = with_every_second_row(p.grad(), t);
         first += p.numel();
       }
       optimizer->step();

@@ -215,6 +215,16 @@ void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const BaseOpti
   set_values(state, b, p, base, values_of(state, b));
 }
 
+bool is_kept_so(const ParamState& state, const at::Tensor& p, const BaseOptions& base) {
+  if (state.beside().master() != base.master) return false;
+  if (state.rule().tensor_update != nullptr) return true;
+  for (size_t b = 0; b < state.rule().buffers.size(); ++b)
+    if (state.buffer(b).defined() &&
+        has_codes(kept_as(state.rule(), b, p, base)) != state.beside().absmax(b).defined())
+      return false;
+  return true;
+}
+
 void fit_beside(ParamState& state, const at::Tensor& p, const BaseOptions& base) {
   const Master master = base.master;
   const at::Tensor& kept = state.beside().parameter();

@@ -49,6 +49,8 @@ void write_values(ParamState& state, size_t b, const at::Tensor& values);
 void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const BaseOptions& base,
                 bool in_layout);
 
+/// Whether codes and master are there as is asked for; a step brings them so.
+bool is_kept_so(const ParamState& state, const at::Tensor& p, const BaseOptions& base);
 /// Makes and forgets what is asked for beside the parameter: a master starts as the parameter is.
 void fit_beside(ParamState& state, const at::Tensor& p, const BaseOptions& base);
 

@@ -6,6 +6,7 @@
 
 #include <descent/base/atomic_file.h>
 #include <descent/optim/engine/engine.h>
+#include <descent/optim/engine/stored.h>
 #include <descent/optim/files/checkpoint.h>
 #include <descent/optim/files/incoming.h>
 #include <descent/optim/optimizer/optimizer.h>
@@ -104,11 +105,26 @@ void OptimizerBase::save(torch::serialize::OutputArchive& archive) const {
   int64_t position = 0;
   for (size_t g = 0; g < param_groups().size(); ++g) {
     const auto& params = param_groups()[g].params();
+    const BaseOptions base = adopt_options(g).base();
     options.push_back(adopt_options(g).text());
     sizes.push_back(static_cast<int64_t>(params.size()));
     for (const auto& p : params) {
       shapes.push_back(c10::str(p.sizes()));
-      const ParamState* const of = state_of(p);
+      const ParamState* of = state_of(p);
+      // Where base options have changed since the last step, the archive holds what the next one
+      // would begin with, because loading compares it with them.
+      std::unique_ptr<torch::optim::OptimizerParamState> fitted;
+      if (of != nullptr && !engine::is_kept_so(*of, p, base) &&
+          engine::precision_problem(*rule_, adopt_options(g).value(), base, p.scalar_type())
+              .empty()) {
+        const at::NoGradGuard no_grad;
+        fitted = this->state().at(p.unsafeGetTensorImpl())->clone();
+        ParamState& copy = engine_->holders.own_part(*fitted);
+        for (size_t b = 0; rule_->tensor_update == nullptr && b < rule_->buffers.size(); ++b)
+          if (copy.buffer(b).defined()) engine::fit_buffer(copy, b, p, base, /*in_layout=*/false);
+        engine::fit_beside(copy, p, base);
+        of = &copy;
+      }
       steps.push_back(of == nullptr ? -1 : of->step());
       for (size_t i = 0; i < rule_->scalars.size(); ++i)
         scalars.push_back(of == nullptr ? rule_->first_scalars[i] : of->scalars[i]);

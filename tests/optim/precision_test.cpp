@@ -854,6 +854,37 @@ TEST(LowPrecision, SavesSoManyBytesOfState) {
   EXPECT_EQ(bytes(at::kBFloat16, {{"master", "remainder"}}), 4096U * 10);
 }
 
+// Between steps the state is still kept as the options said before.
+TEST(LowPrecision, IsSavedAsTheNextStepBeginsWithIt) {
+  const std::vector<OptionValues> kinds{{{"state_bits", 0}, {"master", "none"}},
+                                        {{"state_bits", 8}, {"master", "none"}},
+                                        {{"state_bits", 0}, {"master", "float32"}},
+                                        {{"state_bits", 8}, {"master", "remainder"}},
+                                        {{"state_bits", 0}, {"master", "kahan"}}};
+  for (const OptionValues& before : kinds)
+    for (const OptionValues& after : kinds) {
+      const at::Tensor p = noise({64, 80}, at::kBFloat16, 1).requires_grad_();
+      const auto step = [](descent::OptimizerBase& opt, const at::Tensor& x, int64_t t) {
+        x.mutable_grad() = noise({64, 80}, at::kBFloat16, 10 + t);
+        opt.step();
+      };
+      const auto opt = descent::make_optimizer("adamw", {p}, before);
+      for (int64_t t = 1; t <= 2; ++t) step(*opt, p, t);
+      opt->group_options().set(after);
+      std::stringstream archive;
+      torch::save(opt->as_libtorch(), archive);
+      const at::Tensor q = p.detach().clone().requires_grad_();
+      const auto again = descent::make_optimizer("adamw", {q}, after);
+      torch::load(again->as_libtorch(), archive);
+      for (int64_t t = 3; t <= 4; ++t) {
+        step(*opt, p, t);
+        step(*again, q, t);
+      }
+      EXPECT_EQ(difference(everything(*opt), everything(*again)), "")
+          << opt->group_options().text();
+    }
+}
+
 TEST(LowPrecision, IsPartOfAGroupsText) {
   const at::Tensor p = at::ones({4}, at::kBFloat16).requires_grad_();
   descent::AdamW opt({p}, {}, {.master = Master::Remainder, .state_bits = 8});

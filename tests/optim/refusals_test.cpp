@@ -240,7 +240,12 @@ TEST_P(EveryRuleRefuses, GradientsThatAreSparseOrOfAnotherShape) {
   q.mutable_grad() = at::ones({3}, at::kDouble);
   take_step(*opt);
   const auto before = everything(*opt);
-  q.mutable_grad() = at::ones({3}, at::kDouble).to_sparse();
+  // Some rules take sparse ones, but not compressed ones.
+  const at::Tensor sparse = rule().takes_sparse == nullptr
+                                ? at::ones({3}, at::kDouble).to_sparse()
+                                : at::ones({3, 1}, at::kDouble).to_sparse_csr();
+  q.mutable_grad() = at::Tensor();
+  q.unsafeGetTensorImpl()->mutable_grad() = sparse;
   EXPECT_THAT(refusal([&] { take_step(*opt); }),
               AllOf(HasSubstr(name() + ": the gradient of params[1]"), HasSubstr("Sparse")));
   q.mutable_grad() = at::ones({1, 3}, at::kDouble);

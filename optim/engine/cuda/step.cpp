@@ -97,7 +97,7 @@ std::optional<cuda::Format> OptimizerBase::Engine::point_at_device(Item& item) {
   const at::Tensor& p = *item.parameter;
   if (!p.is_cuda() || p.layout() != at::kStrided || p.is_neg() || !p.is_non_overlapping_and_dense())
     return {};
-  // Masters, chance, 8 bits and cautious_decay are for the tensor pass.
+  // Masters, chance, 8 bits, cautious_decay and sparse gradients are for the tensor pass.
   if (groups_[item.group].is_asked || item.state->has_beside()) return {};
   if (numbers_[item.numbers].agreed_decay != 0) return {};
   const auto& used = groups_[item.group].form->buffers;
@@ -128,7 +128,7 @@ void OptimizerBase::Engine::step_on_cuda() {
   std::vector<List> lists;
   for (size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
-    if (item.type) continue;
+    if (item.type || item.present) continue;
     const auto format = point_at_device(item);
     if (!format) continue;
     const Group& group = groups_[item.group];

@@ -11,6 +11,7 @@
 #include <functional>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <ATen/Parallel.h>
@@ -86,18 +87,39 @@ void bench_sum(descent::World& world) {
 void bench_share(descent::World& world, const std::filesystem::path& folder) {
   constexpr int64_t kPieces = 2000;
   for (const std::string where : {"tcp", "folder"}) {
-    const descent::Store store = where == "tcp"
-                                     ? world.store()
-                                     : descent::folder_store(folder / std::to_string(world.size()));
-    world.barrier();
-    const auto start = Clock::now();
-    descent::share(store, where, kPieces, [](int64_t) {});
-    const std::chrono::duration<double, std::micro> spent = Clock::now() - start;
-    world.barrier();
-    print(world, {{"bench", "share"},
+    descent::Store store = where == "tcp"
+                               ? world.store()
+                               : descent::folder_store(folder / std::to_string(world.size()));
+    int64_t keys = 0;
+    const auto calls = measured(
+        world, 200,
+        {[&] { store.add("number", 1); }, [&] { store.set("key/" + std::to_string(++keys), "1"); },
+         [&] { store.has("key/1"); }});
+    print(world, {{"bench", "store"},
                   {"ranks", world.size()},
                   {"store", where},
-                  {"us_a_piece_of_each", spent.count() * world.size() / kPieces}});
+                  {"add_us", calls[0]},
+                  {"set_us", calls[1]},
+                  {"has_us", calls[2]}});
+    // Pieces without work, which are claimed a few at once, and pieces that sleep, which are not.
+    for (const int64_t work_us : {0, 1500}) {
+      world.barrier();
+      const auto start = Clock::now();
+      std::chrono::duration<double, std::micro> worked{};
+      descent::share(store, "pieces of " + std::to_string(work_us), kPieces, [&](int64_t) {
+        const auto begun = Clock::now();
+        if (work_us > 0) std::this_thread::sleep_for(std::chrono::microseconds(work_us));
+        worked += Clock::now() - begun;
+      });
+      const std::chrono::duration<double, std::micro> spent = Clock::now() - start;
+      at::Tensor all = at::ones({1}, at::kDouble) * (spent - worked).count();
+      world.sum(all);
+      print(world, {{"bench", "share"},
+                    {"ranks", world.size()},
+                    {"store", where},
+                    {"work_us", work_us},
+                    {"us_a_piece_beside_work", all.item<double>() / kPieces}});
+    }
   }
 }
 

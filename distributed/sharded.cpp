@@ -33,8 +33,8 @@ bool takes_elements(const engine::RuleTable& rule, const GroupOptions& options) 
   const BaseOptions base = options.base();
   return rule.tensor_update == nullptr && rule.weigh == nullptr && rule.shared.empty() &&
          rule.pull == nullptr && rule.centralizes == nullptr && rule.hessian == nullptr &&
-         !engine::form_of(rule, options.value()).reads_twice && base.master == Master::None &&
-         base.state_bits == 0 && base.rounding == Rounding::Nearest;
+         !rule.sparse_only && !engine::form_of(rule, options.value()).reads_twice &&
+         base.master == Master::None && base.state_bits == 0 && base.rounding == Rounding::Nearest;
 }
 
 /// Adds `count` numbers to those that the ranks have, so that these become as equal as can be; what
@@ -332,6 +332,10 @@ struct Sharded::Impl {
       if (p.part.defined()) p.part.mutable_grad().reset();
       if (!p.is_there) continue;
       const at::Tensor gradient = p.whole.grad();
+      TORCH_CHECK(!gradient.defined() || gradient.layout() != at::kSparse ||
+                      inner.rule().takes_sparse == nullptr,
+                  "Sharded: the gradient of a parameter of sizes ", p.whole.sizes(),
+                  " is sparse, must be dense: the parameter's state is cut");
       // What does not fit is left for the inner optimizer to refuse.
       if (!gradient.defined() || gradient.layout() != at::kStrided ||
           gradient.sizes() != p.whole.sizes())

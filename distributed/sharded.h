@@ -36,7 +36,7 @@ class Sharded final : public Wrapper {
   /// One step. The closure, if any, is called once; its value is returned. Throws c10::Error as the
   /// optimizer alone does; and for parameters that were cut and are no longer contiguous or of another
   /// number of elements, for options by which the rule would not take each element by itself any more,
-  /// and where a parameter has come into another group.
+  /// where a parameter has come into another group; and for sparse gradients of what was cut.
   at::Tensor step(LossClosure closure = nullptr) override;
 
   /// Of rank 0 the whole state. Of the others their own part, which this can load again.

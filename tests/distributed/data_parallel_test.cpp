@@ -398,6 +398,7 @@ TEST(Sharded, RefusesWhatItCannotStepInParts) {
                           "element by itself"));
     EXPECT_THAT(ended.said, HasSubstr("must be contiguous and have 60 elements"));
     EXPECT_THAT(ended.said, HasSubstr("the gradient of params[0] of group 0 has sizes [2]"));
+    EXPECT_THAT(ended.said, HasSubstr("of sizes [20, 3] is sparse, must be dense"));
     EXPECT_EQ(ended.code, 0);
   }
 }
@@ -426,6 +427,23 @@ const Role cannot("cannot", [](const Arguments&) {
   parameters[0].set_data(at::ones({20, 3}));
   parameters[0].mutable_grad() = at::ones({2});
   refuses();
+  // A step by what a sparse gradient holds would need the whole state.
+  const auto rows = parameters_of({{20, 3}, {30, 2}});
+  descent::Sharded adagrad(descent::Adagrad(rows), world);
+  fill_gradients(rows, 1);
+  adagrad.step();
+  rows[0].mutable_grad() = at::ones({20, 3}).to_sparse();
+  try {
+    adagrad.step();
+    say("nothing refused");
+  } catch (const c10::Error& e) {
+    say(e.what_without_backtrace());
+  }
+  descent::Sharded sparse(descent::SparseAdam(rows), world);
+  for (const at::Tensor& p : rows) p.mutable_grad() = at::ones(p.sizes()).to_sparse();
+  const at::Tensor before = rows[0].detach().clone();
+  sparse.step();
+  require(!rows[0].equal(before), "SparseAdam has not stepped");
   world.barrier();
 });
 

@@ -74,13 +74,16 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
                    std::string_view optimizer, const MapAxis& x, const MapAxis& y,
                    const TrainMapOptions& options = {});
 
-/// Where converged and diverged trainings meet.
+/// Where converged and diverged trainings meet: the places between four points that are not all of
+/// one kind.
 struct Boundary {
-  /// How many boxes of so many points a side hold points of both kinds, the first ones of the next
-  /// boxes counted to each; sides of 2, 4, 8, ...
+  /// How many boxes of so many points a side hold all of these places; sides of 2, 4, 8, ... The
+  /// net of boxes is moved over the map to where it needs the fewest.
   std::vector<std::pair<int64_t, int64_t>> boxes{};
-  /// By the boxes: minus the slope of log count over log side, by least squares; NaN if there are
-  /// not two sizes that hold a boundary. 1 for a line, up to 2 for what fills the plane.
+  /// By the boxes of which at least 16 fit beside each other, since a larger one holds a piece of
+  /// any boundary: minus the slope of log count over log side, by least squares. NaN without a
+  /// boundary, and for a map of fewer than 64 points a side. 1 for a line, up to 2 for what fills
+  /// the plane.
   double dimension = 0;
 };
 Boundary boundary_of(const TrainMap& map);

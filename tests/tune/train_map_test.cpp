@@ -1,7 +1,13 @@
+#include <algorithm>
 #include <cmath>
+#include <complex>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <limits>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <torch/torch.h>
@@ -150,15 +156,106 @@ TEST(TrainMap, GoesOnFromItsTiles) {
   EXPECT_TRUE(same(map_of({.steps = 41, .tiles = folder.path}).loss, map_of({.steps = 41}).loss));
 }
 
+/// Whether a point of the unit square is in Sierpinski's equilateral triangle, to so many halvings.
+bool in_triangle(double x, double y, int halvings) {
+  const double height = std::sqrt(3) / 2;
+  for (int k = 0; k <= halvings; ++k) {
+    if (y < 0 || y > 2 * height * x || y > 2 * height * (1 - x)) return false;
+    x *= 2;
+    y *= 2;
+    if (y >= height) {
+      x -= 0.5;
+      y -= height;
+    } else if (x - y / (2 * height) >= 1) {
+      x -= 1;
+    }
+  }
+  return true;
+}
+
+/// Whether it is in Sierpinski's carpet of 3^levels points a side.
+bool in_carpet(int64_t i, int64_t j) {
+  for (; i > 0 || j > 0; i /= 3, j /= 3)
+    if (i % 3 == 1 && j % 3 == 1) return false;
+  return true;
+}
+
+/// Appends the corners of Koch's curve from `a` to just before `b`.
+void add_koch(std::complex<double> a, std::complex<double> b, int thirds,
+              std::vector<std::complex<double>>& corners) {
+  if (thirds == 0) return corners.push_back(a);
+  const auto third = (b - a) / 3.0;
+  const auto peak = a + third + third * std::polar(1.0, -M_PI / 3);
+  add_koch(a, a + third, thirds - 1, corners);
+  add_koch(a + third, peak, thirds - 1, corners);
+  add_koch(peak, b - third, thirds - 1, corners);
+  add_koch(b - third, b, thirds - 1, corners);
+}
+
+/// Koch's snowflake over so many points a side: whether each is inside.
+std::vector<bool> snowflake(int64_t side) {
+  std::vector<std::complex<double>> corners;
+  const double size = 0.45 * static_cast<double>(side), middle = 0.5 * static_cast<double>(side);
+  for (int k = 0; k < 3; ++k)
+    add_koch(
+        {middle + size * std::cos(2 * M_PI * k / 3), middle + size * std::sin(2 * M_PI * k / 3)},
+        {middle + size * std::cos(2 * M_PI * (k + 1) / 3),
+         middle + size * std::sin(2 * M_PI * (k + 1) / 3)},
+        6, corners);
+  std::vector<bool> inside(static_cast<size_t>(side * side));
+  for (size_t k = 0; k < corners.size(); ++k) {
+    const auto a = corners[k], b = corners[(k + 1) % corners.size()];
+    for (auto i = static_cast<int64_t>(std::ceil(std::min(a.imag(), b.imag())));
+         static_cast<double>(i) < std::max(a.imag(), b.imag()); ++i) {
+      const double crossing =
+          a.real() + (static_cast<double>(i) - a.imag()) * (b - a).real() / (b - a).imag();
+      for (int64_t j = 0; static_cast<double>(j) < crossing; ++j) {
+        const auto point = static_cast<size_t>(i * side + j);
+        inside[point] = !inside[point];
+      }
+    }
+  }
+  return inside;
+}
+
 TEST(TrainMap, MeasuresTheDimensionOfItsBoundary) {
   const auto dimension = [](int64_t side, const std::function<bool(int64_t, int64_t)>& diverges) {
     return descent::boundary_of(pattern(side, diverges)).dimension;
   };
+  // Lines, of which many are no more than one.
   EXPECT_NEAR(dimension(512, [](int64_t i, int64_t j) { return i + 2 * j > 600; }), 1, 0.02);
+  EXPECT_NEAR(dimension(512, [](int64_t i, int64_t) { return i > 270; }), 1, 0.01);
+  EXPECT_NEAR(dimension(512,
+                        [](int64_t i, int64_t j) {
+                          const double x = static_cast<double>(j) - 240,
+                                       y = static_cast<double>(i) - 266;
+                          return x * x + y * y < 160 * 160;
+                        }),
+              1, 0.03);
+  EXPECT_NEAR(dimension(512,
+                        [](int64_t i, int64_t j) {
+                          return std::sin(0.063 * static_cast<double>(i) +
+                                          0.040 * static_cast<double>(j)) > 0;
+                        }),
+              1, 0.03);
   EXPECT_NEAR(dimension(512, [](int64_t i, int64_t j) { return (i + j) % 2 == 0; }), 2, 1e-9);
-  // Sierpinski's triangle: log 3 / log 2, and more where many of its holes are a few points wide.
-  EXPECT_NEAR(dimension(512, [](int64_t i, int64_t j) { return (i & j) == 0; }), 1.585, 0.12);
+  // Sierpinski's triangle and carpet, with right angles and equal ones, and Koch's snowflake.
+  EXPECT_NEAR(dimension(512, [](int64_t i, int64_t j) { return (i & j) == 0; }), 1.585, 0.02);
+  EXPECT_NEAR(dimension(512,
+                        [](int64_t i, int64_t j) {
+                          return in_triangle((static_cast<double>(j) - 25) / 460,
+                                             (static_cast<double>(i) - 25) / 460, 8);
+                        }),
+              1.585, 0.04);
+  EXPECT_NEAR(dimension(729, in_carpet), std::log(8) / std::log(3), 0.02);
+  const std::vector<bool> snow = snowflake(512);
+  EXPECT_NEAR(
+      dimension(512, [&](int64_t i, int64_t j) { return snow[static_cast<size_t>(512 * i + j)]; }),
+      std::log(4) / std::log(3), 0.03);
+  // No boundary, and too few points to tell.
   EXPECT_TRUE(std::isnan(dimension(512, [](int64_t, int64_t) { return false; })));
+  EXPECT_TRUE(std::isnan(dimension(63, [](int64_t i, int64_t) { return i > 20; })));
+  EXPECT_NEAR(dimension(64, [](int64_t i, int64_t) { return i > 20; }), 1, 0.03);
   const auto boxes =
       descent::boundary_of(pattern(16, [](int64_t i, int64_t) { return i == 5; })).boxes;
   EXPECT_EQ(boxes, (std::vector<std::pair<int64_t, int64_t>>{{2, 8}, {4, 4}}));

@@ -16,6 +16,11 @@ namespace {
 
 /// Candidates beside the corners, of which three are compared with single trainings.
 constexpr int kTried = 12;
+/// The boundary's dimension is read from boxes of which at least so many fit beside each other.
+/// Larger ones hold a piece of any boundary, so that their number says nothing of it.
+constexpr int64_t kFewestBoxes = 16;
+/// Places of a net of boxes along each axis.
+constexpr int64_t kPlaces = 8;
 /// Trainings that are one piece of a tile.
 constexpr int64_t kChunk = 16;
 
@@ -122,6 +127,60 @@ uint64_t fingerprint(const std::vector<Candidate>& tried, const std::vector<Trai
   return hash.value();
 }
 
+/// The places between four points, of which some converged and some diverged.
+class Meetings {
+ public:
+  explicit Meetings(const TrainMap& map)
+      : width_(map.loss.x.n - 1), height_(map.loss.y.n - 1), before_(zeros()) {
+    for (int64_t i = 0; i < height_; ++i) {
+      int64_t in_row = 0;
+      for (int64_t j = 0; j < width_; ++j) {
+        const int64_t corner = i * (width_ + 1) + j;
+        int converged = 0;
+        for (const int64_t k : {corner, corner + 1, corner + width_ + 1, corner + width_ + 2})
+          converged += map.converged(static_cast<size_t>(k));
+        in_row += converged > 0 && converged < 4;
+        at(i + 1, j + 1) = at(i, j + 1) + in_row;
+      }
+    }
+  }
+
+  /// The least number of boxes of a net that hold all of them, over the places of the net.
+  int64_t boxes(int64_t side) const {
+    const int64_t stride = std::max<int64_t>(1, side / kPlaces);
+    int64_t least = std::numeric_limits<int64_t>::max();
+    for (int64_t top = 0; top > -side; top -= stride)
+      for (int64_t left = 0; left > -side; left -= stride)
+        least = std::min(least, boxes(side, top, left));
+    return least;
+  }
+
+ private:
+  /// Boxes that hold some, of the net one of which begins at this place.
+  int64_t boxes(int64_t side, int64_t top, int64_t left) const {
+    int64_t count = 0;
+    for (int64_t i = top; i < height_; i += side) {
+      const int64_t i0 = std::max<int64_t>(i, 0), i1 = std::min(i + side, height_);
+      for (int64_t j = left; j < width_; j += side) {
+        const int64_t j0 = std::max<int64_t>(j, 0), j1 = std::min(j + side, width_);
+        count += at(i1, j1) - at(i0, j1) - at(i1, j0) + at(i0, j0) > 0;
+      }
+    }
+    return count;
+  }
+
+  std::vector<int64_t> zeros() const {
+    return std::vector<int64_t>(static_cast<size_t>((width_ + 1) * (height_ + 1)));
+  }
+  int64_t& at(int64_t i, int64_t j) { return before_[static_cast<size_t>(i * (width_ + 1) + j)]; }
+  int64_t at(int64_t i, int64_t j) const {
+    return before_[static_cast<size_t>(i * (width_ + 1) + j)];
+  }
+
+  int64_t width_, height_;
+  std::vector<int64_t> before_;  ///< how many there are above and left of each place
+};
+
 }  // namespace
 
 TrainMap train_map(const Network& network, const Metric& loss, const Batches& data,
@@ -182,33 +241,23 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
 }
 
 Boundary boundary_of(const TrainMap& map) {
-  const int64_t width = map.loss.x.n, height = map.loss.y.n;
+  const Meetings meetings(map);
   Boundary result{.dimension = std::numeric_limits<double>::quiet_NaN()};
-  for (int64_t side = 2; 4 * side <= std::min(width, height); side *= 2) {
-    int64_t count = 0;
-    for (int64_t top = 0; top + side <= height; top += side) {
-      for (int64_t left = 0; left + side <= width; left += side) {
-        // With the first points of the next boxes, so that no boundary lies between two boxes.
-        bool good = false, bad = false;
-        for (int64_t i = top; i <= std::min(top + side, height - 1); ++i)
-          for (int64_t j = left; j <= std::min(left + side, width - 1); ++j)
-            (map.converged(static_cast<size_t>(i * width + j)) ? good : bad) = true;
-        count += good && bad;
-      }
-    }
-    if (count > 0) result.boxes.emplace_back(side, count);
-  }
-  const auto n = static_cast<double>(result.boxes.size());
-  if (n < 2) return result;
-  double sx = 0, sy = 0, sxx = 0, sxy = 0;
-  for (const auto& [side, count] : result.boxes) {
+  const int64_t narrow = std::min(map.loss.x.n, map.loss.y.n);
+  double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
+  for (int64_t side = 2; 4 * side <= narrow; side *= 2) {
+    const int64_t count = meetings.boxes(side);
+    if (count == 0) return result;  // there is no boundary
+    result.boxes.emplace_back(side, count);
+    if (kFewestBoxes * side > narrow) continue;
     const double a = std::log(static_cast<double>(side)), b = std::log(static_cast<double>(count));
+    n += 1;
     sx += a;
     sy += b;
     sxx += a * a;
     sxy += a * b;
   }
-  result.dimension = -(n * sxy - sx * sy) / (n * sxx - sx * sx);
+  if (n > 1) result.dimension = -(n * sxy - sx * sy) / (n * sxx - sx * sx);
   return result;
 }
 

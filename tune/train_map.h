@@ -69,7 +69,7 @@ struct TrainMap {
 /// their names begin), and stopped if on_progress said so.
 ///
 /// Throws what train_many() throws, and std::invalid_argument for an axis without name, points or
-/// a right range, and for two of one name; std::runtime_error if a tile cannot be written.
+/// a right range, for two of one name, and one whose option is given beside it; std::runtime_error if a tile cannot be written.
 TrainMap train_map(const Network& network, const Metric& loss, const Batches& data,
                    std::string_view optimizer, const MapAxis& x, const MapAxis& y,
                    const TrainMapOptions& options = {});

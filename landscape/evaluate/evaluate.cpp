@@ -71,7 +71,7 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
       EvaluateOptions taken = options;  // what Auto stood for
       taken.path = choice.path;
       taken.batch_norm = batch_norm;
-      tiles.emplace(options.tiles,
+      tiles.emplace("evaluate", options.tiles,
                     fingerprint(problem, taken, notes, choice, evaluator, x, y, center, loop));
     }
     filling.emplace(x, y, measured.size(), evaluator);

@@ -38,11 +38,12 @@ uint64_t checksum(std::string_view bytes) {
 
 }  // namespace
 
-Tiles::Tiles(std::filesystem::path folder, uint64_t job) : folder_(std::move(folder)), job_(job) {
+Tiles::Tiles(const std::string& who, std::filesystem::path folder, uint64_t job)
+    : folder_(std::move(folder)), job_(job) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error || !std::filesystem::is_directory(folder_)) {
-    throw std::runtime_error("options.tiles = " + folder_.string() +
+    throw std::runtime_error(who + ": options.tiles = " + folder_.string() +
                              " is no folder and cannot be made one" +
                              (error ? ": " + error.message() : ""));
   }

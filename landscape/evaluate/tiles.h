@@ -12,8 +12,8 @@ namespace descent::landscape {
 /// and a checksum. Throws std::runtime_error that names the file if it cannot be written.
 class Tiles {
  public:
-  /// Makes the folder if it is missing.
-  Tiles(std::filesystem::path folder, uint64_t job);
+  /// Makes the folder if it is missing. `who` asks for it, for messages: "evaluate".
+  Tiles(const std::string& who, std::filesystem::path folder, uint64_t job);
   uint64_t job() const { return job_; }  ///< what the names of its files begin with
 
   /// Fills `values` with those of the part that begins at number `first`, and tells whether it

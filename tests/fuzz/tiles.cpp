@@ -11,7 +11,7 @@
 /// its last eight bytes.
 void descent::fuzz::take(std::string_view bytes) {
   constexpr uint64_t kJob = 0x0123456789abcdef;
-  static const landscape::Tiles tiles(folder() / "tiles", kJob);
+  static const landscape::Tiles tiles("evaluate", folder() / "tiles", kJob);
   const std::string file = folder() / "tiles" / (tensors::hexadecimal(kJob) + "-0.tile");
   std::string content(bytes);
   if (content.size() > 8 && content[0] % 2 == 0) {

@@ -230,6 +230,8 @@ TEST_F(TilesTest, OfAMetricOfTheSameNameAreLeftAlone) {
 TEST_F(TilesTest, RefuseAFolderThatCannotBe) {
   std::ofstream(folder_) << "a file";
   EXPECT_THAT([&] { run(); }, ThrowsMessage<std::runtime_error>(HasSubstr("is no folder")));
+  EXPECT_THAT([&] { run(); },
+              ThrowsMessage<std::runtime_error>(testing::StartsWith("evaluate: options.tiles = ")));
 }
 
 TEST_F(TilesTest, AreDealtOutByAStore) {

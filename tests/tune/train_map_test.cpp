@@ -278,6 +278,13 @@ TEST(TrainMap, RefusesWhatItCannotDo) {
   EXPECT_THAT(why({"lr", Range{0, 1}, 0}, kMomenta, one), HasSubstr("x.n = 0"));
   EXPECT_THAT(why(kRates, {"momentun", Range{0, 1}}, one), HasSubstr("did you mean momentum"));
   EXPECT_THAT(why(kRates, kMomenta, {}), HasSubstr("options.steps = 0"));
+  EXPECT_THAT(why(kRates, kMomenta, {.steps = 1, .options = {{"momentum", 0.5}}}),
+              HasSubstr("options.options has momentum = 0.5, which is an axis"));
+  const Folder file;
+  std::ofstream(file.path) << "no folder";
+  EXPECT_THAT([&] { map_of({.steps = 1, .tiles = file.path}); },
+              testing::ThrowsMessage<std::runtime_error>(
+                  testing::StartsWith("train_map: options.tiles = " + file.path.string())));
 }
 
 }  // namespace

@@ -190,6 +190,10 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
   if (x.name == y.name) refuse("both axes are " + x.name + ", must be two");
   if (const std::string problem = fields::problem(options); !problem.empty())
     refuse("options." + problem);
+  for (const auto& [name, value] : options.options)
+    if (name == x.name || name == y.name)
+      refuse("options.options has " + name + " = " + to_text(value) +
+             ", which is an axis: give it in one of them");
   const Plan plan(x, y, options);
   std::vector<Candidate> tried;
   for (const double px : {x_axis.lo, x_axis.hi})
@@ -223,7 +227,8 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
   if (!options.tiles.empty()) {
     std::vector<Trained> corners;
     for (size_t k = 0; k < 4; ++k) corners.push_back(trainer.train(0, tried[k], {}));
-    tiles.emplace(options.tiles, fingerprint(tried, corners, notes, options, x_axis, y_axis));
+    tiles.emplace("train_map", options.tiles,
+                  fingerprint(tried, corners, notes, options, x_axis, y_axis));
   }
   const bool whole =
       filling.run(workers, tiles ? &*tiles : nullptr, std::nullopt, options.on_progress);

@@ -20,7 +20,7 @@ namespace descent {
 /// What one training of many has of its own.
 struct Candidate {
   /// Options of the optimizer by name. "2.lr" is the rate of the parameters whose names begin with
-  /// "2.": a layer's own; the others have the plain one.
+  /// "2.", a layer's own, or of one that is called "2"; the others have the plain one.
   OptionValues options{};
   /// Of the initial weights, which are drawn as LibTorch draws those of a Linear: evenly between -b
   /// and b = 1 / sqrt(inputs), matrices, kernels and their biases; what has no matrix beside it (a

@@ -320,17 +320,19 @@ TEST(TrainMany, CountsLossesAsItSays) {
   EXPECT_EQ(t.best, std::min(t.final, *std::min_element(t.losses.begin(), t.losses.end())));
 }
 
-TEST(TrainMany, GivesLayersRatesOfTheirOwn) {
+TEST(TrainMany, GivesLayersAndParametersRatesOfTheirOwn) {
   auto net = chain({1, 12, 1}, nn::Tanh(), torch::kDouble);
   const auto data = sine(24, torch::kDouble);
-  const std::vector<Candidate> candidates{{.options = {{"lr", 0.02}, {"2.lr", 0.3}}}};
+  const std::vector<Candidate> candidates{
+      {.options = {{"lr", 0.02}, {"2.lr", 0.3}, {"2.bias.lr", 0.1}}}};
   for (const Path path : {Path::Fused, Path::Loop}) {
     const auto done = descent::train_many(*net, descent::mse, data, "sgd", candidates,
                                           {.steps = 10, .path = path, .keep_weights = true});
     auto copy = nn::Sequential(std::dynamic_pointer_cast<nn::SequentialImpl>(net->clone()));
     const auto p = copy->parameters();
     descent::SGD opt({p[0], p[1]}, {.lr = 0.02});
-    opt.add_group({p[2], p[3]}, {{"lr", 0.3}});
+    opt.add_group({p[2]}, {{"lr", 0.3}});
+    opt.add_group({p[3]}, {{"lr", 0.1}});
     for (int step = 0; step < 10; ++step) {
       opt.zero_grad();
       descent::mse(copy->forward(data[0].input), data[0].target).backward();

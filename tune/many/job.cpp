@@ -18,6 +18,12 @@
 namespace descent::many {
 namespace {
 
+/// Whether an option that begins with `group` is of a parameter: of "2." those of the layer 2, and
+/// one that is called 2 itself.
+bool is_of(const std::string& group, const std::string& parameter) {
+  return (parameter + '.').starts_with(group);
+}
+
 /// "2." of "2.lr", "" of "lr".
 std::string group_in(std::string_view option) {
   return std::string(option.substr(0, option.rfind('.') + 1));
@@ -115,16 +121,20 @@ std::string Job::name_of(const Candidate& candidate) const {
 void Job::find_groups() {
   groups_ = {""};
   std::vector<std::string> beginnings;  // of names, for refusals
-  for (const std::string& name : parameters.names) beginnings.push_back(group_in(name));
+  for (const std::string& name : parameters.names) {
+    if (!group_in(name).empty()) beginnings.push_back(group_in(name));
+    beginnings.push_back(name + '.');
+  }
   for (const Candidate& candidate : candidates) {
     for (const auto& [name, value] : candidate.options) {
       const std::string group = group_in(name);
       if (std::find(groups_.begin(), groups_.end(), group) != groups_.end()) continue;
       const bool known =
           std::any_of(parameters.names.begin(), parameters.names.end(),
-                      [&](const std::string& parameter) { return parameter.starts_with(group); });
+                      [&](const std::string& parameter) { return is_of(group, parameter); });
       if (!known)
-        refuse(name_of(candidate) + ": '" + name + "' is of parameters whose names begin with '" +
+        refuse(name_of(candidate) + ": '" + name + "' is of the parameter " +
+               group.substr(0, group.size() - 1) + ", or of those whose names begin with '" +
                group + "', and there are none" + did_you_mean(group, beginnings));
       groups_.push_back(group);
     }
@@ -132,7 +142,7 @@ void Job::find_groups() {
   for (const std::string& name : parameters.names) {
     size_t found = 0;
     for (size_t g = 1; g < groups_.size(); ++g)
-      if (name.starts_with(groups_[g]) && groups_[g].size() > groups_[found].size()) found = g;
+      if (is_of(groups_[g], name) && groups_[g].size() > groups_[found].size()) found = g;
     group_of_.push_back(found);
   }
 }

@@ -7,6 +7,7 @@
 
 #include <descent/base/nearest.h>
 #include <descent/base/text.h>
+#include <descent/optim/optimizer/group_options.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/tune/optimizer_options.h>
 
@@ -26,7 +27,8 @@ const engine::RuleTable& rule_of(std::string_view optimizer) {
 void check_options(const Space& space, std::string_view optimizer) {
   const engine::RuleTable& rule = rule_of(optimizer);
   std::vector<std::string> options;
-  for (const OptionInfo& option : rule.defaults) options.push_back(option.name);
+  const auto all = make_group_options(rule);  // the base options too
+  for (const OptionInfo& option : group_options(*all).describe()) options.push_back(option.name);
   for (const std::string& name : space.names())
     if (std::find(options.begin(), options.end(), name) == options.end())
       throw std::invalid_argument("Study: " + name + " is no option of " + rule.about.key +

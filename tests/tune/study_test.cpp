@@ -319,6 +319,13 @@ TEST_F(AStudy, KnowsAfterLoadingWhetherItWasFinished) {
   EXPECT_EQ(descent::load_study(journal).size(), 15);
 }
 
+TEST_F(AStudy, SearchesTheOptionsThatEveryOptimizerHas) {
+  const Space precision = descent::parse_space(
+      "lr=log:1e-5:1,state_bits=choice:0|8,rounding=choice:nearest|stochastic,seed=integer:0:9");
+  EXPECT_TRUE(
+      tune(precision, [](Trial&) { return 1.0; }, {.trials = 10, .optimizer = "lion"}).finished());
+}
+
 TEST_F(AStudy, RefusesParametersThatAreNoOptionsOfItsOptimizer) {
   const Space misspelt{{"lr", LogRange{1e-5, 1}}, {"weight_decy", LogRange{1e-6, 0.1}}};
   EXPECT_REFUSES(tune(misspelt, bowl, {.optimizer = "adamw", .journal = journal}),

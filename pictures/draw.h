@@ -110,6 +110,33 @@ struct LossPictureOptions {
 void draw_losses(std::span<const Track> tracks, const std::filesystem::path& path,
                  const LossPictureOptions& options = {});
 
+struct TwoSidedPictureOptions {
+  int width = 1000;                                           ///< pixels, 200 to 4096
+  int height = 900;                                           ///< pixels, 200 to 4096
+  std::string title{};                                        ///< UTF-8
+  std::string caption{};                                      ///< UTF-8
+  std::string first_name = "loss";                            ///< UTF-8, of the values in blue
+  std::string second_name = "diverged at";                    ///< UTF-8, of the values in red
+  std::function<bool(int64_t done, int64_t all)> on_frame{};  ///< as in PictureOptions
+};
+
+/// Two grids over the same axes, as a map of trainings has them: a loss where they converged, and a
+/// step where they diverged.
+struct TwoSides {
+  Grid first, second;
+  std::string name{};  ///< UTF-8, above them
+};
+
+/// Writes a picture of such grids, side by side, a cell for each point: `second` in red where it is a
+/// number, `first` in blue where `second` is NaN; both on logarithmic scales, those of all panels, dark
+/// where they are small, that of `second` counted from 1. Negative values of `second`, and values of
+/// `first` that are not finite, are hatched. The extension decides: .png, .svg, or .gif, one panel
+/// after the other, as a zoom. Throws std::invalid_argument if there are no panels, for grids that
+/// check() refuses, of different or falling axes or of one row or column, and options out of range,
+/// and std::runtime_error if the file cannot be written.
+void draw_two_sided(std::span<const TwoSides> panels, const std::filesystem::path& path,
+                    const TwoSidedPictureOptions& options = {});
+
 /// An arrow from the origin.
 struct Arrow {
   double x = 0, y = 0;        ///< of its tip, finite

@@ -412,5 +412,92 @@ TEST_F(RaceFile, ArrowsAreDrawnOfAnyLengthAndRefuseTheRest) {
   EXPECT_FALSE(fs::exists(folder_ / "b.png"));
 }
 
+TEST_F(RaceFile, TwoSidesAreBlueAndRedCellByCell) {
+  const Axis two{0, 1, 2}, three{0, 1, 3};
+  // Rows from below: converged, diverged, not reached.
+  const Grid loss{two, three, {0.1, 10, HUGE_VAL, HUGE_VAL, kNaN, kNaN}};
+  const Grid step{two, three, {kNaN, kNaN, 1, 100, -1, -1}};
+  const std::array panels = {TwoSides{loss, step}};
+  draw_two_sided(panels, folder_ / "a.png", {.width = 400, .height = 400});
+  const Pixels pixels(read_file(folder_ / "a.png"));
+  const auto part = [](uint32_t pixel, int shift) {
+    return static_cast<int>(pixel >> shift & 0xff);
+  };
+  int blue = 0, red = 0, dark_blue = 0, dark_red = 0;
+  double blue_row = 0, red_row = 0, dark_blue_column = 0, light_blue_column = 0;
+  int light_blue = 0;
+  for (int row = 0; row < 400; ++row)
+    for (int column = 0; column < 300; ++column) {
+      const uint32_t pixel = pixels.at(column, row);
+      const int r = part(pixel, 16), b = part(pixel, 0);
+      if (b > r + 10) {
+        ++blue;
+        blue_row += row;
+        if (r < 50) {
+          ++dark_blue;
+          dark_blue_column += column;
+        } else {
+          ++light_blue;
+          light_blue_column += column;
+        }
+      } else if (r > b + 10) {
+        ++red;
+        red_row += row;
+        dark_red += r < 150;
+      }
+    }
+  EXPECT_GT(blue, 4000);
+  EXPECT_NEAR(red, blue, blue / 10.0);
+  EXPECT_GT(blue_row / blue, red_row / red + 40);  // below
+  EXPECT_LT(dark_blue_column / dark_blue, light_blue_column / light_blue - 40);
+  EXPECT_NEAR(dark_red, red / 2.0, red / 5.0);
+  const std::array six = {panels[0], panels[0], TwoSides{loss, step, "SGD"},
+                          panels[0], panels[0], panels[0]};
+  draw_two_sided(six, folder_ / "a.svg");
+  EXPECT_TRUE(well_formed(read_file(folder_ / "a.svg")));
+}
+
+TEST_F(RaceFile, TwoSidesMoveFromPanelToPanel) {
+  const Axis wide{0, 1, 2}, narrow{0.25, 0.75, 2};
+  const TwoSides blue{{wide, wide, {1, 2, 3, 4}}, {wide, wide, {kNaN, kNaN, kNaN, kNaN}}};
+  const TwoSides red{{narrow, narrow, {1, 2, 3, 4}}, {narrow, narrow, {1, 2, 3, 4}}};
+  const std::array panels = {blue, red, blue};
+  std::vector<int64_t> frames;
+  draw_two_sided(panels, folder_ / "a.gif",
+                 {.width = 300, .height = 300, .on_frame = [&](int64_t done, int64_t all) {
+                    EXPECT_EQ(all, 3);
+                    frames.push_back(done);
+                    return true;
+                  }});
+  EXPECT_EQ(frames, (std::vector<int64_t>{1, 2, 3}));
+  const GifFile gif(read_file(folder_ / "a.gif"));
+  ASSERT_EQ(gif.frames.size(), 3u);
+  EXPECT_EQ(gif.frames[0], gif.frames[2]);
+  const auto reds = [&](size_t frame) {
+    return std::count_if(gif.frames[frame].begin(), gif.frames[frame].end(),
+                         [](uint32_t pixel) { return (pixel >> 16 & 0xff) > (pixel & 0xff) + 40; });
+  };
+  EXPECT_GT(reds(1), reds(0) + 10000);  // beside those of the bar
+  draw_two_sided(panels, folder_ / "b.gif",
+                 {.width = 300, .height = 300, .on_frame = [](int64_t, int64_t) { return false; }});
+  EXPECT_FALSE(fs::exists(folder_ / "b.gif"));
+}
+
+TEST_F(RaceFile, TwoSidesAreRefusedWhereTheyDoNotFit) {
+  const Axis two{0, 1, 2}, three{0, 1, 3};
+  const Grid grid{two, two, {1, 2, 3, 4}};
+  const auto refused = [&](const Grid& second, const char* name) {
+    const std::array panels = {TwoSides{grid, second}};
+    return refusal([&] { draw_two_sided(panels, folder_ / name); });
+  };
+  EXPECT_NE(refused({two, three, {1, 2, 3, 4, 5, 6}}, "b.png").find("different axes"),
+            std::string::npos);
+  EXPECT_NE(refused({two, two, {1, 2, 3}}, "b.png").find("second"), std::string::npos);
+  EXPECT_NE(refused(grid, "b.html").find("must be .png, .svg or .gif"), std::string::npos);
+  EXPECT_EQ(refusal([&] { draw_two_sided({}, folder_ / "b.png"); }),
+            "draw_two_sided: panels.size() = 0, must be at least 1");
+  EXPECT_FALSE(fs::exists(folder_ / "b.png"));
+}
+
 }  // namespace
 }  // namespace descent

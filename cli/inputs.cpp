@@ -125,6 +125,20 @@ void load_inputs(Inputs& inputs) {
   if (inputs.scale) inputs.data = scaled(inputs.data, *inputs.scale);
 }
 
+void load_training_inputs(Inputs& inputs) {
+  if (inputs.data_file.empty()) throw std::invalid_argument("--model without --data");
+  load_inputs(inputs);
+  if (inputs.metrics.empty())
+    inputs.metrics.push_back(inputs.data[0].target.is_floating_point() ? Metric(mse)
+                                                                       : Metric(cross_entropy));
+}
+
+void describe_usual_loss(CLI::App& command) {
+  CLI::Option& loss = *command.get_option("--loss");
+  loss.description(loss.get_description() +
+                   "; without it, cross_entropy of targets that are classes and mse of others");
+}
+
 std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,
                                             const std::filesystem::path& file) {
   if (file.extension() != ".safetensors" && file.extension() != ".json" &&

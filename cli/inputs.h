@@ -34,6 +34,11 @@ void add_inputs(CLI::App& command, Inputs& inputs, const std::string& moving);
 /// Reads the files of the network and of the data.
 void load_inputs(Inputs& inputs);
 
+/// The same for training: without --loss it is chosen by the targets.
+void load_training_inputs(Inputs& inputs);
+/// What there is to say of that in the help of --loss.
+void describe_usual_loss(CLI::App& command);
+
 /// A network of --plane: a file of its own, or other weights of that of --model.
 std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,
                                             const std::filesystem::path& file);

@@ -20,6 +20,7 @@
 #include "commands/surfaces.h"
 #ifdef HAS_PICTURES
 #include "commands/landscape/command.h"
+#include "commands/map/command.h"
 #include "commands/race.h"
 #include "commands/tune/command.h"
 #include "commands/tune/range_test.h"
@@ -38,6 +39,7 @@ using descent::cli::add_optimizers;
 using descent::cli::add_surfaces;
 #ifdef HAS_PICTURES
 using descent::cli::add_landscape;
+using descent::cli::add_map;
 using descent::cli::add_race;
 using descent::cli::add_range_test;
 using descent::cli::add_tune;
@@ -51,7 +53,7 @@ void refuse(CLI::App& command) {
   });
 }
 constexpr auto add_race = refuse, add_landscape = refuse, add_tune = refuse,
-               add_range_test = refuse;
+               add_range_test = refuse, add_map = refuse;
 #endif
 
 constexpr Command kCommands[] = {
@@ -61,6 +63,9 @@ constexpr Command kCommands[] = {
     {"landscape", "draws the loss of a network of Python over a plane through its weights",
      add_landscape},
     {"tune", "looks for the options with which an optimizer trains best", add_tune},
+    {"map",
+     "trains a small network at each point of two hyperparameters, and draws what became of it",
+     add_map},
     {"range-test", "looks for a learning rate by one short training", add_range_test},
 };
 

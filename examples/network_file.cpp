@@ -1,5 +1,5 @@
-// Trains a network that is written in TorchScript to tell two spirals apart, or to follow a sine, and
-// writes the files that the program `descent` reads:
+// Trains a network that is written in TorchScript to tell two spirals apart, to follow a sine, or to fit
+// noise, and writes the files that the program `descent` reads:
 //
 //   network_file --out out/spirals
 //   cd out/spirals
@@ -8,6 +8,10 @@
 //   network_file --problem sine --out out/sine
 //   descent tune --model out/sine/start.pt --data out/sine/data.pt --out out/tune
 //
+//   network_file --problem noise --out out/noise
+//   descent map --model out/noise/start.pt --data out/noise/data.pt
+//       --axes w1.lr=log:1:300,w2.lr=log:0.05:1 --out out/map
+//
 // net.pt is the trained network, start.pt the untrained one, data.pt the samples, snapshots/ the
 // weights of every tenth step.
 #include <cmath>
@@ -15,6 +19,7 @@
 #include <map>
 #include <numbers>
 #include <string>
+#include <vector>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linspace.h>
@@ -35,9 +40,10 @@
 
 namespace {
 
-/// A network with two hidden layers, and what it learns.
+/// A network, and what it learns.
 struct Problem {
-  int64_t inputs, hidden, outputs;
+  std::vector<int64_t> widths;  ///< of the inputs, the hidden layers and the outputs
+  bool bias;
   const char* activation;
   descent::Data (*data)();
   descent::Metric loss;
@@ -45,20 +51,21 @@ struct Problem {
 
 torch::jit::Module untrained(const Problem& problem) {
   torch::jit::Module net("Net");
-  const auto add = [&](const char* name, at::IntArrayRef sizes) {
+  const auto add = [&](const std::string& name, at::IntArrayRef sizes) {
     const double scale = sizes.size() < 2 ? 0 : 1 / std::sqrt(static_cast<double>(sizes[1]));
     net.register_parameter(name, (at::randn(sizes) * scale).requires_grad_(), /*is_buffer=*/false);
   };
-  add("w1", {problem.hidden, problem.inputs});
-  add("b1", {problem.hidden});
-  add("w2", {problem.hidden, problem.hidden});
-  add("b2", {problem.hidden});
-  add("w3", {problem.outputs, problem.hidden});
-  add("b3", {problem.outputs});
-  const std::string activation = problem.activation;
-  net.define("def forward(self, x):\n    x = torch." + activation +
-             "(torch.linear(x, self.w1, self.b1))\n    x = torch." + activation +
-             "(torch.linear(x, self.w2, self.b2))\n    return torch.linear(x, self.w3, self.b3)\n");
+  std::string forward = "def forward(self, x):\n";
+  for (size_t k = 1; k < problem.widths.size(); ++k) {
+    const std::string layer = std::to_string(k);
+    add("w" + layer, {problem.widths[k], problem.widths[k - 1]});
+    if (problem.bias) add("b" + layer, {problem.widths[k]});
+    forward += "    x = torch.linear(x, self.w" + layer +
+               (problem.bias ? ", self.b" + layer + ")\n" : ")\n");
+    if (k + 1 < problem.widths.size())
+      forward += "    x = torch." + std::string(problem.activation) + "(x)\n";
+  }
+  net.define(forward + "    return x\n");
   return net;
 }
 
@@ -76,6 +83,9 @@ descent::Data sine() {
   const at::Tensor x = at::linspace(-std::numbers::pi, std::numbers::pi, 100).view({-1, 1});
   return {x, x.sin()};
 }
+
+/// Random numbers, as many samples as inputs.
+descent::Data noise() { return {at::randn({16, 16}), at::randn({16, 1})}; }
 
 void train(const Problem& problem, int64_t steps, const std::filesystem::path& out) {
   std::filesystem::create_directories(out);
@@ -111,13 +121,14 @@ void train(const Problem& problem, int64_t steps, const std::filesystem::path& o
 int main(int argc, char** argv) {
   CLI::App app("A trained network in the files that `descent landscape` reads.");
   const std::map<std::string, Problem> problems = {
-      {"spirals", {2, 24, 2, "tanh", spirals, descent::cross_entropy}},
-      {"sine", {1, 64, 1, "relu", sine, descent::mse}}};
+      {"spirals", {{2, 24, 24, 2}, true, "tanh", spirals, descent::cross_entropy}},
+      {"sine", {{1, 64, 64, 1}, true, "relu", sine, descent::mse}},
+      {"noise", {{16, 16, 1}, false, "tanh", noise, descent::mse}}};
   std::string problem = "spirals";
   int64_t steps = 1000;
   std::filesystem::path out = "out/spirals";
-  app.add_option("--problem", problem, "spirals or sine")
-      ->check(CLI::IsMember({"spirals", "sine"}))
+  app.add_option("--problem", problem, "spirals, sine or noise")
+      ->check(CLI::IsMember({"spirals", "sine", "noise"}))
       ->capture_default_str();
   app.add_option("--steps", steps, "of training")->check(CLI::PositiveNumber);
   app.add_option("--out", out, "folder, made if missing")->capture_default_str();

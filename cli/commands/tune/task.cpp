@@ -224,9 +224,7 @@ void add_task(CLI::App& command, TaskOptions& options) {
       command.add_option("--surface", options.surface, "see `descent surfaces`; or a network:");
   add_inputs(command, options.inputs, "only these are trained");
   surface->excludes(command.get_option("--model"));
-  command.get_option("--loss")->description(
-      command.get_option("--loss")->get_description() +
-      "; without it, cross_entropy of targets that are classes and mse of others");
+  describe_usual_loss(command);
   command
       .add_option("--optimizer", options.optimizer,
                   "with options that do not change, as adamw:weight_decay=0.1 (see `descent "
@@ -247,11 +245,7 @@ std::unique_ptr<Task> make_task(TaskOptions& options) {
     Inputs& inputs = options.inputs;
     if (inputs.model_file.empty())
       throw std::invalid_argument("a --surface or a --model is required (see --help)");
-    if (inputs.data_file.empty()) throw std::invalid_argument("--model without --data");
-    load_inputs(inputs);
-    if (inputs.metrics.empty())
-      inputs.metrics.push_back(inputs.data[0].target.is_floating_point() ? Metric(mse)
-                                                                         : Metric(cross_entropy));
+    load_training_inputs(inputs);
     task = std::make_unique<NetworkTask>(inputs, name, fixed);
   }
   task->begin({})->evaluate();

@@ -8,5 +8,6 @@
 #include <descent/tune/study.h>         // IWYU pragma: export
 #include <descent/tune/train_many.h>    // IWYU pragma: export
 #include <descent/tune/train_map.h>     // IWYU pragma: export
+#include <descent/tune/training.h>      // IWYU pragma: export
 #include <descent/tune/trust_region.h>  // IWYU pragma: export
 #include <descent/tune/tune.h>          // IWYU pragma: export

@@ -174,6 +174,16 @@ std::string networks_section(const std::filesystem::path& folder) {
          pictures + "</div>\n";
 }
 
+/// The maps that six_optimizers drew.
+std::string maps_section(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder / "six/maps.png")) return "";
+  return "<h2>Choosing a rate</h2>\n<p>The sine network, trained by six optimizers at each of many "
+         "learning rates and weight decays.</p>\n" +
+         linked_picture("six/maps", "six/maps.svg",
+                        "Blue: the loss after training, dark where it is small. Red: training "
+                        "diverged, dark where it did so early");
+}
+
 /// The ten optimizers on each surface that the gallery has them on, and the way to the rest.
 std::string races_section(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / "gallery/index.html")) return "";
@@ -219,19 +229,21 @@ void write_page(const std::filesystem::path& layout, const std::filesystem::path
   const double steps = sine["steps"].get<double>(), seconds = sine["seconds"].get<double>();
   const double in_optimizer = sine["optimizer_seconds"].get<double>();
   const std::string plane = plane_section(folder), races = races_section(folder);
-  const std::string networks = networks_section(folder);
+  const std::string networks = networks_section(folder), maps = maps_section(folder);
   std::string commands = "build/release/bin/sine_regression --out out/sine\n";
   if (!plane.empty()) commands += "build/release/bin/loss_plane --out out/plane\n";
   if (!networks.empty())
     commands +=
         "build/release/bin/conv_landscape out/conv\n"
         "build/release/bin/transformer_landscape out/transformer\n";
+  if (!maps.empty()) commands += "build/release/bin/six_optimizers out/six\n";
   if (!races.empty())
     commands += "build/release/bin/descent race --gallery --out out/gallery --force\n";
 
   const std::vector<std::pair<std::string, std::string>> contents{
       {"plane", plane},
       {"networks", networks},
+      {"maps", maps},
       {"races", races},
       {"samples", std::to_string(sine["samples"].get<int64_t>())},
       {"optimizer", descent::escaped_html(sine["optimizer"].get<std::string>())},
@@ -258,7 +270,8 @@ void write_page(const std::filesystem::path& layout, const std::filesystem::path
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::cerr << "demo_page <page.html> <folder with sine, plane, conv, transformer and gallery>\n";
+    std::cerr
+        << "demo_page <page.html> <folder with sine, plane, conv, transformer, six and gallery>\n";
     return 2;
   }
   try {

@@ -5,7 +5,7 @@ namespace descent::tensors {
 
 /// The type in which numbers of a tensor are computed and summed: its own, but float for 16 bits.
 inline at::ScalarType computed_in(const at::Tensor& x) {
-  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return x.scalar_type() == at::kDouble || x.is_complex() ? x.scalar_type() : at::kFloat;
 }
 
 /// A copy in that type, of which autograd knows nothing.

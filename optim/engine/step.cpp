@@ -9,6 +9,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/view_as_complex.h>
+#include <ATen/ops/view_as_real.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <omp.h>
@@ -239,6 +241,7 @@ void OptimizerBase::make_states() {
 }
 
 void OptimizerBase::Engine::step(OptimizerBase& optimizer, double loss) {
+  const RealViews views{*this};
   collect(optimizer);
 #if defined(DESCENT_HAS_CUDA)
   refuse_capture();
@@ -319,6 +322,7 @@ void OptimizerBase::Engine::change_mode(OptimizerBase& optimizer, bool to_traini
 /// h <- b h + (1 - b) g^2
 void OptimizerBase::Engine::update_hessian(OptimizerBase& optimizer) {
   const at::NoGradGuard no_grad;
+  const RealViews views{*this};
   collect(optimizer);
   for (auto& item : items_) {
     ensure_state(optimizer, item);
@@ -528,7 +532,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
         continue;
       }
       Item& item = items_.emplace_back();
-      item.parameter = &p;
+      item.owner = item.parameter = &p;
       item.gradient = &gradient;
       item.group = g;
       item.reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice;
@@ -544,12 +548,18 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
                                                    : "strided");
         TORCH_CHECK(gradient.sizes() == p.sizes(), name, ": the gradient of params[", i,
                     "] of group ", g, " has sizes ", gradient.sizes(), ", must be ", p.sizes());
-        item.contiguous = p.is_contiguous();
-        check_memory_of(p, item.contiguous, gradient, g, i);
+        if (p.is_complex()) {
+          optimizer.check_param(name, p, i);
+          reals_.reserve(2 * count);  // items point into it
+          take_real_views(item, g, i);
+        }
+        const at::Tensor& stepped = *item.parameter;
+        item.contiguous = stepped.is_contiguous();
+        check_memory_of(stepped, item.contiguous, *item.gradient, g, i);
         if (sparse) check_sparse(p, gradient, g, i);
         item.present = sparse && rule.takes_sparse(groups_[g].options) == Sparse::Present;
         if (!item.present && pass != Pass::Tensor)
-          item.type = type_for_loops(p, item.contiguous, base);
+          item.type = type_for_loops(stepped, item.contiguous, base);
       }
       const auto known = states.find(p.unsafeGetTensorImpl());
       bool once = true;
@@ -560,10 +570,19 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
         if (!item.ready) {
           if (!at::isFloatingType(p.scalar_type())) optimizer.check_param(name, p, i);
           item.state->check(p, g, i);
+          for (size_t b = 0; b < rule.buffers.size(); ++b) {
+            at::Tensor& buffer = item.state->buffer(b);
+            TORCH_CHECK(!buffer.defined() || buffer.is_complex() == p.is_complex(), name,
+                        ": params[", i, "] of group ", g, " has dtype ", p.scalar_type(), ", its ",
+                        rule.buffers[b], " has dtype ", buffer.scalar_type(),
+                        "; erase its state to start anew");
+            if (buffer.defined() && p.is_complex())
+              buffer = at::view_as_real(buffer.resolve_conj());
+          }
         }
       } else {
         // LibTorch lets users push parameters into a group's list: then this is their door.
-        check_param(name, p, i);
+        optimizer.check_param(name, p, i);
         once = newcomers.insert(p.unsafeGetTensorImpl()).second;
       }
       TORCH_CHECK(once, name, ": params[", i, "] of group ", g,
@@ -574,6 +593,29 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   }
   options_known.resize(groups.size());
   check_apart(optimizer);
+}
+
+/// A complex parameter is stepped as its real view (..., 2), and so are its gradient and state.
+void OptimizerBase::Engine::take_real_views(Item& item, uint32_t group, size_t position) {
+  const at::Tensor &p = *item.owner, &gradient = *item.gradient;
+  TORCH_CHECK(gradient.is_complex() && gradient.layout() == at::kStrided && !p.is_conj(),
+              rule.about.name, ": the gradient of params[", position, "] of group ", group,
+              " has dtype ", gradient.scalar_type(), " and layout ", gradient.layout(),
+              ", must be complex and strided as the parameter, which may be no conjugated view");
+  item.parameter = &reals_.emplace_back(at::view_as_real(p.detach()));
+  item.gradient = &reals_.emplace_back(at::view_as_real(gradient.resolve_conj()));
+}
+
+void OptimizerBase::Engine::make_complex_again() {
+  if (reals_.empty()) return;
+  for (const Item& item : items_) {
+    if (!item.owner->is_complex() || item.state == nullptr) continue;
+    for (size_t b = 0; b < rule.buffers.size(); ++b)
+      if (at::Tensor& buffer = item.state->buffer(b);
+          buffer.defined() && !buffer.is_complex() && buffer.dim() == item.owner->dim() + 1)
+        buffer = at::view_as_complex(buffer);
+  }
+  reals_.clear();
 }
 
 /// Reads of parameter and gradient, each once, what the loops have to know: whether they are plain
@@ -719,7 +761,7 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
     const Item& one = items_[all[i - 1].item];
     const Item& other = items_[all[i].item];
     const auto position = [&](const Item& item) {
-      return item.parameter - optimizer.param_groups()[item.group].params().data();
+      return item.owner - optimizer.param_groups()[item.group].params().data();
     };
     TORCH_CHECK(all[i].begin >= all[i - 1].end, rule.about.name, ": params[", position(other),
                 "] of group ", other.group, " shares memory with params[", position(one),
@@ -733,9 +775,9 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
 void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) const {
   const at::Tensor& p = *item.parameter;
   if (item.state == nullptr) {
-    auto state = holders.make_state(holders, p);
+    auto state = holders.make_state(holders, *item.owner);
     item.state = &holders.own_part(*state);
-    optimizer.state()[p.unsafeGetTensorImpl()] = std::move(state);
+    optimizer.state()[item.owner->unsafeGetTensorImpl()] = std::move(state);
   }
   const auto& used = groups_[item.group].form->buffers;
   const void* const options = groups_[item.group].options;
@@ -925,7 +967,7 @@ Span OptimizerBase::Engine::span(const Item& item) const {
 Draw OptimizerBase::Engine::draw_for(const Item& item) const {
   const Group& group = groups_[item.group];
   return {static_cast<uint64_t>(group.base.seed),
-          static_cast<uint32_t>(group.before + (item.parameter - group.params)),
+          static_cast<uint32_t>(group.before + (item.owner - group.params)),
           static_cast<uint32_t>(item.state->step())};
 }
 

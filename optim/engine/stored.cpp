@@ -103,7 +103,7 @@ std::string precision_problem(const RuleTable& rule, const void* options, const 
         problem = fields::out_of_range(option, found.value, allowed);
   };
   const auto of_type = [&] { return c10::str(" for a parameter of ", type); };
-  if (type == at::kDouble) {
+  if (type == at::kDouble || at::isComplexType(type)) {
     const auto found = fields::describe(base),
                plain = fields::describe(BaseOptions{}.decaying_as(base));
     for (size_t i = 0; i < found.size(); ++i)

@@ -73,9 +73,11 @@ void Incoming::set_buffer(size_t position, std::string_view buffer, const at::Te
   const bool in_bytes = rule_.tensor_update == nullptr &&
                         has_codes(engine::kept_as(rule_, b, p, base)) &&
                         value.scalar_type() == at::kByte;
-  TORCH_CHECK(in_bytes || at::isFloatingType(value.scalar_type()), rule_.about.name,
-              ": the archive's ", buffer, " of params[", position, "] has dtype ",
-              value.scalar_type(), ", must be a real floating-point type");
+  TORCH_CHECK(
+      in_bytes || (p.is_complex() ? value.is_complex() : at::isFloatingType(value.scalar_type())),
+      rule_.about.name, ": the archive's ", buffer, " of params[", position, "] has dtype ",
+      value.scalar_type(), ", must be a ", p.is_complex() ? "complex" : "real floating-point",
+      " type");
   // Of a tensor algorithm commit() asks the rule itself about the sizes.
   TORCH_CHECK(rule_.tensor_update != nullptr || value.sizes() == p.sizes(), rule_.about.name,
               ": the archive's ", buffer, " of params[", position, "] has sizes ", value.sizes(),

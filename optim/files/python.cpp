@@ -36,8 +36,8 @@ struct Counterpart {
   Names options;  ///< of a group, by Python's names
   Names choices;  ///< keys of a group that choose an implementation
   std::vector<Renamed> renamed = {};
-  Names always = {};  ///< keys of a group that Python's class keeps at True
-  bool steps = true;  ///< a parameter's state has a step
+  Names always = {};         ///< keys of a group that Python's class keeps at True
+  bool steps = true;         ///< a parameter's state has a step
   bool whole_steps = false;  ///< which is a number and no tensor
   /// Every parameter has a state from the start, with buffers of this option's value; "": none has.
   std::string_view filled = "";

@@ -49,27 +49,30 @@ bool is_base_option(const engine::RuleTable& rule, const std::string& name) {
                      [&](const OptionInfo& base) { return base.name == name; });
 }
 
-/// What is wrong with how a group of these options is to decay, or "".
+/// Where a rule takes none of the base options of decay, as the end of a sentence.
+std::string where_refused(const engine::RuleTable& rule, const void* options) {
+  for (const OptionInfo& option : rule.describe(options))
+    if (option.name == "decay_mode" && option.value == OptionValue("coupled"))
+      return " where decay_mode = coupled";
+  return " for this rule with these options";
+}
+
+/// What is wrong with how a group of these options is to decay, or "". Every step asks.
 std::string decay_problem(const engine::RuleTable& rule, const void* options, double lr,
                           const BaseOptions& base) {
+  const bool scales = base.decay_scale != DecayScale::Lr;
+  if (!base.cautious_decay && !scales && !base.max_lr) return "";
   const TakesDecay takes = rule.takes_decay(options);
-  const OptionValues coupled{{"decay_mode", "coupled"}};
-  const auto found = rule.describe(options);
-  const bool is_coupled = std::any_of(found.begin(), found.end(), [&](const OptionInfo& option) {
-    return option.name == coupled[0].first && option.value == coupled[0].second;
-  });
-  const std::string where =
-      is_coupled ? " where decay_mode = coupled" : " for this rule with these options";
   if (base.cautious_decay && takes != TakesDecay::All)
-    return fields::out_of_range("cautious_decay", true, "false" + where);
-  const OptionValue scale = fields::value_of(base.decay_scale);
-  if (base.decay_scale != DecayScale::Lr && takes == TakesDecay::None)
-    return fields::out_of_range("decay_scale", scale, "lr" + where);
+    return fields::out_of_range("cautious_decay", true, "false" + where_refused(rule, options));
+  if (scales && takes == TakesDecay::None)
+    return fields::out_of_range("decay_scale", fields::value_of(base.decay_scale),
+                                "lr" + where_refused(rule, options));
   if (base.decay_scale == DecayScale::Stable && rule.second_moment == nullptr)
-    return fields::out_of_range("decay_scale", scale,
+    return fields::out_of_range("decay_scale", "stable",
                                 "lr, corrected or independent: stable is of AdamW");
   if (base.max_lr && takes == TakesDecay::None)
-    return fields::out_of_range("max_lr", *base.max_lr, "none" + where);
+    return fields::out_of_range("max_lr", *base.max_lr, "none" + where_refused(rule, options));
   if (const auto conflict = rules::decay_scale_conflict(base, lr))
     return fields::out_of_range(conflict->field, "none", conflict->allowed);
   return "";

@@ -92,10 +92,15 @@ void OptimizerBase::check_precision(const std::vector<at::Tensor>& params,
   }
 }
 
-void OptimizerBase::check_param(const char* name, const at::Tensor& p, size_t i) {
+void OptimizerBase::check_param(const char* name, const at::Tensor& p, size_t i) const {
   TORCH_CHECK(p.defined(), name, ": params[", i, "] is undefined, must be a tensor");
-  TORCH_CHECK(at::isFloatingType(p.scalar_type()), name, ": params[", i, "] has dtype ",
-              p.scalar_type(), ", must be a real floating-point type");
+  const bool takes_complex = rule_->tensor_update == nullptr && !rule_->sparse_only;
+  const bool is_complex =
+      p.scalar_type() == at::kComplexFloat || p.scalar_type() == at::kComplexDouble;
+  TORCH_CHECK(at::isFloatingType(p.scalar_type()) || (takes_complex && is_complex), name,
+              ": params[", i, "] has dtype ", p.scalar_type(), ", must be a ",
+              takes_complex ? "floating-point type, or complex of float or double"
+                            : "real floating-point type");
   TORCH_CHECK(p.layout() == at::kStrided, name, ": params[", i, "] has layout ", p.layout(),
               ", must be strided");
   TORCH_CHECK(p.is_leaf(), name, ": params[", i,

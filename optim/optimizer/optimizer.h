@@ -162,7 +162,7 @@ class OptimizerBase {
   /// state.
   void check_blocks(const torch::optim::OptimizerParamGroup& group,
                     const GroupOptions& options) const;
-  static void check_param(const char* name, const at::Tensor& p, size_t position);
+  void check_param(const char* name, const at::Tensor& p, size_t position) const;
   GroupOptions& adopt_options(size_t group) const;
   ParamState& adopt_state(std::unique_ptr<torch::optim::OptimizerParamState>& slot,
                           const at::Tensor& p) const;

@@ -144,14 +144,16 @@ TEST_F(Allocations, HappenInNoStepOf16BitParameters) {
   EXPECT_EQ(allocations_of_a_step(opt), 0);
 }
 
-TEST_F(Allocations, HappenInNoStepThatKeepsFewerBits) {
+TEST_F(Allocations, HappenInNoStepThatKeepsFewerBitsOrDecaysOtherwise) {
   using descent::BaseOptions;
   using descent::Master;
   for (const BaseOptions& base :
        {BaseOptions{.state_dtype = descent::StateDtype::Param},
         BaseOptions{.master = Master::Float32}, BaseOptions{.master = Master::Remainder},
         BaseOptions{.master = Master::Kahan, .state_bits = 8, .min_8bit_size = 100},
-        BaseOptions{.rounding = descent::Rounding::Stochastic}}) {
+        BaseOptions{.rounding = descent::Rounding::Stochastic},
+        BaseOptions{.cautious_decay = true, .decay_scale = descent::DecayScale::Corrected},
+        BaseOptions{.decay_scale = descent::DecayScale::Independent, .max_lr = 0.1}}) {
     std::vector<at::Tensor> params;
     for (int i = 0; i < 50; ++i) {
       params.push_back(at::ones({3000}, at::kBFloat16).requires_grad_());

@@ -179,7 +179,7 @@ TEST_P(EveryRuleRefuses, ParametersThatCannotBeOptimized) {
       {"undefined", {leaf(), at::Tensor()}, "params[1] is undefined"},
       {"integral", {at::ones({2}, at::kLong)}, "params[0] has dtype Long"},
       {"bool", {at::ones({2}, at::kBool)}, "params[0] has dtype Bool"},
-      {"complex", {leaf(), leaf(), at::ones({2}, at::kComplexFloat)}, "params[2] has dtype"},
+      {"complex", {leaf(), leaf(), at::zeros({2}, at::kComplexHalf)}, "params[2] has dtype"},
       {"not a leaf", {leaf() * 2}, "must be a leaf"},
       {"sparse", {at::eye(3).to_sparse()}, "must be strided"},
   };
@@ -220,12 +220,12 @@ TEST_P(EveryRuleRefuses, AParameterThatWasPushedIntoAGroupTwice) {
 }
 
 TEST_P(EveryRuleRefuses, UnfitParametersThatWerePushedIntoAGroup) {
-  for (const at::Tensor& bad : {at::Tensor(), at::ones({2}, at::kComplexFloat)}) {
+  for (const at::Tensor& bad : {at::Tensor(), at::zeros({2}, at::kComplexHalf)}) {
     const at::Tensor p = leaf();
     p.mutable_grad() = at::ones({1, 1}, at::kDouble);
     const auto opt = make({p});
     opt->param_groups()[0].params().push_back(bad);
-    if (bad.defined()) bad.mutable_grad() = at::ones_like(bad);
+    if (bad.defined()) bad.mutable_grad() = at::zeros_like(bad);
     EXPECT_THAT(refusal([&] { take_step(*opt); }), HasSubstr(name() + ": params[1]"));
     EXPECT_TRUE(same_bits(p, at::ones({1, 1}, at::kDouble)));
     EXPECT_EQ(opt->state_of(p), nullptr);

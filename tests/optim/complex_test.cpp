@@ -148,9 +148,15 @@ TEST(ComplexAdamW, HasTheNumbersOfTheSpecification) {
       p.mutable_grad() = at::view_as_complex(g);
     }
     opt.step();
-    if (t == 1) EXPECT_NEAR(checksum(), -0.9427616039625, 1e-11);
-    if (t == 10) EXPECT_NEAR(checksum(), -0.8283706199369, 1e-11);
-    if (t == 60) EXPECT_NEAR(checksum(), -0.3604575280568, 1e-11);
+    if (t == 1) {
+      EXPECT_NEAR(checksum(), -0.9427616039625, 1e-11);
+    }
+    if (t == 10) {
+      EXPECT_NEAR(checksum(), -0.8283706199369, 1e-11);
+    }
+    if (t == 60) {
+      EXPECT_NEAR(checksum(), -0.3604575280568, 1e-11);
+    }
   }
 }
 

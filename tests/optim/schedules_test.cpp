@@ -373,7 +373,7 @@ TEST(EverySchedule, DrivesLibTorchsOptimizersAsRecorded) {
       const auto& gradients = row.gradients.at(static_cast<size_t>(t - 1));
       for (size_t p = 0; p < params.size(); ++p)
         params[p].mutable_grad() =
-            gradients[p] ? at::tensor(*gradients[p], at::kDouble).view(params[p].sizes())
+            gradients[p] ? at::tensor(gradients[p]->values, at::kDouble).view(params[p].sizes())
                          : at::Tensor();
       opt->step();
       scheduler.step();

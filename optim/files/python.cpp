@@ -410,6 +410,7 @@ class Loader {
       allowed += (allowed.empty() ? "" : " or ") + to_text(word.theirs);
     }
     TORCH_CHECK(false, rule_.about.name, ": ", theirs, " = ", to_text(read), ", must be ", allowed);
+    return read;
   }
 
   /// "[0.5, 1]"

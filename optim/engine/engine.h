@@ -68,9 +68,9 @@ struct OptimizerBase::Engine {
  private:
   /// A parameter that has a gradient. Small, because there is one for each.
   struct Item {
-    const at::Tensor* owner = nullptr;      ///< in its group's list
-    const at::Tensor* parameter = nullptr;  ///< the same, or the real view of a complex one
-    const at::Tensor* gradient = nullptr;   ///< in the parameter's layout from `prepare` on
+    const at::Tensor* parameter =
+        nullptr;                           ///< in its group's list; of a complex one, its real view
+    const at::Tensor* gradient = nullptr;  ///< in the parameter's layout from `prepare` on
     ParamState* state = nullptr;
     int64_t n = 0;             ///< elements that the loops have to do, 0 for the tensor pass
     uint32_t first_block = 0;  ///< in the list of all blocks
@@ -128,7 +128,8 @@ struct OptimizerBase::Engine {
   std::vector<uint32_t> buckets_;  ///< by a hash of group and step count: a list of numbers
   std::vector<double> sums_;
   std::vector<at::Tensor> copies_;  ///< gradients brought into their parameter's layout
-  std::vector<at::Tensor> reals_;   ///< views of complex parameters and their gradients
+  std::vector<at::Tensor> reals_;   ///< views of complex parameters and their gradients, in turn
+  std::vector<const at::Tensor*> complex_;  ///< the parameters of these views
   /// A hash of where all parameters lie, which were found not to share memory; 0: not yet.
   uint64_t found_apart_ = 0;
   // Items of elementwise forms come first; each kind has its own list of blocks.
@@ -162,6 +163,7 @@ struct OptimizerBase::Engine {
   void sort_by_readings();
   void check_memory_of(const at::Tensor& p, bool contiguous, const at::Tensor& gradient,
                        uint32_t group, size_t position) const;
+  const at::Tensor& owner(const Item& item) const;
   void take_real_views(Item& item, uint32_t group, size_t position);
   void make_complex_again();
   /// Ends the real views of a step, however it ends.

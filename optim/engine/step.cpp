@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <unordered_set>
 #include <utility>
 
@@ -532,7 +533,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
         continue;
       }
       Item& item = items_.emplace_back();
-      item.owner = item.parameter = &p;
+      item.parameter = &p;
       item.gradient = &gradient;
       item.group = g;
       item.reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice;
@@ -595,13 +596,23 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   check_apart(optimizer);
 }
 
+/// The parameter as it stands in its group's list.
+const at::Tensor& OptimizerBase::Engine::owner(const Item& item) const {
+  if (reals_.empty()) return *item.parameter;
+  const std::less<const at::Tensor*> is_before;
+  const at::Tensor *const begin = reals_.data(), *const end = begin + reals_.size();
+  if (is_before(item.parameter, begin) || !is_before(item.parameter, end)) return *item.parameter;
+  return *complex_[static_cast<size_t>(item.parameter - begin) / 2];
+}
+
 /// A complex parameter is stepped as its real view (..., 2), and so are its gradient and state.
 void OptimizerBase::Engine::take_real_views(Item& item, uint32_t group, size_t position) {
-  const at::Tensor &p = *item.owner, &gradient = *item.gradient;
+  const at::Tensor &p = *item.parameter, &gradient = *item.gradient;
   TORCH_CHECK(gradient.is_complex() && gradient.layout() == at::kStrided && !p.is_conj(),
               rule.about.name, ": the gradient of params[", position, "] of group ", group,
               " has dtype ", gradient.scalar_type(), " and layout ", gradient.layout(),
               ", must be complex and strided as the parameter, which may be no conjugated view");
+  complex_.push_back(&p);
   item.parameter = &reals_.emplace_back(at::view_as_real(p.detach()));
   item.gradient = &reals_.emplace_back(at::view_as_real(gradient.resolve_conj()));
 }
@@ -609,13 +620,15 @@ void OptimizerBase::Engine::take_real_views(Item& item, uint32_t group, size_t p
 void OptimizerBase::Engine::make_complex_again() {
   if (reals_.empty()) return;
   for (const Item& item : items_) {
-    if (!item.owner->is_complex() || item.state == nullptr) continue;
+    const at::Tensor& p = owner(item);
+    if (!p.is_complex() || item.state == nullptr) continue;
     for (size_t b = 0; b < rule.buffers.size(); ++b)
       if (at::Tensor& buffer = item.state->buffer(b);
-          buffer.defined() && !buffer.is_complex() && buffer.dim() == item.owner->dim() + 1)
+          buffer.defined() && !buffer.is_complex() && buffer.dim() == p.dim() + 1)
         buffer = at::view_as_complex(buffer);
   }
   reals_.clear();
+  complex_.clear();
 }
 
 /// Reads of parameter and gradient, each once, what the loops have to know: whether they are plain
@@ -761,7 +774,7 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
     const Item& one = items_[all[i - 1].item];
     const Item& other = items_[all[i].item];
     const auto position = [&](const Item& item) {
-      return item.owner - optimizer.param_groups()[item.group].params().data();
+      return &owner(item) - optimizer.param_groups()[item.group].params().data();
     };
     TORCH_CHECK(all[i].begin >= all[i - 1].end, rule.about.name, ": params[", position(other),
                 "] of group ", other.group, " shares memory with params[", position(one),
@@ -775,9 +788,9 @@ void OptimizerBase::Engine::check_apart(const OptimizerBase& optimizer) {
 void OptimizerBase::Engine::ensure_state(OptimizerBase& optimizer, Item& item) const {
   const at::Tensor& p = *item.parameter;
   if (item.state == nullptr) {
-    auto state = holders.make_state(holders, *item.owner);
+    auto state = holders.make_state(holders, owner(item));
     item.state = &holders.own_part(*state);
-    optimizer.state()[item.owner->unsafeGetTensorImpl()] = std::move(state);
+    optimizer.state()[owner(item).unsafeGetTensorImpl()] = std::move(state);
   }
   const auto& used = groups_[item.group].form->buffers;
   const void* const options = groups_[item.group].options;
@@ -967,7 +980,7 @@ Span OptimizerBase::Engine::span(const Item& item) const {
 Draw OptimizerBase::Engine::draw_for(const Item& item) const {
   const Group& group = groups_[item.group];
   return {static_cast<uint64_t>(group.base.seed),
-          static_cast<uint32_t>(group.before + (item.owner - group.params)),
+          static_cast<uint32_t>(group.before + (&owner(item) - group.params)),
           static_cast<uint32_t>(item.state->step())};
 }
 

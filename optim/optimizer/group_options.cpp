@@ -161,7 +161,7 @@ void GroupOptions::check(const void* options, const BaseOptions& base) const {
 }
 
 void GroupOptions::settle() {
-  rules::settle_max_lr(base_, get_lr());
+  if (rules::needs_max_lr(base_)) rules::settle_max_lr(base_, get_lr());
   if (rule_.settle == nullptr) return;
   value();
   rule_.settle(value_.get());

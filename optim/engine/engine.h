@@ -68,9 +68,8 @@ struct OptimizerBase::Engine {
  private:
   /// A parameter that has a gradient. Small, because there is one for each.
   struct Item {
-    const at::Tensor* parameter =
-        nullptr;                           ///< in its group's list; of a complex one, its real view
-    const at::Tensor* gradient = nullptr;  ///< in the parameter's layout from `prepare` on
+    const at::Tensor* parameter = nullptr;  ///< or the real view of a complex one
+    const at::Tensor* gradient = nullptr;   ///< in the parameter's layout from `prepare` on
     ParamState* state = nullptr;
     int64_t n = 0;             ///< elements that the loops have to do, 0 for the tensor pass
     uint32_t first_block = 0;  ///< in the list of all blocks

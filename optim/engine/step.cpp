@@ -612,8 +612,8 @@ void OptimizerBase::Engine::take_real_views(Item& item, uint32_t group, size_t p
               rule.about.name, ": the gradient of params[", position, "] of group ", group,
               " has dtype ", gradient.scalar_type(), " and layout ", gradient.layout(),
               ", must be complex and strided as the parameter, which may be no conjugated view");
-  complex_.push_back(&p);
   item.parameter = &reals_.emplace_back(at::view_as_real(p.detach()));
+  complex_.push_back(&p);
   item.gradient = &reals_.emplace_back(at::view_as_real(gradient.resolve_conj()));
 }
 

@@ -8,6 +8,17 @@ function(descent status stream expected)
   endif()
 endfunction()
 
+# Empties FOLDER and writes the sine network and its data into FOLDER/net.
+function(start_with_sine_network)
+  file(REMOVE_RECURSE "${FOLDER}")
+  file(MAKE_DIRECTORY "${FOLDER}")
+  execute_process(COMMAND "${NETWORK_FILE}" --problem sine --steps 1 --out "${FOLDER}/net"
+                  RESULT_VARIABLE failed OUTPUT_QUIET)
+  if(failed)
+    message(FATAL_ERROR "${NETWORK_FILE}: ${failed}")
+  endif()
+endfunction()
+
 # Nothing may be left of what was refused or stopped, hidden folders included.
 function(expect_empty folder)
   file(GLOB left "${folder}/*" "${folder}/.*")

@@ -1,13 +1,7 @@
 # What `descent tune` and `descent range-test` write, print, refuse and resume. DESCENT is the program,
 # NETWORK_FILE the example that writes a network for them, FOLDER is the test's own.
 include("${CMAKE_CURRENT_LIST_DIR}/descent.cmake")
-file(REMOVE_RECURSE "${FOLDER}")
-file(MAKE_DIRECTORY "${FOLDER}")
-execute_process(COMMAND "${NETWORK_FILE}" --problem sine --steps 1 --out "${FOLDER}/net"
-                RESULT_VARIABLE failed OUTPUT_QUIET)
-if(failed)
-  message(FATAL_ERROR "${NETWORK_FILE}: ${failed}")
-endif()
+start_with_sine_network()
 set(net --model "${FOLDER}/net/start.pt" --data "${FOLDER}/net/data.pt")
 
 function(tune status stream expected)

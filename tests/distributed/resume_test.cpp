@@ -39,9 +39,11 @@ using testing::ThrowsMessage;
 
 constexpr int64_t kSteps = 40;
 
-/// Trains to the end, with a checkpoint after every second step.
+/// Trains to the end, with a checkpoint after every second step. Arguments: the folder, and for how many
+/// seconds the ranks wait for each other.
 const Role goes_on("goes on", [](const Arguments& arguments) {
-  auto world = World::from_environment({.timeout = 30s});
+  auto world =
+      World::from_environment({.timeout = std::chrono::seconds(std::stoi(arguments.at(1)))});
   torch::manual_seed(0);
   torch::nn::Sequential net(torch::nn::Linear(4, 16), torch::nn::Tanh(), torch::nn::BatchNorm1d(16),
                             torch::nn::Linear(16, 1));
@@ -80,7 +82,7 @@ std::string last_file(const fs::path& folder) {
 
 TEST(Resume, LosesNothingHoweverOftenRanksAreKilled) {
   const Folder folder;
-  const auto whole = processes::world("goes on", 1, {folder / "whole"});
+  const auto whole = processes::world("goes on", 1, {folder / "whole", "30"});
   ASSERT_EQ(whole[0].code, 0) << whole[0].said;
 
   // DESCENT_KILLS rounds, or a few: a random rank dies at a random moment.
@@ -93,10 +95,12 @@ TEST(Resume, LosesNothingHoweverOftenRanksAreKilled) {
   for (int round = 0; round < rounds; ++round) {
     Running running;
     const int size = 1 << draw(3), port = processes::free_port();
-    for (int rank = 0; rank < size; ++rank)
-      running.start("goes on", {path}, processes::place(rank, size, port));
     const int64_t at = reached + 1 + draw(4);
-    if (round % 4 == 3 || at >= kSteps) {
+    // A rank that dies before all have met is waited for in vain, for as long as the time-out says.
+    const bool any_moment = round % 4 == 3 || at >= kSteps;
+    for (int rank = 0; rank < size; ++rank)
+      running.start("goes on", {path, any_moment ? "4" : "30"}, processes::place(rank, size, port));
+    if (any_moment) {
       std::this_thread::sleep_for(std::chrono::milliseconds(draw(1500)));
     } else {
       running.await(0, "step " + std::to_string(at) + ".");
@@ -114,7 +118,7 @@ TEST(Resume, LosesNothingHoweverOftenRanksAreKilled) {
       if (entry.path().extension() == ".pt")
         reached = std::max<int64_t>(reached, std::stoll(entry.path().stem().string().substr(5)));
   }
-  for (const Ended& ended : processes::world("goes on", 2, {path}))
+  for (const Ended& ended : processes::world("goes on", 2, {path, "30"}))
     EXPECT_EQ(ended.code, 0) << ended.said;
   EXPECT_EQ(last_file(path), last_file(folder / "whole"));
 }

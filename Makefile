@@ -14,11 +14,12 @@ help:
 demo: $(build)/build.ninja
 	cmake --build --preset release --parallel $(jobs) --target demo
 
+# One test more than there are cores: some wait for other processes most of the time.
 test: $(build)/build.ninja
 	@if grep -q '^DESCENT_BUILD_TESTS:BOOL=OFF' $(build)/CMakeCache.txt; then \
 	  cmake --preset release -DDESCENT_BUILD_TESTS=ON; fi
 	cmake --build --preset release --parallel $(jobs)
-	ctest --preset release --parallel $(jobs)
+	ctest --preset release --parallel $$(($(jobs) + 1))
 
 bench: $(build)/build.ninja
 	cmake --build --preset release --parallel $(jobs) --target bench

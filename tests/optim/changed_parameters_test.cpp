@@ -218,11 +218,12 @@ INSTANTIATE_TEST_SUITE_P(Registered, EveryChange, testing::ValuesIn(keys()),
                          [](const auto& rule) { return rule.param; });
 
 TEST_P(EveryChange, IsFollowedOrRefusedAsAWhole) {
+  const auto all = settings(rule());
   for (const std::string pass : {"auto", "tensor"}) {
     const PassScope scope(pass);
     for (const auto& change : every_change())
       for (const bool new_gradients : {true, false})
-        EXPECT_THAT(on_all(settings(rule()),
+        EXPECT_THAT(on_all(all,
                            [&](const OptionValues& options) {
                              return takes(rule(), options, change, new_gradients);
                            }),

@@ -235,7 +235,7 @@ std::shared_ptr<void> options_of(const RuleTable& rule, const OptionValues& opti
 }
 
 bool is_base_option(const RuleTable& rule, const std::string& name) {
-  const auto base = descent::fields::describe(descent::BaseOptions{});
+  static const auto base = descent::fields::describe(descent::BaseOptions{});  // asked very often
   return !has_option(rule, name) && std::any_of(base.begin(), base.end(), [&](const auto& option) {
     return option.name == name;
   });

@@ -1,70 +1,55 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <ostream>
-#include <stdexcept>
 #include <string>
-#include <system_error>
 #include <vector>
 
-#include "output.h"
+#include <descent/sharing/store.h>
+
+namespace CLI {
+class App;
+}
 
 namespace descent::cli {
+
+/// Where a command leaves its results, and what becomes of what an interrupted one has computed.
+struct Keeping {
+  std::filesystem::path out{};
+  bool resume = false, force = false;
+  std::optional<std::filesystem::path> share{};  ///< the folder of programs that compute together
+
+  /// The table of these programs.
+  std::optional<Store> store() const;
+};
+/// --out, by default `out`, --force, --resume and --share, by which programs do together `what`
+/// says: "compute the landscape".
+void add_keeping(CLI::App& command, Keeping& keeping, const std::string& out,
+                 const std::string& what);
+/// What the options say apart from each other; throws std::invalid_argument.
+void check_keeping(const Keeping& keeping);
 
 /// Where a grid keeps what of it has been computed: in the folder of the results, or in that of
 /// --share, in which it stays for the other programs. What is empty at the end goes away.
 class KeptTiles {
  public:
-  KeptTiles(const std::filesystem::path& out, bool resume, bool force,
-            const std::optional<std::filesystem::path>& share = {})
-      : out_(out),
-        shared_(share.has_value()),
-        folder_(shared_ ? *share / "tiles" : out_ / ".tiles"),
-        existed_(check_output(out_, /*replace=*/true)) {
-    if (shared_ || !std::filesystem::exists(folder_)) {
-      check_output(out_, force);
-      return;
-    }
-    if (!resume && !force)
-      throw std::invalid_argument(out_.string() +
-                                  " holds what an interrupted run has computed: --resume goes on "
-                                  "with it, --force begins anew");
-    if (!resume) std::filesystem::remove_all(folder_);
-  }
+  explicit KeptTiles(const Keeping& keeping);
   KeptTiles(const KeptTiles&) = delete;
   KeptTiles& operator=(const KeptTiles&) = delete;
-  ~KeptTiles() {
-    if (shared_) return;
-    std::error_code ignored;
-    std::filesystem::remove(folder_, ignored);
-    if (!existed_) std::filesystem::remove(out_, ignored);
-  }
+  ~KeptTiles();
 
   const std::filesystem::path& folder() const { return folder_; }
-  bool has_any() const {
-    std::error_code none;
-    return std::filesystem::exists(folder_, none) && !std::filesystem::is_empty(folder_, none);
-  }
-  std::string kept() const {
-    return "; what was computed is kept in " + folder_.string() + ", and " +
-           (shared_ ? "the same command" : "--resume") + " goes on from there";
-  }
+  /// Computes and writes. Where that is interrupted or fails, the error says what is kept, and how
+  /// to go on from there.
+  void while_kept(const std::function<void()>& work) const;
   /// Takes away those of some jobs; others may still be wanted.
-  void clear(const std::vector<std::string>& jobs, std::ostream& out) const {
-    if (shared_) {
-      out << "what all programs have computed stays in " << folder_.string()
-          << "; remove it when they have ended\n";
-      return;
-    }
-    std::vector<std::filesystem::path> done;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_))
-      for (const std::string& job : jobs)
-        if (entry.path().filename().string().starts_with(job + "-")) done.push_back(entry.path());
-    for (const std::filesystem::path& file : done) std::filesystem::remove(file);
-    if (has_any()) out << "what another run has computed is still in " << folder_.string() << '\n';
-  }
+  void clear(const std::vector<std::string>& jobs, std::ostream& out) const;
 
  private:
+  bool has_any() const;
+  std::string kept() const;
+
   const std::filesystem::path out_;
   const bool shared_;
   const std::filesystem::path folder_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <descent/grid/grid.h>
+#include <descent/sharing/store.h>
 #include <descent/tune/space.h>
 #include <descent/tune/train_many.h>
 
@@ -41,9 +42,15 @@ struct TrainMapOptions {
   /// same call takes what is there and trains the rest, with the same numbers.
   std::filesystem::path tiles{};
 
+  /// A table that processes share which make one map together, as in EvaluateOptions: all make the
+  /// same call with the same folder for `tiles`, may begin late and die, and all return the whole
+  /// map with the numbers of a single process. on_progress is told what all of them have done.
+  std::optional<Store> store{};
+
   DESCENT_OPTIONS((steps, at_least_one), (value), (options, not_text), (seed, not_text),
                   (scale, finite), (schedule, not_text), (limit, above_one_or_infinite),
-                  (threads, non_negative), (path), (on_progress, not_text), (tiles, not_text))
+                  (threads, non_negative), (path), (on_progress, not_text), (tiles, not_text),
+                  (store, not_text))
 };
 
 /// Two grids over the same axes, which have the logarithm to base 10 of a LogRange: "log10 lr".
@@ -69,7 +76,9 @@ struct TrainMap {
 /// their names begin), and stopped if on_progress said so.
 ///
 /// Throws what train_many() throws, and std::invalid_argument for an axis without name, points or
-/// a right range, for two of one name, and one whose option is given beside it; std::runtime_error if a tile cannot be written.
+/// a right range, for two of one name, and one whose option is given beside it, and for a store
+/// without tiles; std::runtime_error if a tile cannot be written, and WorldError if the store cannot
+/// be reached.
 TrainMap train_map(const Network& network, const Metric& loss, const Batches& data,
                    std::string_view optimizer, const MapAxis& x, const MapAxis& y,
                    const TrainMapOptions& options = {});

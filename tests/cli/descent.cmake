@@ -47,3 +47,41 @@ function(expect_same first second)
     endif()
   endforeach()
 endfunction()
+
+# compute_together(command tiles whole long files...): programs `descent <command> <long>` compute one grid
+# together and write the bytes of FOLDER/<whole>. When there are so many tiles, the second is killed, and the
+# third hangs until the others have done its part and written the same results; the last comes late.
+function(compute_together command tiles whole long)
+  string(REPLACE ";" "' '" words "${long}")
+  execute_process(COMMAND "${bash}" -c "
+      start() { '${DESCENT}' ${command} '${words}' --share '${FOLDER}/job' --force --out '${FOLDER}/shared-'$1 & }
+      start 1; first=$!; start 2; second=$!; start 1; third=$!
+      until test $(ls '${FOLDER}/job/tiles' 2>/dev/null | wc -l) -gt ${tiles}; do
+        kill -0 $first || exit 99; sleep 0.01; done
+      kill -STOP $third; kill -KILL $second
+      start 4; late=$!
+      wait $first && wait $late && kill -CONT $third && wait $third"
+    RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+  if(NOT result EQUAL 0 OR NOT out MATCHES "stays in [^\n]*/job/tiles; remove it" OR EXISTS "${FOLDER}/shared-2")
+    message(FATAL_ERROR "--share: ${result}\n${out}${error}")
+  endif()
+  expect_files("${FOLDER}/shared-1" ${ARGN})
+  expect_same("${FOLDER}/${whole}" "${FOLDER}/shared-1" ${ARGN})
+  expect_same("${FOLDER}/${whole}" "${FOLDER}/shared-4" ${ARGN})
+  # Whoever comes when all is done computes nothing, and goes by what is kept.
+  descent(0 out "open" ${command} ${long} --share "${FOLDER}/job" --out "${FOLDER}/shared-5")
+  expect_same("${FOLDER}/${whole}" "${FOLDER}/shared-5" ${ARGN})
+  descent(2 error "--resume excludes --share" ${command} ${long} --share "${FOLDER}/job" --resume --out "${FOLDER}/shared-6")
+  # Apart, because a list of arguments loses an empty one.
+  execute_process(COMMAND "${DESCENT}" ${command} ${long} --share "" --out "${FOLDER}/shared-6"
+    RESULT_VARIABLE result ERROR_VARIABLE error)
+  if(NOT result EQUAL 2 OR NOT error MATCHES "--share is empty, must be a folder")
+    message(FATAL_ERROR "--share of nothing: ${result}\n${error}")
+  endif()
+  file(WRITE "${FOLDER}/no_folder" "")
+  descent(2 error "no_folder/job/store: its folder cannot be made" ${command} ${long}
+          --share "${FOLDER}/no_folder/job" --out "${FOLDER}/shared-6")
+  if(EXISTS "${FOLDER}/shared-6")
+    message(FATAL_ERROR "what was refused has left ${FOLDER}/shared-6")
+  endif()
+endfunction()

@@ -184,37 +184,7 @@ if(bash)
   endif()
   expect_same("${FOLDER}/whole" "${FOLDER}/full" landscape.json)
 
-  # Programs that compute one landscape together: the second is killed, the third hangs until the others
-  # have done its part and written the same results, and the last comes late.
-  execute_process(COMMAND "${bash}" -c "
-      start() { '${DESCENT}' landscape '${words}' --share '${FOLDER}/job' --force --out '${FOLDER}/shared-'$1 & }
-      start 1; first=$!; start 2; second=$!; start 1; third=$!
-      until test $(ls '${FOLDER}/job/tiles' 2>/dev/null | wc -l) -gt 40; do
-        kill -0 $first || exit 99; sleep 0.01; done
-      kill -STOP $third; kill -KILL $second
-      start 4; late=$!
-      wait $first && wait $late && kill -CONT $third && wait $third"
-    RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
-  if(NOT result EQUAL 0 OR NOT out MATCHES "stays in [^\n]*/job/tiles; remove it" OR EXISTS "${FOLDER}/shared-2")
-    message(FATAL_ERROR "--share: ${result}\n${out}${error}")
-  endif()
-  expect_files("${FOLDER}/shared-1" ${files})
-  expect_same("${FOLDER}/whole" "${FOLDER}/shared-1" ${files})
-  expect_same("${FOLDER}/whole" "${FOLDER}/shared-4" ${files})
-  # Whoever comes when all is done computes nothing, and goes by what is kept.
-  landscape(0 out "open" ${long} --share "${FOLDER}/job" --out "${FOLDER}/shared-5")
-  expect_same("${FOLDER}/whole" "${FOLDER}/shared-5" ${files})
-  landscape(2 error "--resume excludes --share" ${long} --share "${FOLDER}/job" --resume --out "${FOLDER}/shared-6")
-  # Apart, because a list of arguments loses an empty one.
-  execute_process(COMMAND "${DESCENT}" landscape ${long} --share "" --out "${FOLDER}/shared-6"
-    RESULT_VARIABLE result ERROR_VARIABLE error)
-  if(NOT result EQUAL 2 OR NOT error MATCHES "--share is empty, must be a folder")
-    message(FATAL_ERROR "--share of nothing: ${result}\n${error}")
-  endif()
-  landscape(2 error "file/job/store: its folder cannot be made" ${long} --share "${FOLDER}/file/job" --out "${FOLDER}/shared-6")
-  if(EXISTS "${FOLDER}/shared-6")
-    message(FATAL_ERROR "what was refused has left ${FOLDER}/shared-6")
-  endif()
+  compute_together(landscape 40 whole "${long}" ${files})
 endif()
 
 # What Python exports.

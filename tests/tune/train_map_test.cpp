@@ -156,6 +156,33 @@ TEST(TrainMap, GoesOnFromItsTiles) {
   EXPECT_TRUE(same(map_of({.steps = 41, .tiles = folder.path}).loss, map_of({.steps = 41}).loss));
 }
 
+TEST(TrainMap, IsSharedWithOthersThroughAStore) {
+  const Folder folder;
+  const TrainMap whole = map_of({.steps = 40});
+  descent::Store store;
+  const auto run = [&](TrainMapOptions options) {
+    options.steps = 40;
+    options.tiles = folder.path;
+    options.store = store;
+    return map_of(options);
+  };
+  const TrainMap part = run({.threads = 1, .on_progress = [](double done) { return done < 0.5; }});
+  EXPECT_EQ(part.loss.notes.count("stopped"), 1u);
+  EXPECT_FALSE(std::isnan(part.loss.values.front()));
+  double reached = 0;
+  const TrainMap rest = run({.threads = 2, .on_progress = [&](double done) {
+                               EXPECT_GE(done, reached);
+                               reached = done;
+                               return true;
+                             }});
+  EXPECT_EQ(reached, 1);
+  EXPECT_TRUE(same(rest.loss, whole.loss));
+  EXPECT_TRUE(same(rest.diverged, whole.diverged));
+  // The store says that all is done, but the files are gone.
+  fs::remove_all(folder.path);
+  EXPECT_TRUE(same(run({}).loss, whole.loss));
+}
+
 /// Whether a point of the unit square is in Sierpinski's equilateral triangle, to so many halvings.
 bool in_triangle(double x, double y, int halvings) {
   const double height = std::sqrt(3) / 2;
@@ -280,6 +307,8 @@ TEST(TrainMap, RefusesWhatItCannotDo) {
   EXPECT_THAT(why(kRates, kMomenta, {}), HasSubstr("options.steps = 0"));
   EXPECT_THAT(why(kRates, kMomenta, {.steps = 1, .options = {{"momentum", 0.5}}}),
               HasSubstr("options.options has momentum = 0.5, which is an axis"));
+  EXPECT_THAT(why(kRates, kMomenta, {.steps = 1, .store = descent::Store()}),
+              HasSubstr("options.store is given, but options.tiles is empty"));
   const Folder file;
   std::ofstream(file.path) << "no folder";
   EXPECT_THAT([&] { map_of({.steps = 1, .tiles = file.path}); },

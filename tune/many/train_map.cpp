@@ -194,6 +194,10 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
     if (name == x.name || name == y.name)
       refuse("options.options has " + name + " = " + to_text(value) +
              ", which is an axis: give it in one of them");
+  if (options.store && options.tiles.empty())
+    refuse(
+        "options.store is given, but options.tiles is empty; it must name the folder that all "
+        "processes see, through which they get the numbers of the others");
   const Plan plan(x, y, options);
   std::vector<Candidate> tried;
   for (const double px : {x_axis.lo, x_axis.hi})
@@ -231,7 +235,7 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
                   fingerprint(tried, corners, notes, options, x_axis, y_axis));
   }
   const bool whole =
-      filling.run(workers, tiles ? &*tiles : nullptr, std::nullopt, options.on_progress);
+      filling.run(workers, tiles ? &*tiles : nullptr, options.store, options.on_progress);
   if (trainer.path() == Path::Fused) notes["self_check"] = trainer.check();
   if (!whole) notes["stopped"] = "on_progress returned false; points that were not reached are NaN";
   if (tiles) notes["tiles"] = tensors::hexadecimal(tiles->job());

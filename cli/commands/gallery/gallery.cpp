@@ -40,7 +40,7 @@ struct Chapter {
 };
 
 /// Something to be written to a file of that name.
-struct Job {
+struct GalleryJob {
   std::string file;
   std::function<void(const std::filesystem::path&)> write;
 };
@@ -147,7 +147,7 @@ Chapter tuned(const std::vector<Racer>& racers) {
 }
 
 /// AdaGrad's full matrix against its diagonal, as arrows.
-Job arrows_picture(AdagradForm form, uint32_t seed) {
+GalleryJob arrows_picture(AdagradForm form, uint32_t seed) {
   const bool full = form == AdagradForm::Full;
   return {
       full ? "adagrad-full.png" : "adagrad-diagonal.png", [=](const auto& file) {
@@ -203,7 +203,7 @@ std::string figure(const std::string& picture, const std::string& title, const s
 
 /// What a chapter writes, and its part of the index.
 struct ChapterPart {
-  std::vector<Job> jobs;
+  std::vector<GalleryJob> jobs;
   std::string html;
 };
 
@@ -302,12 +302,12 @@ ChapterPart choosing(uint64_t seed) {
 }
 
 /// Does all jobs, the long ones first, on several threads; the first error is thrown.
-void run(std::vector<const Job*> jobs, int threads, const OutputFolder& output,
+void run(std::vector<const GalleryJob*> jobs, int threads, const OutputFolder& output,
          Progress& progress) {
   std::stable_partition(jobs.begin(), jobs.end(),
-                        [](const Job* job) { return job->file.ends_with(".gif"); });
+                        [](const GalleryJob* job) { return job->file.ends_with(".gif"); });
   const auto write = [&](int, int64_t k, const tensors::Pulse&) {
-    const Job& job = *jobs[static_cast<size_t>(k)];
+    const GalleryJob& job = *jobs[static_cast<size_t>(k)];
     job.write(output / job.file);
     progress.step(job.file);
   };
@@ -353,10 +353,10 @@ void write_gallery(const GallerySettings& settings, std::ostream& out) {
   contents += link("#choosing", "Choosing a rate") + "\n";
 
   std::string sections;
-  std::vector<const Job*> jobs;
+  std::vector<const GalleryJob*> jobs;
   for (const ChapterPart& part : parts) {
     sections += part.html;
-    for (const Job& job : part.jobs) jobs.push_back(&job);
+    for (const GalleryJob& job : part.jobs) jobs.push_back(&job);
   }
   {
     Progress progress(jobs.size());

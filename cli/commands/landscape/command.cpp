@@ -24,9 +24,9 @@ namespace {
 
 /// Computes, writes, prints. What was computed survives an interruption.
 void run(const Job& job, std::ostream& out) {
-  const KeptTiles tiles(job.out, job.resume, job.force, job.share);
+  const KeptTiles tiles(job);
   std::string nothing;  // the metrics without a finite value
-  try {
+  tiles.while_kept([&] {
     const PlaneToDraw laid = lay_plane(job);
     const Results results = compute(job, laid, tiles.folder());
     OutputFolder output(job.out, /*replace=*/true);
@@ -43,13 +43,7 @@ void run(const Job& job, std::ostream& out) {
     for (size_t m = 0; m < results.grids.size(); ++m)
       if (!has_finite(results.grids[m]))
         nothing += (nothing.empty() ? "" : " and of ") + job.metrics[m].name;
-  } catch (const Interrupted&) {
-    if (!tiles.has_any()) throw;
-    throw Interrupted("interrupted" + tiles.kept());
-  } catch (const std::runtime_error& error) {
-    if (!tiles.has_any()) throw;
-    throw std::runtime_error(error.what() + tiles.kept());
-  }
+  });
   if (!nothing.empty())
     throw NothingFinite("no value of " + nothing + " on the plane is finite; the numbers are in " +
                         job.out.string());
@@ -65,20 +59,11 @@ void add_landscape(CLI::App& command) {
   add_plane(command, *job);
   add_pictures(command, *job);
   add_computation(command, *job);
-  CLI::Option* const resume =
-      command.add_flag("--resume", job->resume, "goes on with what an interrupted run computed");
-  command
-      .add_option("--share", job->share,
-                  "a folder through which programs that are started with the same words, on one "
-                  "machine or several, compute the landscape together, whoever begins late or dies")
-      ->excludes(resume);
-  command.add_option("--out", job->out, "folder")->capture_default_str();
-  command.add_flag("--force", job->force, "replaces files of the same names in the folder");
+  add_keeping(command, *job, "out/landscape", "compute the landscape");
   command.callback([job] {
     catch_interrupts();
     check_plane(*job);
-    if (job->share && job->share->empty())
-      throw std::invalid_argument("--share is empty, must be a folder");
+    check_keeping(*job);
     load_inputs(*job);
     run(*job, std::cout);
   });

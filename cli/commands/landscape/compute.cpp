@@ -9,8 +9,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <descent/sharing/store.h>
-
 #include "choices.h"
 #include "commands/landscape/planes.h"
 #include "commands/landscape/report.h"
@@ -106,7 +104,7 @@ Results compute(const Job& job, const PlaneToDraw& laid, const std::filesystem::
     Progress progress;
     EvaluateOptions options = job.options;
     options.tiles = tiles;
-    if (job.share) options.store = folder_store(*job.share);
+    options.store = job.store();
     options.on_progress = shown_by(progress, job.share ? "networks of all" : "networks");
     const auto start = std::chrono::steady_clock::now();
     results.grids =

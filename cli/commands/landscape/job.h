@@ -16,6 +16,7 @@
 
 #include "arguments.h"
 #include "inputs.h"
+#include "kept_tiles.h"
 #include "progress.h"
 
 namespace descent::cli {
@@ -24,7 +25,7 @@ struct PlaneKind;
 
 /// What is to be done: all that the command line says. Each part of the command adds the options
 /// that it reads, and stands above their members here.
-struct Job : Inputs {
+struct Job : Inputs, Keeping {
   // planes.h
   const PlaneKind* plane = nullptr;
   std::string plane_of{};          ///< what follows the plane's name: a folder, files
@@ -41,11 +42,6 @@ struct Job : Inputs {
   // files.h
   bool log = false, linear = false;    ///< heights and colours; neither: as the values suit
   std::vector<std::string> formats{};  ///< of the files, "json", "png"; empty: all
-
-  // command.h
-  std::filesystem::path out = "out/landscape";
-  bool resume = false, force = false;
-  std::optional<std::filesystem::path> share{};  ///< the folder of programs that compute together
 
   std::string title() const { return model_file.stem().string(); }
   Network network() const { return model; }

@@ -44,14 +44,12 @@ struct Zoom {
   int64_t frames;  ///< maps
 };
 
-struct MapJob {
+struct MapJob : Keeping {
   Inputs inputs{};
   std::optional<Zoom> zoom{};
   std::string optimizer = "sgd", axes = "lr=log:0.001:100,scale=log:0.1:10", value = "mean";
   TrainMapOptions options{.steps = 200};
   std::optional<uint64_t> seed{};
-  std::filesystem::path out = "out/map";
-  bool resume = false, force = false;
 };
 
 /// "lr=log:0.001:100:256" or "momentum=range:0:0.99", as in a space, with the number of points.
@@ -207,17 +205,19 @@ void run(MapJob& job, std::ostream& out) {
   job.options.seed = job.seed;
   load_training_inputs(job.inputs);
   const std::string note = train_mode(*job.inputs.model);
-  const KeptTiles tiles(job.out, job.resume, job.force);
+  const KeptTiles tiles(job);
+  job.options.store = job.store();
   job.options.tiles = tiles.folder();
   const auto start = std::chrono::steady_clock::now();
   Progress progress;
-  try {
+  tiles.while_kept([&] {
     std::vector<TrainMap> maps;
     int64_t points = 0;
     for (const auto& [x, y] : windows) {
       const auto before = static_cast<double>(maps.size());
       job.options.on_progress = [&](double fraction) {
-        progress.reach((before + fraction) / static_cast<double>(windows.size()), "");
+        progress.reach((before + fraction) / static_cast<double>(windows.size()),
+                       job.share ? "trainings of all" : "trainings");
         return !interrupted();
       };
       maps.push_back(train_map(job.inputs.model, job.inputs.metrics.at(0), job.inputs.data,
@@ -236,13 +236,7 @@ void run(MapJob& job, std::ostream& out) {
     tiles.clear(jobs, out);
     out << "time    " << number(seconds) << " s for " << points << " trainings\n"
         << "open " << (job.out / (maps.size() > 1 ? "zoom.gif" : "map.png")).string() << '\n';
-  } catch (const Interrupted&) {
-    if (!tiles.has_any()) throw;
-    throw Interrupted("interrupted" + tiles.kept());
-  } catch (const std::runtime_error& error) {
-    if (!tiles.has_any()) throw;
-    throw std::runtime_error(error.what() + tiles.kept());
-  }
+  });
 }
 
 }  // namespace
@@ -279,11 +273,10 @@ void add_map(CLI::App& command) {
                   "trainings at once; 0: as many as LibTorch uses")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command.add_flag("--resume", job->resume, "goes on with what an interrupted run computed");
-  command.add_option("--out", job->out, "folder")->capture_default_str();
-  command.add_flag("--force", job->force, "replaces files of the same names in the folder");
+  add_keeping(command, *job, "out/map", "compute the map");
   command.callback([job] {
     catch_interrupts();
+    check_keeping(*job);
     job->options.value = job->value == "final"  ? MapValue::Final
                          : job->value == "best" ? MapValue::Best
                                                 : MapValue::Mean;

@@ -12,8 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Short pieces are claimed, and told of, together: a few, since the next ones may be long.
-constexpr std::chrono::milliseconds kShort = 1ms;
+/// Pieces of which several take no longer than this are claimed, and told of, together, so that the
+/// three questions to the store are shared by them: by a few, since the next ones may be long.
+constexpr std::chrono::milliseconds kShort = 20ms;
 constexpr int64_t kMostAtOnce = 8;
 /// How long others are waited for at least.
 constexpr std::chrono::milliseconds kPatience = 50ms;

@@ -54,6 +54,12 @@ class C10dTable final : public sharing::Table {
         for (const std::string& key : keys) store_->set(key, bytes);
     });
   }
+  std::string set_once(const std::string& key, std::string_view value) override {
+    return asked("set_once", key, [&] {
+      const auto is = store_->compareSet(key, {}, std::vector<uint8_t>(value.begin(), value.end()));
+      return std::string(is.begin(), is.end());
+    });
+  }
   std::string get(const std::string& key) override {
     return asked("get", key, [&] { return store_->get_to_str(key); });
   }

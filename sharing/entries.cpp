@@ -170,6 +170,13 @@ void Entries::set(const std::vector<std::string>& keys, std::string_view value) 
   put(keys, value);
 }
 
+std::string Entries::set_once(const std::string& key, std::string_view value) {
+  const Lock lock(*this, LOCK_EX);
+  if (const auto found = values_.find(key); found != values_.end()) return found->second;
+  put({key}, value);
+  return std::string(value);
+}
+
 int64_t Entries::add(const std::string& key, int64_t value) {
   const Lock lock(*this, LOCK_EX);
   int64_t sum = 0;

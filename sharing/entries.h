@@ -24,6 +24,8 @@ class Entries {
   std::optional<std::string> find(const std::string& key);
   bool has(const std::vector<std::string>& keys);
   void set(const std::vector<std::string>& keys, std::string_view value);
+  /// What it is then.
+  std::string set_once(const std::string& key, std::string_view value);
   int64_t add(const std::string& key, int64_t value);
 
  private:

@@ -23,6 +23,9 @@ class Kept final : public Table {
   void set(const std::vector<std::string>& keys, std::string_view value) override {
     entries_->set(whole(keys), value);
   }
+  std::string set_once(const std::string& key, std::string_view value) override {
+    return entries_->set_once(prefix_ + key, value);
+  }
   std::string get(const std::string& key) override {
     wait({key}, kPatience);
     return *entries_->find(prefix_ + key);
@@ -60,6 +63,11 @@ class Kept final : public Table {
 Store::Store() : Store(std::make_shared<Kept>(std::make_shared<Entries>())) {}
 void Store::set_all(const std::vector<std::string>& keys, std::string_view value) {
   if (!keys.empty()) table_->set(keys, value);
+}
+std::string Store::set_once(const std::string& key, std::string_view value) {
+  if (value.empty())
+    throw WorldError("Store: set_once \"" + key + "\": the value is empty, must not be");
+  return table_->set_once(key, value);
 }
 std::string Store::get(const std::string& key) const { return table_->get(key); }
 bool Store::has_all(const std::vector<std::string>& keys) const {

@@ -33,6 +33,9 @@ class Store {
   void set(const std::string& key, std::string_view value) { set_all({key}, value); }
   /// Sets all of them to one value, for the price of one.
   void set_all(const std::vector<std::string>& keys, std::string_view value);
+  /// Sets it to a value that is not empty if nobody has set it, and returns what it is then: of all
+  /// who call this, one is the first.
+  std::string set_once(const std::string& key, std::string_view value);
   /// Waits until somebody has set it; WorldError after the time-out.
   std::string get(const std::string& key) const;
   bool has(const std::string& key) const { return has_all({key}); }

@@ -13,6 +13,8 @@ class Table {
  public:
   virtual ~Table() = default;
   virtual void set(const std::vector<std::string>& keys, std::string_view value) = 0;
+  /// The value that counts from now on: this one if there was none.
+  virtual std::string set_once(const std::string& key, std::string_view value) = 0;
   virtual std::string get(const std::string& key) = 0;
   virtual bool has(const std::vector<std::string>& keys) = 0;
   virtual int64_t add(const std::string& key, int64_t value) = 0;

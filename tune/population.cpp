@@ -1,14 +1,20 @@
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <exception>
 #include <mutex>
 #include <numeric>
+#include <random>
 #include <stdexcept>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include <descent/base/random.h>
+#include <descent/base/text.h>
+#include <descent/sharing/pieces.h>
 #include <descent/tune/methods/search.h>
 #include <descent/tune/population.h>
 #include <descent/tune/threads.h>
@@ -20,7 +26,41 @@ namespace {
   throw std::invalid_argument("Population: " + what);
 }
 
+/// A folder of this process alone, which gets its name when all is in it.
+class Made {
+ public:
+  explicit Made(const std::filesystem::path& folder) : making_(folder / ("making-" + tag())) {
+    std::filesystem::create_directories(making_);
+  }
+  ~Made() {
+    std::error_code ignored;
+    std::filesystem::remove_all(making_, ignored);
+  }
+  Made(const Made&) = delete;
+  Made& operator=(const Made&) = delete;
+  const std::filesystem::path& path() const { return making_; }
+  void become(const std::filesystem::path& whole) const { std::filesystem::rename(making_, whole); }
+
+  /// What nothing else of any process is called.
+  static std::string tag() {
+    std::random_device bits;
+    return std::to_string((uint64_t{bits()} << 32) | bits());
+  }
+
+ private:
+  std::filesystem::path making_;
+};
+
+constexpr const char* kStep = "step-";  // begins the name of a folder of members
+
 }  // namespace
+
+void PopulationMember::save(const std::filesystem::path& /*folder*/) const {
+  refuse("a member that several processes train needs save() and load()");
+}
+void PopulationMember::load(const std::filesystem::path& /*folder*/) {
+  refuse("a member that several processes train needs save() and load()");
+}
 
 Population::Population(Space space, int64_t members, const Make& make, Options options)
     : space_(std::move(space)), options_(std::move(options)) {
@@ -51,6 +91,8 @@ Population::Population(Space space, int64_t members, const Make& make, Options o
     ways_.push_back({{0, values}});
   }
   first_values_ = values_;
+  kept_.resize(members_.size());
+  check_store();
   losses_.assign(members_.size(), kInfinity);
 }
 
@@ -61,37 +103,139 @@ void Population::run(int64_t steps) {
     train(std::min(next, end) - steps_);
     if (steps_ == next && steps_ >= options_.burn_in) compare();
   }
+  if (!options_.store || steps_ == 0) return;
+  for (size_t i = 0; i < members_.size(); ++i) {
+    members_[i]->load(kept_[i]);
+    members_[i]->set(values_[i]);
+  }
+}
+
+/// The table says whose it is, and the folder is there.
+void Population::check_store() {
+  if (!options_.store) {
+    if (!options_.folder.empty())
+      refuse("folder = " + options_.folder.string() +
+             ", must be empty without a store, by which processes share it");
+    return;
+  }
+  if (options_.folder.empty())
+    refuse("folder is empty, must with a store name the folder through which members go");
+  std::string ours = to_text(space_) + ", " + std::to_string(size()) +
+                     " members, seed=" + std::to_string(options_.seed);
+  for (const OptionInfo& option : fields::describe(options_))
+    if (option.name != "threads") ours += ", " + option.name + "=" + to_text(option.value);
+  for (const OptionValues& values : options_.first)
+    for (const auto& [name, value] : values) ours += ", " + name + "=" + to_text(value);
+  const std::string theirs = options_.store->set_once("population", ours);
+  if (theirs != ours)
+    refuse("the table is of another population: " + theirs + ", not " + ours +
+           "; take another one, or a part of it");
+  std::error_code error;
+  std::filesystem::create_directories(options_.folder, error);
+  if (!std::filesystem::is_directory(options_.folder))
+    refuse("folder = " + options_.folder.string() + " is no folder and cannot be made one" +
+           (error ? ": " + error.message() : ""));
 }
 
 void Population::train(int64_t steps) {
-  std::atomic<size_t> next{0};
+  if (options_.store)
+    train_with_others(steps);
+  else
+    train_here(steps);
+  steps_ += steps;
+  if (steps > 0) history_.emplace_back(steps_, losses_);
+}
+
+void Population::on_threads(const std::function<void()>& work) const {
   std::mutex mutex;
   std::exception_ptr error;
-  const auto work = [&] {
+  const auto guarded = [&] {
     try {
-      for (size_t i = next++; i < members_.size(); i = next++)
-        losses_[i] = members_[i]->train(steps_, steps);
+      work();
     } catch (...) {
-      next = members_.size();
       const std::lock_guard lock(mutex);
       if (!error) error = std::current_exception();
     }
   };
   if (options_.threads == 1) {
-    work();
+    guarded();
   } else {
     const OneThreadEach one_thread_each;
     std::vector<std::thread> threads;
     for (int64_t t = 0; t < std::min(options_.threads, size()); ++t)
-      threads.emplace_back([&work] {
+      threads.emplace_back([&guarded] {
         OneThreadEach::here();
-        work();
+        guarded();
       });
     for (std::thread& thread : threads) thread.join();
   }
   if (error) std::rethrow_exception(error);
-  steps_ += steps;
-  if (steps > 0) history_.emplace_back(steps_, losses_);
+}
+
+void Population::train_here(int64_t steps) {
+  std::atomic<size_t> next{0};
+  on_threads([&] {
+    try {
+      for (size_t i = next++; i < members_.size(); i = next++)
+        losses_[i] = members_[i]->train(steps_, steps);
+    } catch (...) {
+      next = members_.size();
+      throw;
+    }
+  });
+}
+
+// A member's value in the table is a name and its loss; what it is then stands in a folder of that
+// name. If two processes train one member, the first to say so counts for all.
+void Population::train_with_others(int64_t steps) {
+  namespace fs = std::filesystem;
+  Store store = *options_.store;
+  const std::string name = kStep + std::to_string(steps_ + steps);
+  const fs::path folder = options_.folder / name;
+  const auto key = [&](int64_t i) { return name + "/member/" + std::to_string(i); };
+  fs::create_directories(folder);
+  const auto work = [&](int64_t i) {
+    PopulationMember& member = *members_[static_cast<size_t>(i)];
+    const std::string tag = Made::tag();
+    try {
+      if (steps_ > 0) member.load(kept_[static_cast<size_t>(i)]);
+      member.set(values_[static_cast<size_t>(i)]);
+      const double loss = member.train(steps_, steps);
+      const Made made(options_.folder);
+      member.save(made.path());
+      made.become(folder / tag);
+      store.set_once(key(i), tag + " " + digits(loss));
+    } catch (...) {
+      // Who is slow may find that others are further, and have removed what it needs.
+      if (!store.has(key(i))) throw;
+    }
+  };
+  sharing::Pieces pieces(store, name, size());
+  std::atomic<bool> failed{false};
+  on_threads([&] {
+    try {
+      sharing::do_pieces(pieces, work, [&] {
+        if (failed) throw std::runtime_error("another thread has failed");
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      });
+    } catch (...) {
+      failed = true;
+      throw;
+    }
+  });
+  for (int64_t i = 0; i < size(); ++i) {
+    const std::string text = store.get(key(i));
+    const size_t space = text.find(' ');
+    kept_[static_cast<size_t>(i)] = folder / text.substr(0, space);
+    losses_[static_cast<size_t>(i)] = std::get<double>(value_from_text(text.substr(space + 1)));
+  }
+  // Members go on from here, and those of slow processes from where these steps began.
+  for (const auto& entry : fs::directory_iterator(options_.folder)) {
+    const std::string other = entry.path().filename().string();
+    std::error_code ignored;
+    if (other.starts_with(kStep) && std::stoll(other.substr(5)) < steps_)
+      fs::remove_all(entry.path(), ignored);
+  }
 }
 
 void Population::compare() {
@@ -121,11 +265,14 @@ void Population::compare() {
     });
   }
   for (const auto& [member, from] : pairs) {
-    members_[member]->copy(*members_[from]);
+    if (options_.store)
+      kept_[member] = kept_[from];
+    else
+      members_[member]->copy(*members_[from]);
     ways_[member] = ways_[from];
     losses_[member] = losses_[from];
     values_[member] = explored(values_[from], bits);
-    members_[member]->set(values_[member]);
+    if (!options_.store) members_[member]->set(values_[member]);
     ways_[member].push_back({steps_, values_[member]});
     copies_.push_back(
         {steps_, static_cast<int64_t>(member), static_cast<int64_t>(from), values_[member]});

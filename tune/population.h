@@ -1,13 +1,17 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <descent/grid/trials.h>
+#include <descent/sharing/store.h>
 #include <descent/tune/methods/domains.h>
 #include <descent/tune/space.h>
 
@@ -25,6 +29,11 @@ class PopulationMember {
   /// Becomes as another member is: weights, buffers and the optimizer's state. Not called while
   /// either of them trains.
   virtual void copy(const PopulationMember& other) = 0;
+  /// The same by way of a folder, for members that several processes train: writes weights, buffers
+  /// and the optimizer's state into it, and becomes what was written there by any process. Without
+  /// them such a population is refused.
+  virtual void save(const std::filesystem::path& folder) const;
+  virtual void load(const std::filesystem::path& folder);
 };
 
 /// Whom a member copies. Truncation: the worst `quantile` copy from the best `quantile`.
@@ -43,9 +52,16 @@ struct PopulationOptions {
   uint64_t seed = 0;
   /// The values of the first members; the others' are drawn.
   std::vector<OptionValues> first{};
+  /// A table that processes share which train one population, as in StudyOptions; none: this process
+  /// works alone. All make the same calls, with the same `folder`, through which members go from one
+  /// process to another; they may begin late and die, also all of them. All get the whole population,
+  /// that of a single process if a member is the same one after load().
+  std::optional<Store> store{};
+  std::filesystem::path folder{};
   DESCENT_OPTIONS((interval, at_least_one), (exploit), (quantile, half_unit),
                   (resample, closed_unit), (factors, positive), (burn_in, non_negative),
-                  (threads, at_least_one), (seed, not_text), (first, not_text))
+                  (threads, at_least_one), (seed, not_text), (first, not_text), (store, not_text),
+                  (folder, not_text))
 };
 
 /// Population-based training: members train side by side; from time to time the worst copy the best
@@ -65,11 +81,14 @@ class Population {
   using Options = PopulationOptions;
 
   /// Throws std::invalid_argument for options out of range, fewer than two members, so few that the
-  /// best and the worst would be the same, more first values than members, and values outside of
-  /// the space.
+  /// best and the worst would be the same, more first values than members, values outside of
+  /// the space, a store without a folder, a folder without a store, and a table of another population;
+  /// WorldError if the store cannot be reached.
   Population(Space space, int64_t members, const Make& make, Options options = {});
 
-  /// Makes so many steps more. Rethrows what a member throws, after all have stopped.
+  /// Makes so many steps more. Rethrows what a member throws, after all have stopped. With a store,
+  /// members are dealt out anew after each comparison, as share() deals out work; then each process
+  /// makes the same comparison by itself.
   void run(int64_t steps);
 
   int64_t steps() const { return steps_; }
@@ -104,6 +123,11 @@ class Population {
 
  private:
   void train(int64_t steps);
+  /// Calls work() on as many threads as train members at once, and rethrows what it throws.
+  void on_threads(const std::function<void()>& work) const;
+  void train_here(int64_t steps);
+  void train_with_others(int64_t steps);
+  void check_store();
   void compare();
   OptionValues explored(const OptionValues& values, std::mt19937_64& bits) const;
 
@@ -117,6 +141,7 @@ class Population {
   /// The losses of all members after so many steps, ahead of the copies there.
   std::vector<std::pair<int64_t, std::vector<double>>> history_;
   int64_t steps_ = 0;
+  std::vector<std::filesystem::path> kept_;  ///< with a store: what each member is, after step 0
 };
 
 }  // namespace descent

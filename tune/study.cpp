@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <deque>
+#include <map>
+#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -11,6 +14,7 @@
 #include <descent/tune/journal.h>
 #include <descent/tune/methods/search.h>
 #include <descent/tune/optimizer_options.h>
+#include <descent/tune/shared_log.h>
 #include <descent/tune/study.h>
 
 namespace descent {
@@ -18,10 +22,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using search::Verdict;
+using Clock = std::chrono::steady_clock;
 
 constexpr const char* kFormat = "study-1";
 constexpr const char* kWanted = "wanted";        // StudyOptions::trials, which may grow
 constexpr const char* kIdentity = "study.json";  // in a folder of checkpoints
+
+/// How long the others' trials are waited for at least.
+constexpr std::chrono::milliseconds kPatience{50};
 
 [[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("Study: " + what); }
 
@@ -163,6 +171,12 @@ struct Study::Parts {
   int64_t ended = 0;
   std::unique_ptr<search::Journal> journal;
 
+  // With a store.
+  std::unique_ptr<search::SharedLog> shared;
+  std::string self;                          ///< what tells this process from the others
+  std::map<int64_t, Clock::time_point> own;  ///< the trials that run here, since
+  std::vector<Clock::time_point> heard;      ///< of each trial, last
+
   Parts(Space given_space, StudyOptions given)
       : space(std::move(given_space)), options(std::move(given)) {
     if (options.trials < 0) refuse(fields::out_of_range("trials", options.trials, ">= 0"));
@@ -215,11 +229,96 @@ struct Study::Parts {
       write_atomically(file, dump(identity().json) + "\n");
   }
 
+  void open_store() {
+    if (!options.store) return;
+    for (const auto& [name, path] :
+         {std::pair{"journal", &options.journal}, {"checkpoints", &options.checkpoints}})
+      if (!path->empty())
+        refuse(std::string(name) + " = " + path->string() +
+               ", must be empty with a store, whose table keeps the study");
+    std::random_device bits;
+    self = std::to_string((uint64_t{bits()} << 32) | bits());
+    shared = std::make_unique<search::SharedLog>(*options.store, dump(identity().json));
+    identity().check(shared->first(), "the table");
+    listen();
+  }
+
+  /// Makes of a line of this run what it says.
+  void take(const Json& line) {
+    int64_t wanted = 0;
+    read_line(line, space, records, wanted);
+    count_new();
+    const auto number = line.at("trial").get<int64_t>();
+    heard[static_cast<size_t>(number)] = Clock::now();
+    if (!records[static_cast<size_t>(number)].ended()) return;
+    ++ended;
+    own.erase(number);
+  }
+
+  /// Learns what the others have said.
+  void listen() {
+    shared->each_new([&](std::string_view line, int64_t number) {
+      try {
+        take(Json::parse(line));
+      } catch (const std::exception& error) {
+        throw std::runtime_error("the table's line " + std::to_string(number) +
+                                 " cannot be read: " + error.what());
+      }
+    });
+  }
+
+  /// Says to all, itself among them, what `line` gives when all that others have said is known; none
+  /// if there is nothing to say then.
+  void say(const std::function<std::optional<Json>()>& line) {
+    for (;;) {
+      listen();
+      std::optional<Json> json = line();
+      if (!json) return;
+      (*json)["by"] = self;
+      if (shared->append(dump(*json))) return take(*json);
+    }
+  }
+
+  /// Whether a trial of any process waits for others.
+  bool waits(const TrialRecord& record) const {
+    return search->needs_reports() && !record.reports.empty() &&
+           search->judge(record.number, 0, records) == Verdict::Wait;
+  }
+
+  /// A trial of another process that may be dead. Each process takes them in an order of its own.
+  std::optional<int64_t> abandoned() {
+    const auto now = Clock::now();
+    double longest = std::chrono::duration<double>(kPatience).count();
+    for (const TrialRecord& record : records)
+      if (record.ended()) longest = std::max(longest, record.seconds);
+    for (const auto& [number, since] : own)
+      if (!waits(records[static_cast<size_t>(number)]))
+        longest = std::max(longest, std::chrono::duration<double>(now - since).count());
+    std::vector<int64_t> found;
+    for (const TrialRecord& record : records) {
+      if (record.ended() || own.count(record.number) > 0) continue;
+      auto& since = heard[static_cast<size_t>(record.number)];
+      if (waits(record)) since = now;
+      if (std::chrono::duration<double>(now - since).count() > 2 * longest)
+        found.push_back(record.number);
+    }
+    if (found.empty()) return {};
+    const int64_t number = found[std::random_device()() % found.size()];
+    own[number] = now;
+    return number;
+  }
+
+  /// Of trials that were added to the records.
+  void count_new() {
+    given_up.resize(records.size(), false);
+    decided.resize(records.size(), 0);
+    newest.resize(records.size(), -1);
+    heard.resize(records.size(), Clock::now());
+  }
+
   void count() {
-    const size_t n = records.size();
-    given_up.assign(n, false);
-    decided.assign(n, 0);
-    newest.assign(n, -1);
+    if (shared) return;
+    count_new();
     for (const TrialRecord& record : records) {
       if (record.ended())
         ++ended;
@@ -232,6 +331,32 @@ struct Study::Parts {
     if (journal) journal->append(dump(json), matters);
   }
 
+  /// Whether another process has ended a trial that may run here as well.
+  bool is_made_elsewhere(int64_t trial) const {
+    return shared && trial >= 0 && trial < static_cast<int64_t>(records.size()) &&
+           records[static_cast<size_t>(trial)].ended();
+  }
+
+  /// How the next trial begins, if there is one and all that it depends on have ended.
+  std::optional<Json> next() const {
+    const auto number = static_cast<int64_t>(records.size());
+    if (number >= search->trials()) return {};
+    search::Chosen chosen;
+    if (static_cast<size_t>(number) < first.size()) {
+      chosen.point = first[static_cast<size_t>(number)];
+    } else {
+      for (int64_t i = search->needs(number); i-- > 0;)
+        if (!records[static_cast<size_t>(i)].ended()) return {};
+      chosen = search->choose(number, records);
+      chosen.point = space.snapped(std::move(chosen.point));
+    }
+    Json json = {{"trial", number},
+                 {"values", json_of(space.values(chosen.point))},
+                 {"point", chosen.point}};
+    if (!chosen.memory.empty()) json["memory"] = chosen.memory;
+    return json;
+  }
+
   TrialRecord& running(int64_t trial, const char* what) {
     if (trial < 0 || trial >= static_cast<int64_t>(records.size()) ||
         records[static_cast<size_t>(trial)].ended())
@@ -241,6 +366,7 @@ struct Study::Parts {
 
   /// Writes the end first, so that a record is as its journal.
   void end(TrialRecord& record, TrialRecord changed) {
+    if (shared) return end_for_all(changed);
     Json json = {{"trial", changed.number},
                  {"state", to_text(fields::value_of(changed.state))},
                  {"value", json_of(changed.value)},
@@ -257,12 +383,25 @@ struct Study::Parts {
     record = std::move(changed);
     ++ended;
   }
+
+  /// The first end of a trial counts.
+  void end_for_all(const TrialRecord& changed) {
+    own.erase(changed.number);
+    say([&]() -> std::optional<Json> {
+      if (records[static_cast<size_t>(changed.number)].ended()) return {};
+      Json json = json_of(changed);
+      for (const char* const known : {"values", "point", "memory"}) json.erase(known);
+      if (search->needs_reports()) json.erase("reports");  // they were said
+      return json;
+    });
+  }
 };
 
 Study::Study(Space space, StudyOptions options)
     : parts_(std::make_unique<Parts>(std::move(space), std::move(options))) {
   if (const std::string& optimizer = parts_->options.optimizer; !optimizer.empty())
     search::check_options(parts_->space, optimizer);
+  parts_->open_store();
   parts_->open_journal();
   parts_->open_checkpoints();
   parts_->count();
@@ -279,55 +418,60 @@ std::optional<int64_t> Study::ask() {
     p.interrupted.pop_front();
     return number;
   }
-  const auto number = static_cast<int64_t>(p.records.size());
-  if (number >= p.search->trials()) return {};
-  search::Chosen chosen;
-  if (static_cast<size_t>(number) < p.first.size()) {
-    chosen.point = p.first[static_cast<size_t>(number)];
+  std::optional<Json> begun;
+  if (p.shared) {
+    p.say([&] { return begun = p.next(); });
+    if (!begun) return p.abandoned();
   } else {
-    for (int64_t i = p.search->needs(number); i-- > 0;)
-      if (!p.records[static_cast<size_t>(i)].ended()) return {};
-    chosen = p.search->choose(number, p.records);
-    chosen.point = p.space.snapped(std::move(chosen.point));
+    begun = p.next();
+    if (!begun) return {};
+    p.write(*begun, false);
+    p.take(*begun);
   }
-  TrialRecord record{.number = number, .point = std::move(chosen.point)};
-  record.values = p.space.values(record.point);
-  record.memory = std::move(chosen.memory);
-  Json json = {{"trial", number}, {"values", json_of(record.values)}, {"point", record.point}};
-  if (!record.memory.empty()) json["memory"] = record.memory;
-  p.write(json, false);
-  p.records.push_back(std::move(record));
-  p.given_up.push_back(false);
-  p.decided.push_back(0);
-  p.newest.push_back(-1);
+  const auto number = static_cast<int64_t>(p.records.size()) - 1;
+  if (p.shared) p.own[number] = Clock::now();
   return number;
 }
 
 Verdict Study::report(int64_t trial, int64_t step, double value) {
   Parts& p = *parts_;
-  TrialRecord& record = p.running(trial, "a report");
+  if (p.is_made_elsewhere(trial)) return Verdict::GiveUp;
   const auto i = static_cast<size_t>(trial);
+  TrialRecord& record = p.running(trial, "a report");
   if (step < 0 || step <= p.newest[i])
     refuse("trial " + std::to_string(trial) + " reports step " + std::to_string(step) +
            (step < 0 ? ", must be >= 0" : " after " + std::to_string(p.newest[i]) + ", must rise"));
-  p.write({{"trial", trial}, {"step", step}, {"value", json_of(value)}}, false);
+  const Json line = {{"trial", trial}, {"step", step}, {"value", json_of(value)}};
+  if (!p.shared || !p.search->needs_reports()) {  // those that nobody waits for are told at the end
+    p.write(line, false);
+    add_report(record, {step, value});
+  } else {
+    p.say([&]() -> std::optional<Json> {
+      const TrialRecord& now = p.records[i];
+      if (now.ended() || (!now.reports.empty() && now.reports.back().step >= step)) return {};
+      return line;
+    });
+  }
   p.newest[i] = step;
-  add_report(record, {step, value});
   return verdict(trial);
 }
 
 Verdict Study::verdict(int64_t trial) const {
   Parts& p = *parts_;
+  if (p.is_made_elsewhere(trial)) return Verdict::GiveUp;
   const auto i = static_cast<size_t>(trial);
+  const auto& reports = p.records[i].reports;
+  // Another process was further with it.
+  if (p.shared && !reports.empty() && p.newest[i] < reports.back().step) return Verdict::GoOn;
   const Verdict now = p.search->judge(trial, p.decided[i], p.records);
   p.given_up[i] = now == Verdict::GiveUp;
-  const auto& reports = p.records[i].reports;
   if (now == Verdict::GoOn && !reports.empty()) p.decided[i] = reports.back().step + 1;
   return now;
 }
 
 void Study::tell(int64_t trial, double value, double seconds) {
   Parts& p = *parts_;
+  if (p.is_made_elsewhere(trial)) return;
   TrialRecord& record = p.running(trial, "the end");
   if (p.search->needs_reports() && record.reports.empty() && std::isfinite(value))
     refuse("trial " + std::to_string(trial) + " has ended without a report, which " +
@@ -341,6 +485,7 @@ void Study::tell(int64_t trial, double value, double seconds) {
 
 void Study::fail(int64_t trial, const std::string& error, double seconds) {
   Parts& p = *parts_;
+  if (p.is_made_elsewhere(trial)) return;
   TrialRecord& record = p.running(trial, "the end");
   TrialRecord changed = record;
   changed.state = TrialState::Failed;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <descent/grid/trials.h>
+#include <descent/sharing/store.h>
 #include <descent/tune/methods/method.h>
 #include <descent/tune/methods/verdict.h>
 #include <descent/tune/record.h>
@@ -41,6 +42,16 @@ struct StudyOptions {
   /// A folder for Trial::keep(), made if missing; empty: none.
   std::filesystem::path checkpoints{};
 
+  /// A table that processes share which make one study together, as folder_store() of a folder or
+  /// World::store() is one, or a part of these for each of several studies; none: this process works
+  /// alone. All make the same call, may begin late and die, and all get the whole study. The trials
+  /// are those of one process, whatever the method: a trial is chosen when all that it depends on
+  /// have ended, wherever they ran. So of a method that learns from every trial at most `batch` run
+  /// at once, in all processes together. A trial whose process has not been heard of for twice the
+  /// time of the longest trial is run by a process that has nothing else to do; what ends first
+  /// counts, once. The table is the journal: `journal` and `checkpoints` must be empty.
+  std::optional<Store> store{};
+
   /// The first points, as those of an earlier study: {.first = {earlier.best().options()}}.
   std::vector<OptionValues> first{};
 
@@ -59,17 +70,19 @@ struct StudyOptions {
 class Study {
  public:
   /// Throws std::invalid_argument for options out of range, first points outside of the space,
-  /// parameters that are no options of the optimizer, trials that the method cannot have, and a
-  /// journal or a folder of checkpoints of another space, method, seed, batch, optimizer, subject
+  /// parameters that are no options of the optimizer, trials that the method cannot have, a store
+  /// beside a journal or checkpoints, and
+  /// a journal, a table or a folder of checkpoints of another space, method, seed, batch, optimizer, subject
   /// or first points, which it names; std::runtime_error for files that cannot
-  /// be read, written or understood.
+  /// be read, written or understood; WorldError, as all functions that ask the table, if the store
+  /// cannot be reached.
   explicit Study(Space space, StudyOptions options = {});
   Study(Study&&) noexcept;
   Study& operator=(Study&&) noexcept;
   ~Study();
 
   /// The number of a trial that is to be run: one that was interrupted, or the next one. Nothing if
-  /// all have begun, or if others must end first.
+  /// all have begun, or if others must end first; with a store, ask again after a moment then.
   std::optional<int64_t> ask();
 
   /// A running trial's value after `step`, counted from 0, and what it does next. Steps must rise.
@@ -77,7 +90,8 @@ class Study {
   /// The same question again, of a trial that waits.
   search::Verdict verdict(int64_t trial) const;
 
-  /// A running trial has ended with a value, which need not be finite. Throws
+  /// A running trial has ended with a value (which does not count if another process has made it
+  /// meanwhile), which need not be finite. Throws
   /// std::invalid_argument, with the trial still running, if it has never reported to a method that
   /// needs it.
   void tell(int64_t trial, double value, double seconds = 0);

@@ -26,6 +26,7 @@ using Clock = std::chrono::steady_clock;
 using search::Verdict;
 
 constexpr auto kBetweenProgress = std::chrono::milliseconds(100);
+constexpr auto kBetweenQuestions = std::chrono::milliseconds(10);  ///< to a table that is shared
 constexpr const char* kStep = "step-";  // begins the name of a checkpoint
 constexpr const char* kLoss = "loss.txt";
 
@@ -64,7 +65,12 @@ class StudyRun {
         stop(std::current_exception());
       }
       if (stopping_) break;
-      changed_.wait_for(lock, kBetweenProgress);
+      if (study_.options().store) {
+        if (waiting_ > 0) changed_.notify_all();  // what waits for other processes looks again
+        changed_.wait_for(lock, kBetweenQuestions);
+      } else {
+        changed_.wait_for(lock, kBetweenProgress);
+      }
       for (const int64_t number : std::exchange(ended_, {})) {
         threads.at(number).join();
         threads.erase(number);

@@ -59,11 +59,14 @@ foreach(method IN ITEMS "grid:points=4" "halving;--trials;9" "tpe;--trials;11")
 endforeach()
 tune(0 out "13 of 13" ${job} --trials 13 --threads 1 --out "${FOLDER}/one")
 tune(0 out "13 of 13" ${job} --trials 13 --threads 3 --out "${FOLDER}/three")
-foreach(name IN ITEMS one three)
-  file(READ "${FOLDER}/${name}/trials.csv" ${name})
-  # Seconds are no two times the same.
-  string(REGEX REPLACE "(\n[^,]*,[^,]*,[^,]*,[^,]*),[^,]*" "\\1" ${name} "${${name}}")
-endforeach()
+# Reads trials.csv without the seconds, which are no two times the same.
+function(read_trials name)
+  file(READ "${FOLDER}/${name}/trials.csv" trials)
+  string(REGEX REPLACE "(\n[^,]*,[^,]*,[^,]*,[^,]*),[^,]*" "\\1" trials "${trials}")
+  set(${name} "${trials}" PARENT_SCOPE)
+endfunction()
+read_trials(one)
+read_trials(three)
 if(NOT one STREQUAL three OR NOT one MATCHES "\n12,done,")
   message(FATAL_ERROR "other trials on other threads:\n${one}\n${three}")
 endif()
@@ -82,6 +85,33 @@ if(NOT last)
 endif()
 find_program(bash bash)
 if(bash)
+  # Programs that make one study together: the second is killed, and the last comes late.
+  set(long ${net} --steps 300 --trials 24 --method tpe --batch 2 --threads 1)
+  string(REPLACE ";" "' '" words "${long}")
+  tune(0 out "24 of 24" ${long} --out "${FOLDER}/alone")
+  execute_process(COMMAND "${bash}" -c "
+      start() { '${DESCENT}' tune '${words}' --share '${FOLDER}/job' --out '${FOLDER}/shared_'$1 & }
+      start 1; first=$!; start 2; second=$!
+      until test $(grep -a -o '\"state\"' '${FOLDER}/job/store' 2>/dev/null | wc -l) -gt 3; do
+        kill -0 $first || exit 99; sleep 0.01; done
+      kill -KILL $second; start 3; wait $! && wait $first"
+    RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE error)
+  if(NOT result EQUAL 0 OR NOT out MATCHES "what all programs have tried stays in [^\n]*/job; remove it" OR EXISTS "${FOLDER}/shared_2")
+    message(FATAL_ERROR "--share: ${result}\n${out}${error}")
+  endif()
+  expect_files("${FOLDER}/shared_1" study.html study.json study.png study.svg trials.csv)
+  expect_same("${FOLDER}/shared_1" "${FOLDER}/shared_3" study.json trials.csv)
+  read_trials(alone)
+  read_trials(shared_1)
+  if(NOT alone STREQUAL shared_1)
+    message(FATAL_ERROR "other trials when shared:\n${alone}\n${shared_1}")
+  endif()
+  tune(2 error "the table is of another study: seed" ${long} --seed 1 --share "${FOLDER}/job" --out "${FOLDER}/shared_4")
+  tune(2 error "--resume excludes --share" ${long} --share "${FOLDER}/job" --resume --out "${FOLDER}/shared_4")
+  if(EXISTS "${FOLDER}/shared_4")
+    message(FATAL_ERROR "what was refused has left ${FOLDER}/shared_4")
+  endif()
+
   # interrupt(signal): sends it when some trials have ended.
   set(long ${net} --steps 3000 --trials 400 --method random:rounds=1 --threads 1)
   string(REPLACE ";" "' '" words "${long}")

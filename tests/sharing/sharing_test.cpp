@@ -98,6 +98,11 @@ TEST(FolderStore, IsOneTableForAll) {
   EXPECT_EQ(one.add("n", 3), 3);
   EXPECT_EQ(other.add("n", -5), -2);
   EXPECT_EQ(one.get("n"), "-2");
+  EXPECT_EQ(one.set_once("once", "mine"), "mine");
+  EXPECT_EQ(other.set_once("once", "theirs"), "mine");
+  EXPECT_EQ(other.get("once"), "mine");
+  EXPECT_THAT([&] { one.set_once("nothing", ""); },
+              ThrowsMessage<WorldError>(HasSubstr("set_once \"nothing\": the value is empty")));
   one.set_all({"x", "y"}, "both");
   EXPECT_TRUE(other.has_all({"x", "y"}));
   EXPECT_FALSE(other.has_all({"x", "y", "z"}));

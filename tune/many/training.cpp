@@ -132,6 +132,7 @@ Study tune(Space space, const Training& training, StudyOptions options) {
     StudyOptions alone = options;
     alone.journal.clear();
     alone.checkpoints.clear();
+    alone.store.reset();
     const Study study(space, std::move(alone));
     if (search::make_search(options.method, {.space = space, .trials = options.trials})
             ->needs_reports())

@@ -21,6 +21,7 @@
 
 #include "arguments.h"
 #include "commands/tune/task.h"
+#include "kept_tiles.h"
 #include "number.h"
 #include "output.h"
 #include "progress.h"
@@ -33,7 +34,7 @@ namespace fs = std::filesystem;
 constexpr const char* kJournal = "study.jsonl";
 constexpr size_t kShown = 5;  // trials in the table
 
-struct TuneJob {
+struct TuneJob : Keeping {
   TaskOptions task{};
   std::string space{};  ///< empty: that of the task
   std::string method = "bayes";
@@ -41,8 +42,11 @@ struct TuneJob {
   int64_t steps = 0;   ///< 0: those of the task
   int64_t threads = 0, batch = 1;
   uint64_t seed = 0;
-  fs::path out = "out/tune";
-  bool resume = false, force = false;
+
+  std::string kept() const {
+    return "; what was tried is kept in " + (share ? *share / "store" : out / kJournal).string() +
+           ", and " + (share ? "the same command" : "--resume") + " goes on from there";
+  }
 };
 
 /// "tpe:startup=20". Trials that a method divides by their steps have those of the others.
@@ -144,8 +148,13 @@ void refuse_twice(const Task& task, const Space& space) {
                                     ", which --space changes: give it in one of them");
 }
 
-/// Throws where a study is that nobody asked to go on with.
-void prepare(const TuneJob& job) {
+/// Where the study is kept. Throws where one is that nobody asked to go on with.
+void prepare(const TuneJob& job, StudyOptions& options) {
+  if (job.share) {
+    check_output(job.out, job.force);
+    options.store = job.store();
+    return;
+  }
   const bool there = fs::exists(job.out / kJournal);
   if (there && !job.resume && !job.force)
     throw std::invalid_argument(job.out.string() +
@@ -156,12 +165,14 @@ void prepare(const TuneJob& job) {
   if (!fs::is_directory(job.out))
     throw std::runtime_error(job.out.string() + " cannot be made: " + error.message());
   if (there && !job.resume) fs::remove(job.out / kJournal);
+  options.journal = job.out / kJournal;
 }
 
 /// Writes the numbers and pictures of what has been tried, and returns what to open.
 fs::path write_files(const Study& study, const Task& task, const fs::path& out) {
   OutputFolder output(out, /*replace=*/true);
   write_atomically(output / "trials.csv", csv(study));
+  if (study.options().store) study.save(output / "study.json");
   const bool drawn = has_best(study);
   if (drawn)
     for (const char* const name : {"study.png", "study.svg", "study.html"})
@@ -184,10 +195,7 @@ void run(TuneJob& job, std::ostream& out) {
                        .optimizer = task->optimizer(),
                        .subject = task->identity() + ", " + std::to_string(steps) + " steps"};
   static_cast<void>(Study(space, options));  // refuses what is wrong ahead of any file
-  prepare(job);
-  options.journal = job.out / kJournal;
-  const std::string kept = "; what was tried is kept in " + options.journal.string() +
-                           ", and --resume goes on from there";
+  prepare(job, options);
 
   const auto start = std::chrono::steady_clock::now();
   Progress progress;
@@ -201,7 +209,7 @@ void run(TuneJob& job, std::ostream& out) {
       return tune(
           space, [&](Trial& trial) { return train(*task, steps, trial); }, options);
     } catch (const std::runtime_error& error) {
-      throw std::runtime_error(error.what() + kept);
+      throw std::runtime_error(error.what() + job.kept());
     }
   }();
   const double seconds =
@@ -220,8 +228,11 @@ void run(TuneJob& job, std::ostream& out) {
     out << "best    " << optimizer_text(task->optimizer(), best) << '\n'
         << "open " << open.string() << '\n';
   }
+  if (job.share)
+    out << "what all programs have tried stays in " << job.share->string()
+        << "; remove it when they have ended\n";
   out.flush();
-  if (interrupted() && !study.finished()) throw Interrupted("interrupted" + kept);
+  if (interrupted() && !study.finished()) throw Interrupted("interrupted" + job.kept());
   if (!has_best(study))
     throw NothingFinite("none of " + std::to_string(study.ended()) +
                         " trials has ended with a finite loss; the numbers are in " +
@@ -258,11 +269,10 @@ void add_tune(CLI::App& command) {
                   "so many trials are chosen by the same earlier ones: bayes and tpe run as "
                   "many at once")
       ->capture_default_str();
-  command.add_flag("--resume", job->resume, "goes on with the study in the folder");
-  command.add_option("--out", job->out, "folder")->capture_default_str();
-  command.add_flag("--force", job->force, "replaces the study in the folder");
+  add_keeping(command, *job, "out/tune", "make the study");
   command.callback([job] {
     catch_interrupts();
+    check_keeping(*job);
     run(*job, std::cout);
   });
 }

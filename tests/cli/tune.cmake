@@ -83,6 +83,23 @@ string(REGEX MATCH "\n10,[^,]*,[^,]*,30," last "${whole}")
 if(NOT last)
   message(FATAL_ERROR "trials.csv: ${whole}")
 endif()
+# A grid of small networks is trained at once, and says the same as one after the other.
+set(grid ${net} --steps 40 --space "lr=log:1e-4:0.1,weight_decay=log:1e-6:0.1" --method grid:points=3)
+tune(0 out "small trainings at once, on the fused path\n.*9 of 9.*\n *[0-9]+ .*best    adamw:lr=" ${grid} --out "${FOLDER}/at_once")
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env DESCENT_PASS=tensor "${DESCENT}" tune ${grid} --out "${FOLDER}/in_turn"
+  OUTPUT_VARIABLE in_turn RESULT_VARIABLE result)
+read_trials(at_once)
+foreach(trial RANGE 8)
+  if(NOT at_once MATCHES "\n${trial},done,[0-9.e-]+,40,")
+    message(FATAL_ERROR "trained at once:\n${at_once}")
+  endif()
+endforeach()
+string(REGEX MATCH "best    [^\n]*" best "${in_turn}")
+if(NOT best OR in_turn MATCHES "at once")
+  message(FATAL_ERROR "one after the other: ${result}\n${in_turn}")
+endif()
+tune(0 out "${best}\n" ${grid} --force --out "${FOLDER}/at_once")
+
 find_program(bash bash)
 if(bash)
   # Programs that make one study together: the second is killed, and the last comes late.

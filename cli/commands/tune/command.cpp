@@ -7,8 +7,11 @@
 #include <iomanip>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <ATen/Parallel.h>
@@ -17,7 +20,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/base/text.h>
 #include <descent/pictures/draw_study.h>
-#include <descent/tune/tune.h>
+#include <descent/tune/training.h>
 
 #include "arguments.h"
 #include "commands/tune/task.h"
@@ -80,15 +83,20 @@ bool has_best(const Study& study) {
   });
 }
 
+/// Those that a trial has made. Trainings at once report none.
+int64_t steps_of(const TrialRecord& trial, int64_t steps) {
+  if (!trial.reports.empty()) return trial.reports.back().step + 1;
+  return std::isfinite(trial.value) ? steps : 0;
+}
+
 /// A table of all trials.
-std::string csv(const Study& study) {
+std::string csv(const Study& study, int64_t steps) {
   std::string text = "trial,state,loss,steps,seconds";
   for (const std::string& name : study.space().names()) text += "," + name;
   text += "\n";
   for (const TrialRecord& trial : study.trials()) {
     text += std::to_string(trial.number) + "," + descent::to_text(fields::value_of(trial.state)) +
-            "," + digits(trial.value) + "," +
-            std::to_string(trial.reports.empty() ? 0 : trial.reports.back().step + 1) + "," +
+            "," + digits(trial.value) + "," + std::to_string(steps_of(trial, steps)) + "," +
             number(trial.seconds);
     for (const auto& [name, value] : trial.values) {
       const std::string cell = descent::to_text(value);
@@ -169,9 +177,9 @@ void prepare(const TuneJob& job, StudyOptions& options) {
 }
 
 /// Writes the numbers and pictures of what has been tried, and returns what to open.
-fs::path write_files(const Study& study, const Task& task, const fs::path& out) {
+fs::path write_files(const Study& study, const Task& task, int64_t steps, const fs::path& out) {
   OutputFolder output(out, /*replace=*/true);
-  write_atomically(output / "trials.csv", csv(study));
+  write_atomically(output / "trials.csv", csv(study, steps));
   if (study.options().store) study.save(output / "study.json");
   const bool drawn = has_best(study);
   if (drawn)
@@ -180,6 +188,24 @@ fs::path write_files(const Study& study, const Task& task, const fs::path& out) 
            {.title = task.about(), .caption = descent::to_text(study.options().method)});
   output.publish();
   return output.path() / (drawn ? "study.html" : "trials.csv");
+}
+
+/// By tune()'s trainings at once, which take the methods that need no reports; none: they do not
+/// take this network or this optimizer. What else is wrong the usual way refuses as well.
+std::optional<Study> tune_at_once(const Task& task, int64_t steps, const Space& space,
+                                  const StudyOptions& options) {
+  if (!std::holds_alternative<GridSearch>(options.method) &&
+      !std::holds_alternative<RandomSearch>(options.method))
+    return {};
+  const std::unique_ptr<descent::Training> training = task.at_once(steps);
+  if (!training) return {};
+  StudyOptions its = options;
+  its.optimizer.clear();
+  try {
+    return tune(space, *training, std::move(its));
+  } catch (const std::invalid_argument&) {
+    return {};
+  }
 }
 
 void run(TuneJob& job, std::ostream& out) {
@@ -204,8 +230,12 @@ void run(TuneJob& job, std::ostream& out) {
                    has_best(study) ? "least loss " + number(study.best().value) : "");
     return !interrupted();
   };
+  bool at_once = true;
   Study study = [&] {
     try {
+      if (std::optional<Study> fast = tune_at_once(*task, steps, space, options))
+        return std::move(*fast);
+      at_once = false;
       return tune(
           space, [&](Trial& trial) { return train(*task, steps, trial); }, options);
     } catch (const std::runtime_error& error) {
@@ -215,9 +245,10 @@ void run(TuneJob& job, std::ostream& out) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   progress.clear();
-  const fs::path open = study.ended() > 0 ? write_files(study, *task, job.out) : fs::path();
+  const fs::path open = study.ended() > 0 ? write_files(study, *task, steps, job.out) : fs::path();
   out << "task    " << task->about() << ", " << steps << " steps\n";
   if (!task->note().empty()) out << "        " << task->note() << '\n';
+  if (at_once) out << "        small trainings at once, on the fused path\n";
   out << "space   " << to_text(space) << '\n'
       << "method  " << to_text(options.method) << '\n'
       << "trials  " << about_trials(study, seconds) << '\n';

@@ -14,6 +14,7 @@
 #include <descent/base/text.h>
 #include <descent/surfaces/surface.h>
 #include <descent/tensors/fingerprint.h>
+#include <descent/tune/training.h>
 #include <descent/tune/tune.h>
 
 namespace descent::cli {
@@ -168,6 +169,20 @@ class NetworkTask : public Task {
   std::string note() const override {
     return trains_ ? "" : "trained in the mode of the file: " + inputs_.model->about_modes();
   }
+  std::unique_ptr<descent::Training> at_once(int64_t steps) const override {
+    std::shared_ptr<SavedNetwork> network = inputs_.model->clone();
+    if (trains_) network->train();
+    // Without a limit: as in train(), only what is not finite has diverged.
+    return std::make_unique<descent::Training>(
+        descent::Training{.network = network,
+                          .loss = inputs_.metrics[0],
+                          .data = inputs_.data,
+                          .optimizer = optimizer(),
+                          .steps = steps,
+                          .options = options(),
+                          .limit = std::numeric_limits<double>::infinity(),
+                          .path = Path::Fused});
+  }
   int64_t usual_steps() const override { return 500; }
   std::string usual_space() const override { return "lr=log:1e-5:1"; }
 
@@ -198,6 +213,8 @@ double Training::step() {
   next_batch();
   return loss;
 }
+
+std::unique_ptr<descent::Training> Task::at_once(int64_t /*steps*/) const { return nullptr; }
 
 MadeOptimizer Task::made(std::vector<at::Tensor> parameters, const OptionValues& options) const {
   OptionValues all = options_;

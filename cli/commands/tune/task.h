@@ -14,8 +14,9 @@ class App;
 }
 
 namespace descent {
+struct Training;
 class Trial;
-}
+}  // namespace descent
 
 /// What an optimizer is tried on, for `descent tune` and `descent range-test`: a surface, or a
 /// network with its data.
@@ -61,6 +62,8 @@ class Task {
   virtual std::string identity() const { return about(); }
   /// What there is to say beside; "" if nothing.
   virtual std::string note() const { return ""; }
+  /// The same trainings as tune() makes them at once; null where it cannot.
+  virtual std::unique_ptr<descent::Training> at_once(int64_t steps) const;
   virtual int64_t usual_steps() const = 0;
   virtual std::string usual_space() const = 0;
 

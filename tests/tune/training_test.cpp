@@ -158,7 +158,7 @@ TEST_F(ATraining, IsRefusedAheadOfAnyTrialWhereItCannotBe) {
   EXPECT_THAT(why({{"momentun", Range{0, 1}}}, sgd(), {}), HasSubstr("did you mean momentum"));
   EXPECT_THAT(why({{"scale", Choice{"small", "large"}}}, sgd(), {}),
               HasSubstr("scale = small, must be a number"));
-  EXPECT_THAT(why(space_, sgd(0), {}), HasSubstr("steps = 0"));
+  EXPECT_THAT(why(space_, sgd(0), {}), HasSubstr("tune: training.steps = 0"));
   EXPECT_THAT(why(space_, sgd(), {.threads = 0}), HasSubstr("threads = 0"));
   EXPECT_FALSE(fs::exists(journal_));
 }

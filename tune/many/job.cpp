@@ -3,6 +3,7 @@
 #include <numeric>
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -12,6 +13,7 @@
 
 #include <descent/base/nearest.h>
 #include <descent/base/random.h>
+#include <descent/base/text.h>
 #include <descent/optim/optimizer/registry.h>
 #include <descent/tune/many/job.h>
 
@@ -29,11 +31,11 @@ std::string group_in(std::string_view option) {
   return std::string(option.substr(0, option.rfind('.') + 1));
 }
 
-const engine::RuleTable& rule_called(std::string_view optimizer) {
+const engine::RuleTable& rule_called(std::string_view optimizer, const Caller& caller) {
   try {
     return find_rule(optimizer);
   } catch (const c10::Error& error) {
-    refuse(error.what_without_backtrace());
+    throw std::invalid_argument(caller.name + ": " + error.what_without_backtrace());
   }
 }
 
@@ -58,23 +60,27 @@ std::vector<double> bounds_of(const landscape::Parameters& parameters) {
 
 }  // namespace
 
-void refuse(const std::string& what) { throw std::invalid_argument("train_many: " + what); }
+void Job::refuse(const std::string& what) const {
+  throw std::invalid_argument(caller.name + ": " + what);
+}
 
 Job::Job(const Network& network, const Metric& its_loss, const Batches& its_data,
          std::string_view optimizer, std::span<const Candidate> its_candidates,
-         const TrainManyOptions& its_options)
+         const TrainManyOptions& its_options, Caller its_caller)
     : model(network.model()),
       loss(its_loss),
       data(its_data),
-      rule(rule_called(optimizer)),
+      rule(rule_called(optimizer, its_caller)),
       candidates(its_candidates),
       options(its_options),
+      caller(std::move(its_caller)),
       parameters(landscape::parameters_of(model)),
       frozen(landscape::frozen(parameters)) {
   if (const std::string problem = fields::problem(options); !problem.empty())
-    refuse("options." + problem);
+    refuse(caller.options + "." + problem);
   if (options.path == Path::Batched)
-    refuse("options.path = batched, must be auto, loop or fused: steps are not taken under vmap");
+    refuse(caller.options +
+           ".path = batched, must be auto, loop or fused: steps are not taken under vmap");
   if (loss.traits.higher_is_better || loss.traits.choices)
     refuse("the metric '" + loss.name + "' is no loss, must be one that falls and has a gradient");
   if (candidates.empty()) refuse("there are no candidates, must be at least one");
@@ -94,7 +100,7 @@ Job::Job(const Network& network, const Metric& its_loss, const Batches& its_data
       refuse(c10::str(name_of(candidate), ": scale = ", candidate.scale, ", must be finite"));
     const auto checked = options_of(candidate);
     const std::string problem = options.schedule.problem(checked.size());
-    if (!problem.empty()) refuse("options.schedule: " + problem);
+    if (!problem.empty()) refuse(caller.options + ".schedule: " + problem);
   }
 }
 
@@ -105,6 +111,7 @@ Job::Job(const Job& other, const TrainManyOptions& its_options)
       rule(other.rule),
       candidates(other.candidates),
       options(its_options),
+      caller(other.caller),
       parameters(other.parameters),
       frozen(other.frozen),
       groups_(other.groups_),
@@ -112,10 +119,16 @@ Job::Job(const Job& other, const TrainManyOptions& its_options)
       bounds_(other.bounds_) {}
 
 std::string Job::name_of(const Candidate& candidate) const {
-  const std::less<> before;  // of addresses of different arrays, too
-  const bool own = !candidates.empty() && !before(&candidate, candidates.data()) &&
-                   !before(&candidates.back(), &candidate);
-  return own ? "candidates[" + std::to_string(&candidate - candidates.data()) + "]" : "a candidate";
+  if (caller.name == Caller().name) {
+    const std::less<> before;  // of addresses of different arrays, too
+    const bool own = !candidates.empty() && !before(&candidate, candidates.data()) &&
+                     !before(&candidates.back(), &candidate);
+    return own ? "candidates[" + std::to_string(&candidate - candidates.data()) + "]"
+               : "a candidate";
+  }
+  std::string text = "the training with scale = " + digits(candidate.scale);
+  for (const auto& [name, value] : candidate.options) text += ", " + name + " = " + to_text(value);
+  return text;
 }
 
 void Job::find_groups() {

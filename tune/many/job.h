@@ -17,14 +17,17 @@ namespace descent::many {
 
 using Tensors = std::vector<at::Tensor>;
 
-/// Throws std::invalid_argument.
-[[noreturn]] void refuse(const std::string& what);
+/// What refusals call the function that a user has called, and the options that it was given.
+struct Caller {
+  std::string name = "train_many", options = "options";
+};
 
 /// What train_many() is to do, checked.
 class Job {
  public:
   Job(const Network& network, const Metric& loss, const Batches& data, std::string_view optimizer,
-      std::span<const Candidate> candidates, const TrainManyOptions& options);
+      std::span<const Candidate> candidates, const TrainManyOptions& options,
+      Caller its_caller = {});
   /// The same with other options.
   Job(const Job& other, const TrainManyOptions& options);
 
@@ -34,6 +37,7 @@ class Job {
   const engine::RuleTable& rule;
   std::span<const Candidate> candidates;
   const TrainManyOptions& options;
+  const Caller caller;
   landscape::Parameters parameters;
   std::vector<bool> frozen;
 
@@ -51,7 +55,10 @@ class Job {
   /// The weights that a candidate begins with.
   Tensors initial(const Candidate& candidate) const;
 
-  /// "candidates[3]" for messages.
+  /// Throws std::invalid_argument.
+  [[noreturn]] void refuse(const std::string& what) const;
+
+  /// "candidates[3]" for messages, where a user has given them, and else what it is.
   std::string name_of(const Candidate& candidate) const;
 
  private:

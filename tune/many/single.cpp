@@ -33,17 +33,17 @@ void Single::take(const Tensors& weights) {
 }
 
 at::Tensor Single::loss_of(const Data& batch) {
-  const at::Tensor prediction = landscape::prediction_of(*model_, batch, "train_many");
+  const at::Tensor prediction = landscape::prediction_of(*model_, batch, job_.caller.name.c_str());
   at::Tensor loss;
   try {
     loss = landscape::metric_value(job_.loss, prediction, batch.target);
   } catch (const c10::Error& error) {
-    refuse(c10::str("the loss '", job_.loss.name, "' does not take a prediction of sizes ",
-                    prediction.sizes(), " and a target of sizes ", batch.target.sizes(),
-                    ". LibTorch says: ", error.what_without_backtrace()));
+    job_.refuse(c10::str("the loss '", job_.loss.name, "' does not take a prediction of sizes ",
+                         prediction.sizes(), " and a target of sizes ", batch.target.sizes(),
+                         ". LibTorch says: ", error.what_without_backtrace()));
   }
   if (loss.numel() != 1)
-    refuse(
+    job_.refuse(
         c10::str("the loss '", job_.loss.name, "' has ", loss.numel(), " elements, must have one"));
   return loss;
 }
@@ -74,7 +74,7 @@ MadeOptimizer Single::optimizer_for(const Candidate& candidate) const {
   try {
     return make_optimizer(job_.rule, groups, *defaults);
   } catch (const c10::Error& error) {
-    refuse(job_.name_of(candidate) + ": " + error.what_without_backtrace());
+    job_.refuse(job_.name_of(candidate) + ": " + error.what_without_backtrace());
   }
 }
 
@@ -123,9 +123,9 @@ Tensors Single::predictions() {
   tensors::KeptGenerator generator;
   Tensors result;
   for (const Data& batch : job_.data) {
-    result.push_back(landscape::prediction_of(*model_, batch, "train_many"));
+    result.push_back(landscape::prediction_of(*model_, batch, job_.caller.name.c_str()));
     if (generator.moved())
-      refuse(
+      job_.refuse(
           "the network draws random numbers, which trainings at once would share: put it into "
           "eval mode, or train one at a time");
   }

@@ -213,7 +213,7 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
                               .schedule = options.schedule,
                               .limit = options.limit};
   const OneThreadEach one_thread;
-  const many::Job job(network, loss, data, optimizer, tried, each);
+  const many::Job job(network, loss, data, optimizer, tried, each, {.name = "train_map"});
   many::Trainer trainer(job);
   std::map<std::string, std::string> notes{{"optimizer", job.rule.about.name},
                                            {"metric", loss.name},

@@ -30,7 +30,8 @@ Trainer::Trainer(const Job& job)
       return;
     }
   }
-  if (job.options.path == Path::Fused) refuse("options.path is fused, but " + why_not);
+  if (job.options.path == Path::Fused)
+    job.refuse(job.caller.options + ".path is fused, but " + why_not);
   reason_ = "not fused: " + why_not;
 }
 

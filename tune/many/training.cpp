@@ -148,7 +148,7 @@ Study tune(Space space, const Training& training, StudyOptions options) {
   const OneThreadEach one_thread;
   const std::vector<Candidate> candidates = tried(training, space);
   const many::Job job(training.network, training.loss, training.data, training.optimizer,
-                      candidates, each);
+                      candidates, each, {.name = "tune", .options = "training"});
   many::Trainer trainer(job);
   options.subject += (options.subject.empty() ? "" : ": ") + about(training, job);
   Places places(trainer, threads);

@@ -126,7 +126,9 @@ const Role collectives("collectives", [](const Arguments& arguments) {
   for (int r = 0; r < n; ++r)
     require(store.get("of " + std::to_string(r)) == std::to_string(r * r), "the store");
   store.add("sum", me + 1);
+  const std::string first = store.set_once("first", "by " + std::to_string(me));
   world.barrier();
+  require(store.get("first") == first, "who was first");
   require(store.add("sum", 0) == n * (n + 1) / 2, "the barrier");
   world.barrier();
   say("all right");

@@ -110,6 +110,33 @@ struct LossPictureOptions {
 void draw_losses(std::span<const Track> tracks, const std::filesystem::path& path,
                  const LossPictureOptions& options = {});
 
+/// A grid of several on one sheet.
+struct NamedGrid {
+  std::string name;  ///< UTF-8, above it
+  Grid grid;
+};
+
+struct SheetPictureOptions {
+  int width = 1600;       ///< pixels, 200 to 4096
+  int height = 0;         ///< pixels, 200 to 4096; 0: as the number of grids asks for
+  std::string title{};    ///< UTF-8
+  std::string caption{};  ///< UTF-8
+  /// The values that the lowest and the highest colour stand for, as in PictureOptions; NaN: chosen
+  /// from all grids together.
+  double lo = std::numeric_limits<double>::quiet_NaN();
+  double hi = std::numeric_limits<double>::quiet_NaN();
+  bool log = false;  ///< logarithmic colours; finite values must not be negative
+};
+
+/// Writes one picture of many grids over the same axes, as those of a network's layers: a small
+/// contour map of each, or a curve where an axis has one point, under one scale of colours or of
+/// heights; a dot is at the origin. The extension decides: .png or .svg. Throws
+/// std::invalid_argument if there are no grids, for one that check() refuses, for axes that differ,
+/// if no value of any is finite, and options out of range, and std::runtime_error if the file cannot
+/// be written.
+void draw_sheet(std::span<const NamedGrid> grids, const std::filesystem::path& path,
+                const SheetPictureOptions& options = {});
+
 struct TwoSidedPictureOptions {
   int width = 1000;                                           ///< pixels, 200 to 4096
   int height = 900;                                           ///< pixels, 200 to 4096

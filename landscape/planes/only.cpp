@@ -1,42 +1,87 @@
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <descent/base/nearest.h>
 #include <descent/base/pattern.h>
 #include <descent/base/text.h>
 #include <descent/landscape/planes/only.h>
 #include <descent/landscape/planes/weights.h>
 
 namespace descent {
+namespace {
 
-Plane only(const Plane& plane, const std::string& parameters) {
+/// The plane without the directions of the parameters whose names are not taken.
+Plane restricted(const Plane& plane, const std::function<bool(const std::string&)>& takes) {
   const at::NoGradGuard no_grad;
   Plane result = plane;
-  size_t moving = 0;
   for (size_t k = 0; k < plane.names.size(); ++k) {
-    if (fits_pattern(parameters, plane.names[k])) {
-      ++moving;
-      continue;
-    }
+    if (takes(plane.names[k])) continue;
     result.u[k] = at::zeros_like(plane.u[k]);
     if (!plane.is_line()) result.v[k] = at::zeros_like(plane.v[k]);
   }
-  if (moving == 0)
-    throw std::invalid_argument("only: parameters = \"" + parameters +
-                                "\" fits no parameter; there are " + joined(plane.names));
-  if (moving == plane.names.size()) return result;
-  const std::string why = "the plane does not move " + parameters;
-  landscape::check_direction("only", "u", plane.names, plane.center, result.u, why);
-  if (!plane.is_line())
-    landscape::check_direction("only", "v", plane.names, plane.center, result.v, why);
   result.buffers = {};
   result.explained.clear();
   result.eigenvalues.clear();
   std::erase_if(result.marks,
                 [](const Plane::Mark& mark) { return mark.alpha != 0 || mark.beta != 0; });
+  return result;
+}
+
+std::string layer_of(const std::string& parameter) {
+  return parameter.substr(0, parameter.rfind('.'));
+}
+
+}  // namespace
+
+Plane only(const Plane& plane, const std::string& parameters) {
+  const auto takes = [&](const std::string& name) { return fits_pattern(parameters, name); };
+  const auto moving = std::count_if(plane.names.begin(), plane.names.end(), takes);
+  if (moving == 0)
+    throw std::invalid_argument("only: parameters = \"" + parameters +
+                                "\" fits no parameter; there are " + joined(plane.names));
+  if (static_cast<size_t>(moving) == plane.names.size()) return plane;
+  Plane result = restricted(plane, takes);
+  const std::string why = "the plane does not move " + parameters;
+  landscape::check_direction("only", "u", plane.names, plane.center, result.u, why);
+  if (!plane.is_line())
+    landscape::check_direction("only", "v", plane.names, plane.center, result.v, why);
   result.how += ", where only " + parameters + " moves";
+  return result;
+}
+
+std::vector<std::string> layers(const Plane& plane) {
+  struct Layer {
+    std::string name;
+    bool along_u = false, along_v = false;
+  };
+  std::vector<Layer> all;
+  for (size_t k = 0; k < plane.names.size(); ++k) {
+    const std::string name = layer_of(plane.names[k]);
+    auto layer =
+        std::find_if(all.begin(), all.end(), [&](const Layer& l) { return l.name == name; });
+    if (layer == all.end()) layer = all.insert(layer, Layer{name});
+    layer->along_u |= plane.u[k].any().item<bool>();
+    layer->along_v |= plane.is_line() || plane.v[k].any().item<bool>();
+  }
+  std::vector<std::string> names;
+  for (const Layer& layer : all)
+    if (layer.along_u && layer.along_v) names.push_back(layer.name);
+  return names;
+}
+
+Plane only_layer(const Plane& plane, const std::string& layer) {
+  const std::vector<std::string> names = layers(plane);
+  if (std::find(names.begin(), names.end(), layer) == names.end())
+    throw std::invalid_argument("only_layer: layer = \"" + layer +
+                                "\" is none that the plane moves; there are " + joined(names) +
+                                did_you_mean(layer, names));
+  Plane result =
+      restricted(plane, [&](const std::string& name) { return layer_of(name) == layer; });
+  result.how += ", where only " + layer + " moves";
   return result;
 }
 

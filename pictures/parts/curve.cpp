@@ -4,6 +4,25 @@
 #include <descent/pictures/parts/plot.h>
 
 namespace descent::pictures {
+
+void draw_curve(Canvas& canvas, const Frame& frame, const Axis& axis,
+                const std::vector<double>& values, const Pen& pen) {
+  std::vector<Point> piece;
+  const auto finish = [&] {
+    if (piece.size() == 1) piece.push_back(piece.front());  // a single point is a dot
+    canvas.polyline(piece, pen);
+    piece.clear();
+  };
+  for (int64_t k = 0; k < axis.n; ++k) {
+    const double value = values[static_cast<size_t>(k)];
+    if (std::isfinite(value))
+      piece.push_back(frame.place(axis.at(k), std::clamp(value, frame.y.lo, frame.y.hi)));
+    else
+      finish();
+  }
+  finish();
+}
+
 namespace {
 
 class CurvePart : public Part {
@@ -28,21 +47,7 @@ class CurvePart : public Part {
     frame_.draw_ruling(canvas);
     {
       const Canvas::Clip clip(canvas, frame_.area);
-      std::vector<Point> piece;
-      const auto finish = [&] {
-        const Pen pen{viridis(0.3f), plot_.font / 7};
-        if (piece.size() == 1) piece.push_back(piece.front());  // a single point is a dot
-        canvas.polyline(piece, pen);
-        piece.clear();
-      };
-      for (int64_t k = 0; k < axis_.n; ++k) {
-        const double value = plot_.grid.values[static_cast<size_t>(k)];
-        if (std::isfinite(value))
-          piece.push_back(frame_.place(axis_.at(k), std::clamp(value, frame_.y.lo, frame_.y.hi)));
-        else
-          finish();
-      }
-      finish();
+      draw_curve(canvas, frame_, axis_, plot_.grid.values, {viridis(0.3f), plot_.font / 7});
     }
     frame_.draw(canvas, plot_.font);
     for (const Mark& mark : plot_.minima)

@@ -4,15 +4,14 @@
 #include <numbers>
 
 #include <descent/pictures/font/font.h>
+#include <descent/pictures/parts/map.h>
 #include <descent/pictures/parts/plot.h>
 #include <descent/pictures/scene/contours.h>
 #include <descent/pictures/scene/field.h>
 #include <descent/pictures/scene/way.h>
 
 namespace descent::pictures {
-namespace {
 
-/// The colours of a field, 2 x 2 samples a pixel, transparent in holes.
 Image colors(const Field& field, int width, int height) {
   const ViridisTable table;
   Image image{width, height, {}};
@@ -37,6 +36,19 @@ Image colors(const Field& field, int width, int height) {
     }
   return image;
 }
+
+std::vector<Contour> draw_level(Canvas& canvas, const Rect& area, const Field& field,
+                                const Level& level, double font) {
+  std::vector<Contour> lines = contours(field, level.t);
+  for (Contour& line : lines) {
+    for (Point& p : line) p = {area.left + p.x * area.width(), area.bottom - p.y * area.height()};
+    canvas.polyline(line, {level.t < 0.3f ? kWhite : kInk, font / (level.major ? 14 : 18),
+                           level.major ? 0.7 : 0.4});
+  }
+  return lines;
+}
+
+namespace {
 
 /// Where a contour line can carry its number.
 struct LabelPlace {
@@ -110,12 +122,7 @@ void draw_contours(Canvas& canvas, const Frame& frame, const Field& field, const
   const double size = 0.8 * plot.font;
   size_t tick = 0;
   for (const Level& level : plot.levels) {
-    auto lines = contours(field, level.t);
-    for (auto& line : lines) {
-      for (Point& p : line) p = {area.left + p.x * area.width(), area.bottom - p.y * area.height()};
-      canvas.polyline(line, {level.t < 0.3f ? kWhite : kInk, plot.font / (level.major ? 14 : 18),
-                             level.major ? 0.7 : 0.4});
-    }
+    std::vector<Contour> lines = draw_level(canvas, area, field, level, plot.font);
     if (!level.major) continue;
     // The colour bar's tick at this level has the text.
     while (tick + 1 < plot.ticks.ticks.size() &&

@@ -106,4 +106,8 @@ struct Frame {
   static double below(double font);
 };
 
+/// A curve over the frame's x; what is not finite leaves a gap.
+void draw_curve(Canvas& canvas, const Frame& frame, const Axis& axis,
+                const std::vector<double>& values, const Pen& pen);
+
 }  // namespace descent::pictures

@@ -129,6 +129,39 @@ if(NOT EXISTS "${FOLDER}/decay/landscape_weight_decay.png" OR NOT page MATCHES "
   message(FATAL_ERROR "--weight-decay is not drawn")
 endif()
 
+# Layers: one sheet, and the numbers of each. Under the filter norm biases stay, so each layer is its weight.
+landscape(0 out "layers: ([0-9]+), of which w[0-9] changes the loss most.*open" ${job} --layers --axes -1:1:9
+          --formats png,svg,csv --out "${FOLDER}/layers")
+file(GLOB made RELATIVE "${FOLDER}/layers" "${FOLDER}/layers/*")
+list(FILTER made EXCLUDE REGEX "^layer_[0-9]_w[0-9]\\.csv$")
+if(NOT made STREQUAL "landscape.csv;landscape.png;landscape.svg;layers.png;layers.svg")
+  message(FATAL_ERROR "--layers: ${made}")
+endif()
+file(READ "${FOLDER}/layers/layers.svg" sheet)
+if(NOT EXISTS "${FOLDER}/layers/layer_1_w1.csv" OR NOT sheet MATCHES "<svg")
+  message(FATAL_ERROR "--layers has no numbers of the first layer")
+endif()
+# At the network all layers agree with the whole.
+foreach(name IN ITEMS landscape layer_1_w1)
+  file(STRINGS "${FOLDER}/layers/${name}.csv" center_${name} REGEX "^0,0,")
+endforeach()
+if(NOT center_landscape STREQUAL center_layer_1_w1 OR center_landscape STREQUAL "")
+  message(FATAL_ERROR "at the network: ${center_landscape}, but of a layer ${center_layer_1_w1}")
+endif()
+landscape(0 out "layers: 1," ${job} --layers --parameters "w1" --axes -1:1:3,0:0:1 ${numbers}
+          --out "${FOLDER}/one-layer")
+expect_files("${FOLDER}/one-layer" landscape.json layer_1_w1.json)
+landscape(0 out "layers: .*open" ${job} --layers --plane "line:${net}/start.pt" --axes 0:1:5 --formats png
+          --out "${FOLDER}/line-layers")
+landscape(2 error "--batch-norm = interpolate with --layers" ${job} --layers --batch-norm interpolate ${out})
+landscape(0 out "layers: " ${job} --layers ${numbers} --axes -1:1:5 --share "${FOLDER}/layers-job"
+          --out "${FOLDER}/shared-layers")
+landscape(0 out "layers: " ${job} --layers ${numbers} --axes -1:1:5 --out "${FOLDER}/own-layers")
+expect_same("${FOLDER}/own-layers" "${FOLDER}/shared-layers" landscape.json layer_1_w1.json)
+if(EXISTS "${FOLDER}/own-layers/.tiles")
+  message(FATAL_ERROR "--layers leaves tiles")
+endif()
+
 # An interrupted run keeps what it computed, and goes on to the same bytes.
 find_program(bash bash)
 if(bash)

@@ -9,6 +9,7 @@
 namespace descent::tests {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
@@ -543,6 +544,42 @@ TEST(Only, RefusesWhatDoesNotMove) {
   const Plane filters = random_plane(*net, {.norm = Norm::Filter});
   EXPECT_THAT([&] { only(filters, "*.bias"); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("does not move *.bias")));
+}
+
+TEST(Layers, AreThePartsOfNamesAheadOfTheLastDot) {
+  const auto net = sine_net(4);
+  EXPECT_THAT(layers(random_plane(*net)), ElementsAre("0", "2", "4"));
+  const std::vector<at::Tensor> tensors(3, torch::ones({2}));
+  Plane plane = given_plane(tensors, tensors);
+  plane.names = {"token", "block.0.weight", "block.weight"};
+  EXPECT_THAT(layers(plane), ElementsAre("token", "block.0", "block"));
+}
+
+TEST(Layers, MoveTheirOwnParametersAlone) {
+  const auto net = sine_net(4);
+  const Plane plane = random_plane(*net), layer = only_layer(plane, "2");
+  for (size_t k = 0; k < plane.names.size(); ++k) {
+    const bool moves = plane.names[k].starts_with("2.");
+    EXPECT_EQ(layer.u[k].equal(plane.u[k]), moves) << plane.names[k];
+    EXPECT_EQ(layer.v[k].any().item<bool>(), moves) << plane.names[k];
+  }
+  EXPECT_THAT(layer.how, HasSubstr("where only 2 moves"));
+  // "block" is not what lies inside of it.
+  const std::vector<at::Tensor> tensors(2, torch::ones({2}));
+  Plane nested = given_plane(tensors, tensors, tensors);
+  nested.names = {"block.weight", "block.0.weight"};
+  EXPECT_FALSE(only_layer(nested, "block").u[1].any().item<bool>());
+}
+
+TEST(Layers, LeaveOutThoseThatThePlaneHoldsStill) {
+  const std::vector<at::Tensor> ones(2, torch::ones({2})),
+      first{torch::ones({2}), torch::zeros({2})};
+  Plane plane = given_plane(ones, ones, first);
+  plane.names = {"conv.weight", "norm.weight"};
+  EXPECT_THAT(layers(plane), ElementsAre("conv"));
+  EXPECT_THAT([&] { only_layer(plane, "norm"); },
+              ThrowsMessage<std::invalid_argument>(
+                  HasSubstr("layer = \"norm\" is none that the plane moves; there are conv")));
 }
 
 }  // namespace

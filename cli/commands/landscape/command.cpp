@@ -33,7 +33,9 @@ void run(const Job& job, std::ostream& out) {
     write_files(job, laid, results, output);
     output.publish();
     print(out, job, laid, results);
-    tiles.clear({results.grids[0].notes.at("tiles")}, out);
+    std::vector<std::string> done{results.grids[0].notes.at("tiles")};
+    for (const auto& [name, grid] : results.layers) done.push_back(grid.notes.at("tiles"));
+    tiles.clear(done, out);
     for (const char* const file :
          {"landscape.html", "landscape.png", "landscape.csv", "landscape.json"})
       if (std::filesystem::exists(output.path() / file)) {

@@ -9,6 +9,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <descent/landscape/planes/only.h>
+
 #include "choices.h"
 #include "commands/landscape/planes.h"
 #include "commands/landscape/report.h"
@@ -62,6 +64,31 @@ void add_metric(std::vector<Metric>& metrics, const std::string& name) {
   metrics.push_back(find_metric(name));
 }
 
+/// The loss along each layer of the plane alone.
+std::vector<NamedGrid> losses_of_layers(const Job& job, const PlaneToDraw& laid,
+                                        const EvaluateOptions& options) {
+  std::vector<NamedGrid> grids;
+  const std::vector<std::string> names = layers(laid.plane);
+  if (names.empty())
+    throw std::invalid_argument("--layers: no layer moves along both directions of the plane");
+  for (const std::string& name : names) {
+    Progress progress;
+    EvaluateOptions taken = options;
+    taken.on_progress = shown_by(progress, "networks of layer " + std::to_string(grids.size() + 1) +
+                                               " of " + std::to_string(names.size()) + ", " + name);
+    grids.push_back({name, evaluate(job.network(), job.metrics[0], job.data,
+                                    only_layer(laid.plane, name), laid.x, laid.y, taken)});
+    stop_if_interrupted();
+  }
+  return grids;
+}
+
+/// What the files of a grid say of the run.
+void note(const Job& job, Grid& grid) {
+  grid.notes["model"] = job.model_file.filename().string();
+  grid.notes["data"] = job.data_file.filename().string();
+}
+
 std::string mebibytes(int64_t bytes) { return std::to_string(bytes >> 20) + "MiB"; }
 
 }  // namespace
@@ -96,15 +123,17 @@ void add_computation(CLI::App& command, Job& job) {
       "of the training: what it adds to the loss, as a landscape apart");
   command.add_flag("--curvature", job.with_curvature,
                    "also eigenvalues, trace and spectrum of the Hessian");
+  command.add_flag("--layers", job.with_layers,
+                   "also the loss along each layer alone, a small picture of each on one sheet");
 }
 
 Results compute(const Job& job, const PlaneToDraw& laid, const std::filesystem::path& tiles) {
   Results results;
+  EvaluateOptions options = job.options;
+  options.tiles = tiles;
+  options.store = job.store();
   {
     Progress progress;
-    EvaluateOptions options = job.options;
-    options.tiles = tiles;
-    options.store = job.store();
     options.on_progress = shown_by(progress, job.share ? "networks of all" : "networks");
     const auto start = std::chrono::steady_clock::now();
     results.grids =
@@ -117,9 +146,11 @@ Results compute(const Job& job, const PlaneToDraw& laid, const std::filesystem::
   results.tracks = laid.projection
                        ? std::vector<Track>{laid.projection->on_plane, laid.projection->true_loss}
                        : marks_of(job, laid.plane, results.grids);
-  for (Grid& grid : results.grids) {
-    grid.notes["model"] = job.model_file.filename().string();
-    grid.notes["data"] = job.data_file.filename().string();
+  if (job.with_layers) results.layers = losses_of_layers(job, laid, options);
+  for (Grid& grid : results.grids) note(job, grid);
+  for (auto& [name, grid] : results.layers) {
+    note(job, grid);
+    grid.notes["layer"] = name;
   }
   if (job.weight_decay) {
     results.decay = squared_norm(laid.plane, laid.x, laid.y);

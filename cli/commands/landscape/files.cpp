@@ -1,6 +1,7 @@
 #include "commands/landscape/files.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -34,10 +35,10 @@ bool shows_a_loss(const std::vector<Track>& tracks, bool log) {
 }
 
 /// Whether heights and colours are logarithms: as asked for, else where values spread far.
-bool is_log(const Grid& grid, const Metric& metric, const Job& job) {
+bool is_log(const std::vector<double>& values, const Metric& metric, const Job& job) {
   if (metric.traits.higher_is_better || job.linear) return false;
   double lowest = 0, least = std::numeric_limits<double>::infinity(), most = 0;
-  for (const double value : grid.values) {
+  for (const double value : values) {
     if (!std::isfinite(value)) continue;
     lowest = std::min(lowest, value);
     if (value > 0) least = std::min(least, value);
@@ -57,6 +58,13 @@ std::vector<std::string> known_formats() {
   return formats;
 }
 
+/// The name of a layer, with an underscore for each character that may not be in a file's name.
+std::string as_file_name(std::string name) {
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-') c = '_';
+  return name;
+}
+
 /// The files of a run.
 class Files {
  public:
@@ -64,6 +72,7 @@ class Files {
       : job_(job), laid_(laid), results_(results) {
     for (size_t m = 0; m < results.grids.size(); ++m) add_metric(m);
     if (results.decay) add_decay();
+    if (!results.layers.empty()) add_layers();
     if (!panels_.empty())
       add("landscape.html", [this](const fs::path& file) {
         draw_page(panels_, file, {.title = job_.title(), .caption = laid_.plane.how});
@@ -97,7 +106,7 @@ class Files {
     add_grid(grid, metric.name, m == 0 ? "landscape" : "landscape_" + metric.name,
              {.title = job_.title() + ": " + metric.name,
               .caption = caption(job_, laid_, results_, m),
-              .log = is_log(grid, metric, job_),
+              .log = is_log(grid.values, metric, job_),
               .mark_minima = !metric.traits.higher_is_better},
              m == 0 ? results_.tracks : std::vector<Track>{});
   }
@@ -110,12 +119,41 @@ class Files {
              {});
   }
 
-  void add_grid(const Grid& grid, const std::string& id, const std::string& name,
-                PictureOptions options, std::vector<Track> tracks) {
+  /// One sheet with a picture of each, and the numbers of each.
+  void add_layers() {
+    std::vector<double> all;
+    for (const auto& [name, grid] : results_.layers)
+      all.insert(all.end(), grid.values.begin(), grid.values.end());
+    const bool log = is_log(all, job_.metrics[0], job_);
+    const size_t places = std::to_string(results_.layers.size()).size();
+    for (size_t k = 0; k < results_.layers.size(); ++k) {
+      std::string number = std::to_string(k + 1);
+      number.insert(0, places - number.size(), '0');
+      add_numbers(results_.layers[k].grid,
+                  "layer_" + number + "_" + as_file_name(results_.layers[k].name), log);
+    }
+    if (std::none_of(all.begin(), all.end(), [](double value) { return std::isfinite(value); }))
+      return;
+    for (const PictureFormat& format : picture_formats())
+      if (!format.can_move)
+        add(std::string("layers") + format.extension, [this, log](const fs::path& file) {
+          draw_sheet(results_.layers, file,
+                     {.title = job_.title() + ": " + job_.metrics[0].name + " along each layer",
+                      .caption = about_layers(job_, laid_, results_),
+                      .log = log});
+        });
+  }
+
+  void add_numbers(const Grid& grid, const std::string& name, bool log) {
     for (const char* const extension : {".json", ".npy", ".csv"})
       add(name + extension, [&grid](const fs::path& file) { grid.save(file); });
     add(name + ".vtp",
-        [&grid, log = options.log](const fs::path& file) { (log ? grid.log() : grid).save(file); });
+        [&grid, log](const fs::path& file) { (log ? grid.log() : grid).save(file); });
+  }
+
+  void add_grid(const Grid& grid, const std::string& id, const std::string& name,
+                PictureOptions options, std::vector<Track> tracks) {
+    add_numbers(grid, name, options.log);
     if (!has_finite(grid)) return;
     if (is_curve(grid)) tracks.clear();
     options.on_frame = [](int64_t, int64_t) { return !interrupted(); };
@@ -133,7 +171,7 @@ class Files {
   }
 
   void add_trajectory() {
-    const bool log = is_log(results_.grids[0], job_.metrics[0], job_);
+    const bool log = is_log(results_.grids[0].values, job_.metrics[0], job_);
     for (const char* const extension : {".json", ".csv"}) {
       add(std::string("trajectory") + extension,
           [this](const fs::path& file) { save(results_.tracks, file); });

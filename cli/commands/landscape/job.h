@@ -13,6 +13,7 @@
 #include <descent/landscape/evaluate/evaluate.h>
 #include <descent/landscape/planes/random_plane.h>
 #include <descent/landscape/trajectory/projection.h>
+#include <descent/pictures/draw.h>
 
 #include "arguments.h"
 #include "inputs.h"
@@ -38,6 +39,7 @@ struct Job : Inputs, Keeping {
   std::optional<int64_t> memory{};       ///< none: what each computation takes by default
   std::optional<double> weight_decay{};  ///< of the training; none: its term is not drawn
   bool with_curvature = false;
+  bool with_layers = false;  ///< also the loss along each layer alone
 
   // files.h
   bool log = false, linear = false;    ///< heights and colours; neither: as the values suit
@@ -61,6 +63,7 @@ struct Results {
   std::vector<Grid> grids{};        ///< of each metric
   std::vector<Track> tracks{};      ///< over the loss: a training, or the plane's networks
   std::optional<Grid> decay{};      ///< the term of weight decay
+  std::vector<NamedGrid> layers{};  ///< the loss along each layer alone
   std::optional<Curvature> curvature{};
   double seconds = 0;  ///< that the grids took
 };

@@ -15,6 +15,9 @@ bool has_finite(const Grid& grid);
 /// Below the picture of metric m.
 std::string caption(const Job& job, const PlaneToDraw& laid, const Results& results, size_t m);
 
+/// Below the sheet of the layers.
+std::string about_layers(const Job& job, const PlaneToDraw& laid, const Results& results);
+
 /// What there is to say at the end, for the terminal.
 void print(std::ostream& out, const Job& job, const PlaneToDraw& laid, const Results& results);
 

@@ -141,9 +141,7 @@ void describe_usual_loss(CLI::App& command) {
 
 std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,
                                             const std::filesystem::path& file) {
-  if (file.extension() != ".safetensors" && file.extension() != ".json" &&
-      !std::filesystem::is_directory(file))
-    return load_network(file);
+  if (holds_network(file)) return load_network(file);
   std::shared_ptr<SavedNetwork> network = model.clone();
   load_weights(*network, file);
   return network;

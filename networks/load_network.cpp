@@ -22,6 +22,21 @@ constexpr const char* kAdvice =
     "; a network is what torch.export.save(torch.export.export(net, (input,)), \"net.pt2\") or "
     "torch.jit.script(net).save(file) writes";
 
+struct Kinds {
+  bool script = false, exported = false;
+};
+
+Kinds kinds_in(const fs::path& file) {
+  Kinds kinds;
+  const ZipReader zip(file);
+  for (const ZipReader::Record& record : zip.records()) {
+    const std::string name = record.name.substr(record.name.find('/') + 1);
+    kinds.script |= name == "constants.pkl";
+    kinds.exported |= name == "archive_format" || name == "serialized_exported_program.json";
+  }
+  return kinds;
+}
+
 /// What the file holds. Refuses what is no network, with what it seems to be; `subject` opens the
 /// message.
 Kind kind_of(const fs::path& file, const std::string& subject) {
@@ -36,29 +51,33 @@ Kind kind_of(const fs::path& file, const std::string& subject) {
   if (first[0] != 'P' || first[1] != 'K') {
     refuse(subject, " is neither of torch.export nor TorchScript", kAdvice);
   }
-  bool is_script = false, is_exported = false;
+  Kinds kinds;
   try {
-    const ZipReader zip(file);
-    for (const ZipReader::Record& record : zip.records()) {
-      const std::string name = record.name.substr(record.name.find('/') + 1);
-      is_script |= name == "constants.pkl";
-      is_exported |= name == "archive_format" || name == "serialized_exported_program.json";
-    }
-    if (is_script) {
+    kinds = kinds_in(file);
+    if (kinds.script) {
       caffe2::serialize::PyTorchStreamReader reader(file.string());
       pickle::Checksums(file).check_all(reader);
     }
   } catch (const std::exception& error) {
     refuse(subject, " is damaged: ", networks::gist(error));
   }
-  if (!is_script && !is_exported) {
+  if (!kinds.script && !kinds.exported) {
     refuse(subject, " holds Python objects of torch.save(), a state_dict or a whole module",
            kAdvice);
   }
-  return is_exported ? Kind::Exported : Kind::Script;
+  return kinds.exported ? Kind::Exported : Kind::Script;
 }
 
 }  // namespace
+
+bool holds_network(const fs::path& file) {
+  try {
+    const Kinds kinds = kinds_in(file);
+    return kinds.script || kinds.exported;
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
+}
 
 std::shared_ptr<SavedNetwork> load_network(const fs::path& file) {
   const std::string subject = "load_network: " + file.string();

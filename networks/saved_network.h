@@ -111,4 +111,8 @@ class SavedNetwork {
 /// program that cannot be run here, with what it is that cannot.
 std::shared_ptr<SavedNetwork> load_network(const std::filesystem::path& file);
 
+/// Whether a file seems to be of torch.export.save() or of TorchScript. False of what holds weights
+/// alone, of what is no archive, and of what cannot be read.
+bool holds_network(const std::filesystem::path& file);
+
 }  // namespace descent

@@ -55,6 +55,7 @@ for name, steps in [("net", 25), ("b", 10), ("c", 10)]:
     checkpoint = folder / "transformers" / f"checkpoint-{len(list(folder.glob('*.pt2')))}"
     checkpoint.mkdir(parents=True)
     write_safetensors(net.state_dict(), checkpoint / "model.safetensors")
+    torch.save(net.state_dict(), folder / f"{name}_weights.pt")
 
 # A network that fits its data exactly.
 net = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))

@@ -127,7 +127,7 @@ constexpr PlaneKind kPlanes[] = {
      .lay = along_eigenvectors, .draws = true, .derives = true},
     {.name = "pca", .follows = ":FOLDER", .help = "through weights saved in training",
      .lay = along_trajectory, .moves_statistics = false},
-    {.name = "line", .follows = ":OTHER.pt", .help = "to another network, or FILE.safetensors",
+    {.name = "line", .follows = ":OTHER.pt", .help = "to another network, or other weights of this",
      .lay = along_line},
     {.name = "between", .follows = ":B.pt,C.pt", .help = "through two others",
      .lay = between},

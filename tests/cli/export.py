@@ -63,6 +63,35 @@ x = torch.randn(64, 8)
 torch.jit.script(net.eval()).save(folder / "exact.pt")
 torch.save({"input": x, "target": net(x).detach()}, folder / "exact_data.pt")
 
+# Exports for batches of 20 and for any: in double, so that rounding does not tell them apart.
+x = torch.randn(50, 8).double()
+net = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1)).double()
+torch.save({"input": x, "target": torch.randn(50, 1).double()}, folder / "fifty.pt")
+batch = {0: torch.export.Dim("batch", min=2)}
+torch.export.save(torch.export.export(net, (x,), dynamic_shapes={"input": batch}), folder / "of_any.pt2")
+torch.export.save(torch.export.export(net, (x[:20].clone(),)), folder / "of_20.pt2")
+
+
+class Centred(nn.Module):
+    """Its predictions depend on who is in the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(8, 1).double()
+
+    def forward(self, x):
+        return self.linear(x - x.mean(0))
+
+
+class Mean(Centred):
+    def forward(self, x):
+        return self.linear(x).square().mean()
+
+
+for module in [Centred, Mean]:
+    torch.export.save(torch.export.export(module(), (x[:20].clone(),)), folder / f"{module.__name__.lower()}.pt2")
+x = torch.randn(64, 8)
+
 # Outputs of which none is called logits, and an operation that no LibTorch has.
 class Several(nn.Module):
     def __init__(self):

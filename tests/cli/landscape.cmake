@@ -365,6 +365,17 @@ if(PYTHON)
   landscape(2 error "--scale = 1/x, must be a number" ${on_net} --data "${files}/bytes.pt" --scale 1/x --out "${refused}/out")
   landscape(2 error "--scale = 1e300/1e-300, must be a number" ${on_net} --data "${files}/bytes.pt" --scale 1e300/1e-300
             --out "${refused}/out")
+  # An export for batches of 20 has 50 samples in three, where that is the same.
+  set(on_fifty --data "${files}/fifty.pt" --loss mse)
+  foreach(path IN ITEMS auto loop)
+    foreach(model IN ITEMS of_any of_20)
+      same_value(of_fifty --model "${files}/${model}.pt2" ${on_fifty} --path ${path} --curvature)
+    endforeach()
+  endforeach()
+  landscape(2 error "exported for batches of 20 samples and predicts otherwise for a sample where others stand beside it, .* make of 50: give the data as batches of 20"
+            --model "${files}/centred.pt2" ${on_fifty} --out "${refused}/out")
+  landscape(2 error "does not give a prediction for each sample" --model "${files}/mean.pt2" --data "${files}/fifty.pt"
+            --loss output --out "${refused}/out")
   # A network that takes several inputs and computes its loss.
   set(inputs --model "${files}/with_loss.pt2" --data "${files}/inputs.pt")
   same_value(of_loss ${inputs} --loss cross_entropy)

@@ -9,6 +9,7 @@
 #include <ATen/ops/isfinite.h>
 
 #include <descent/landscape/evaluate/refuse.h>
+#include <descent/landscape/network/batch_size.h>
 #include <descent/landscape/paths/loop/batching.h>
 #include <descent/landscape/paths/loop/loop.h>
 #include <descent/tensors/fingerprint.h>
@@ -305,6 +306,7 @@ void Loop::choose_layout(const Data& batch) {
 /// Parts of batches, if that gives the same numbers.
 void Loop::choose_parts(const Data& batch) {
   const int64_t samples = samples_of(batch);
+  if (exported_batch_size(problem_.model) > 0) return;  // the network has parts of its own
   if (samples < 2 || !is_divisible(problem_)) return;
   Worker& worker = renewed();
   int64_t peak = 0;

@@ -70,8 +70,8 @@ class SavedNetwork {
   /// in it can be switched.
   virtual std::string about_modes() const = 0;
 
-  /// Writes a file of the same kind, which Python loads (torch.export.load, torch.jit.load). It is
-  /// complete or absent; std::runtime_error if it cannot be written.
+  /// Writes a file of the same kind, which Python loads and which is in the mode of the first
+  /// export. It is complete or absent; std::runtime_error if it cannot be written.
   virtual void save(const std::filesystem::path& file) const = 0;
 
   /// A deep copy, in the same mode.

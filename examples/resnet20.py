@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench" 
 import landscape_networks
 
 SAMPLES = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
-SHOWN = 128
+SHOWN = 64
 
 
 def images(count):
@@ -46,6 +46,6 @@ folder.mkdir(parents=True, exist_ok=True)
 torch.manual_seed(0)
 x, target = images(SAMPLES)
 torch.save({"input": x, "target": target}, folder / "train.pt")
-torch.save({"input": x[:SHOWN], "target": target[:SHOWN]}, folder / "data.pt")
+torch.save({"input": x[:SHOWN].clone(), "target": target[:SHOWN].clone()}, folder / "data.pt")
 net = landscape_networks.NETWORKS["resnet20"][0]()
-landscape_networks.export(net.train(), {"x": x[:4]}, folder / "net.pt2")
+landscape_networks.export(net.train(), {"x": x[:4].clone()}, folder / "net.pt2")

@@ -291,6 +291,12 @@ uint16_t* at(void* base, int64_t i) { return static_cast<uint16_t*>(base) + i; }
 const uint16_t* at(const void* base, int64_t i) { return static_cast<const uint16_t*>(base) + i; }
 float* float_at(void* base, int64_t i) { return static_cast<float*>(base) + i; }
 
+/// Asks for n bytes of memory, which a later tile reads while this one is computed.
+inline __attribute__((always_inline)) void fetch(const void* base, int64_t first, int64_t n) {
+  const char* const start = static_cast<const char*>(base) + first;
+  for (int64_t line = 0; line < n; line += 64) __builtin_prefetch(start + line);
+}
+
 /// Calls `kernel` on float copies of `Tile` elements at a time.
 template <int64_t Tile, class Kernel>
 void in_tiles(const Conversions::Short& convert, const Span& span, bool writes_parameter,
@@ -299,6 +305,12 @@ void in_tiles(const Conversions::Short& convert, const Span& span, bool writes_p
   for (int64_t i = 0; i < span.n; i += Tile) {
     const int64_t n = std::min(Tile, span.n - i);
     Span tile{p, g, {}, n};
+    if (span.is_far && i + 2 * Tile <= span.n) {
+      fetch(span.p, 2 * (i + Tile), 2 * Tile);
+      fetch(span.g, 2 * (i + Tile), 2 * Tile);
+      for (const void* const buffer : span.s)
+        if (buffer != nullptr) fetch(buffer, 2 * (i + Tile), 2 * Tile);
+    }
     convert.widen(at(span.p, i), p, n);
     convert.widen(at(span.g, i), g, n);
     for (int b = 0; b < kMaxBuffers; ++b) {
@@ -321,6 +333,7 @@ class WideTile {
   WideTile(const Layout& x, Isa isa) : x_(x), convert_(conversions(isa)) {}
 
   Span load(int64_t i, int64_t n, bool may_write_state) {
+    if (x_.whole.is_far && i + 2 * Tile <= x_.whole.n) fetch_at(i + Tile);
     const bool is_short = has_16_bits(x_.type);
     Span tile{p_, g_, {}, n};
     if (is_short)
@@ -387,6 +400,18 @@ class WideTile {
   }
 
  private:
+  /// Asks for the tile that begins at element i.
+  void fetch_at(int64_t i) const {
+    const auto ask = [i](const void* base, int64_t size) { fetch(base, size * i, size * Tile); };
+    const int64_t size = has_16_bits(x_.type) ? 2 : 4;
+    ask(x_.whole.g, size);
+    if (x_.master != Master::Float32) ask(x_.whole.p, size);
+    if (x_.master != Master::None) ask(x_.beside, x_.master == Master::Float32 ? 4 : 2);
+    for (size_t b = 0; b < kMaxBuffers; ++b)
+      if (x_.whole.s[b] != nullptr)
+        ask(x_.whole.s[b], has_codes(x_.kept[b]) ? 1 : x_.kept[b] == Kept::AsParameter ? size : 4);
+  }
+
   const Layout& x_;
   const Conversions& convert_;
   alignas(64) float p_[Tile], g_[Tile], s_[kMaxBuffers][Tile];

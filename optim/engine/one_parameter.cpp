@@ -9,7 +9,7 @@
 namespace descent::engine {
 namespace {
 
-thread_local const c10::TensorImpl* one_parameter = nullptr;
+thread_local const OneParameter::Place* one_parameter = nullptr;
 
 /// Few programs have any, so that steps look at the count alone.
 struct Refusing {
@@ -24,10 +24,10 @@ Refusing& refusing() {
 
 }  // namespace
 
-OneParameter::OneParameter(const at::Tensor& parameter)
-    : before_(std::exchange(one_parameter, parameter.unsafeGetTensorImpl())) {}
+OneParameter::OneParameter(const Place& place)
+    : place_(place), before_(std::exchange(one_parameter, &place_)) {}
 OneParameter::~OneParameter() { one_parameter = before_; }
-const c10::TensorImpl* OneParameter::now() { return one_parameter; }
+const OneParameter::Place* OneParameter::now() { return one_parameter; }
 
 OneByOne::OneByOne(const OptimizerBase& optimizer) : optimizer_(optimizer) {
   Refusing& all = refusing();

@@ -14,16 +14,23 @@ namespace engine {
 /// parameter, as if no other had a gradient.
 class OneParameter {
  public:
-  explicit OneParameter(const at::Tensor& parameter);
+  /// A parameter, and where it stood in the groups when someone looked: a step need not seek it
+  /// there unless the lists have changed.
+  struct Place {
+    const c10::TensorImpl* parameter;
+    size_t group, index;
+  };
+  explicit OneParameter(const Place& place);
   ~OneParameter();
   OneParameter(const OneParameter&) = delete;
   OneParameter& operator=(const OneParameter&) = delete;
 
   /// Of the steps of this thread now; null: all of them.
-  static const c10::TensorImpl* now();
+  static const Place* now();
 
  private:
-  const c10::TensorImpl* before_;
+  Place place_;
+  const Place* before_;
 };
 
 /// While this lives, an optimizer refuses steps that are not of one parameter.

@@ -502,11 +502,17 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   items_.clear();
   ++serial_;
   collect_groups(optimizer);
-  const c10::TensorImpl* const only = OneParameter::now();
+  const OneParameter::Place* const only = OneParameter::now();
   const auto& groups = optimizer.param_groups();
+  // Steps of one parameter are many: each looks at all others only if the lists have changed.
+  const bool at_place =
+      only != nullptr && only->group < groups.size() &&
+      only->index < groups[only->group].params().size() &&
+      groups[only->group].params()[only->index].unsafeGetTensorImpl() == only->parameter;
   auto& states = optimizer.state();
-  size_t count = 0;
-  for (const auto& group : groups) count += group.params().size();
+  size_t count = at_place ? 1 : 0;
+  if (!at_place)
+    for (const auto& group : groups) count += group.params().size();
   items_.reserve(count);
   if (places_.size() < count * places_each_) places_.resize(count * places_each_);
   // What these rules do to gradients and buffers ahead of the loops is done in full each time.
@@ -517,7 +523,9 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
     const auto& params = groups[g].params();
     const BaseOptions& base = groups_[g].base;
     auto fits_precision = at::ScalarType::Undefined;  // the last type that did
-    for (size_t i = 0; i < params.size(); ++i) {
+    const bool is_of_another = at_place && only->group != g;
+    const size_t first = at_place ? only->index : 0, end = at_place ? first + 1 : params.size();
+    for (size_t i = first; i < end && !is_of_another; ++i) {
       const at::Tensor& p = params[i];
       TORCH_CHECK(p.defined(), name, ": params[", i, "] is undefined, must be a tensor");
       if (groups_[g].is_asked && p.scalar_type() != fits_precision) {
@@ -527,7 +535,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
         TORCH_CHECK(problem.empty(), name, ": group ", g, " has ", problem);
       }
       const at::Tensor& gradient = p.unsafeGetTensorImpl()->grad();
-      const bool is_others = only != nullptr && p.unsafeGetTensorImpl() != only;
+      const bool is_others = only != nullptr && p.unsafeGetTensorImpl() != only->parameter;
       if (groups_[g].rests || !gradient.defined() || is_others) {
         if (rule.pull != nullptr) check_pulled(optimizer, p, g, i);
         continue;

@@ -17,11 +17,11 @@ struct BackwardSteps::Attached : std::enable_shared_from_this<BackwardSteps::Att
   Attached(const Attached&) = delete;
   Attached& operator=(const Attached&) = delete;
 
-  void take_step(const at::Tensor& parameter) {
+  void take_step(const at::Tensor& parameter, const engine::OneParameter::Place& place) {
     const at::NoGradGuard no_grad;
     const std::lock_guard lock(mutex);  // a graph of several devices has a thread for each
     check(optimizer);
-    const engine::OneParameter only(parameter);
+    const engine::OneParameter only(place);
     optimizer.step();
     parameter.mutable_grad().reset();
   }
@@ -43,11 +43,13 @@ namespace {
 /// Autograd calls it when a parameter's gradient is complete.
 template <class Attached>
 struct StepHook final : torch::autograd::PostAccumulateGradHook {
-  explicit StepHook(std::weak_ptr<Attached> to) : attached(std::move(to)) {}
+  StepHook(std::weak_ptr<Attached> to, const engine::OneParameter::Place& at)
+      : attached(std::move(to)), place(at) {}
   void operator()(const at::Tensor& parameter) override {
-    if (const auto to = attached.lock()) to->take_step(parameter);
+    if (const auto to = attached.lock()) to->take_step(parameter, place);
   }
   std::weak_ptr<Attached> attached;
+  engine::OneParameter::Place place;
 };
 
 }  // namespace
@@ -77,8 +79,10 @@ BackwardSteps attach_to_backward(torch::optim::Optimizer& optimizer) {
   TORCH_CHECK(!engine::OneByOne::holds_for(*ours), "attach_to_backward: ", ours->rule().about.name,
               " is attached already, must be detached");
   std::vector<at::Tensor> parameters;
+  std::vector<engine::OneParameter::Place> places;
   for (size_t g = 0; g < ours->param_groups().size(); ++g)
-    for (const at::Tensor& p : ours->param_groups()[g].params()) {
+    for (size_t i = 0; i < ours->param_groups()[g].params().size(); ++i) {
+      const at::Tensor& p = ours->param_groups()[g].params()[i];
       const auto name = [&] { return c10::str("parameter ", parameters.size(), " in group ", g); };
       TORCH_CHECK(p.defined() && p.is_leaf(), "attach_to_backward: ", name(),
                   " is computed from others or undefined, must be a leaf");
@@ -87,12 +91,13 @@ BackwardSteps attach_to_backward(torch::optim::Optimizer& optimizer) {
       TORCH_CHECK(torch::autograd::impl::post_acc_grad_hooks(p) == nullptr,
                   "attach_to_backward: ", name(), " has a hook after its gradient, must have none");
       parameters.push_back(p);
+      places.push_back({p.unsafeGetTensorImpl(), g, i});
     }
   auto attached = std::make_shared<BackwardSteps::Attached>(*ours);
-  for (const at::Tensor& p : parameters) {
+  for (size_t i = 0; i < parameters.size(); ++i) {
     torch::autograd::impl::set_post_acc_grad_hooks(
-        p, std::make_unique<StepHook<BackwardSteps::Attached>>(attached));
-    attached->parameters.push_back(p);
+        parameters[i], std::make_unique<StepHook<BackwardSteps::Attached>>(attached, places[i]));
+    attached->parameters.push_back(parameters[i]);
   }
   return BackwardSteps(std::move(attached));
 }

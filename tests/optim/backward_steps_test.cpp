@@ -183,6 +183,29 @@ TEST(BackwardSteps, TakeTheOptionsOfTheMomentAndRefuseThem) {
   EXPECT_EQ(difference(everything(opt), before), "");
 }
 
+// A hook knows where its parameter stood when it was attached.
+TEST(BackwardSteps, FindParametersThatStandElsewhereByNow) {
+  Net usual, inside;
+  descent::AdamW after(usual.parameters(), {.lr = 0.01}), within(inside.parameters(), {.lr = 0.01});
+  const auto steps = attach_to_backward(within);
+  for (int64_t t = 1; t <= 4; ++t) {
+    if (t == 3) {
+      for (auto* const opt : {&after, &within}) {
+        auto& params = opt->param_groups()[0].params();
+        params.erase(params.begin());
+        std::swap(params[0], params[2]);
+      }
+    }
+    after.zero_grad();
+    usual.loss(t).backward();
+    after.step();
+    inside.loss(t).backward();
+    ASSERT_EQ(difference(everything(within), everything(after)), "") << t;
+  }
+  EXPECT_EQ(within.state_of(inside.first->bias)->step(), 4);
+  EXPECT_TRUE(same_bits(inside.first->weight.detach(), usual.first->weight.detach()));
+}
+
 TEST(BackwardSteps, LeaveOtherGradientsAlone) {
   Net net;
   descent::SGD opt(net.parameters(), 0.1);

@@ -45,17 +45,20 @@ struct NovoGrad {
 
   static constexpr bool measures_gradients = true;
 
+  static std::optional<double> decay_ahead(const Options& o) {
+    if (o.decay_place == DecayPlace::Decoupled) return o.weight_decay;
+    return {};
+  }
+
   template <class T>
   struct Coefficients {
-    T b1, w1, in_update, keep, lr;
+    T b1, w1, in_update, lr;
   };
 
   static Coefficients<double> begin(const Options& o, const StepInfo&, Scalars&) {
-    const bool decoupled = o.decay_place == DecayPlace::Decoupled;
     return {.b1 = o.betas[0],
             .w1 = o.grad_averaging ? 1 - o.betas[0] : 1,
-            .in_update = decoupled ? 0 : o.weight_decay,
-            .keep = decoupled ? 1 - o.lr * o.weight_decay : 1,
+            .in_update = o.decay_place == DecayPlace::InUpdate ? o.weight_decay : 0,
             .lr = o.lr};
   }
 
@@ -75,7 +78,7 @@ struct NovoGrad {
   DESCENT_FN static void apply(T& p, const T& g, State<T>& s, const Coefficients<S>& k,
                                const S& trust) {
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * (trust * g + k.in_update * p);
-    p = k.keep * p - k.lr * s.exp_avg;
+    p = p - k.lr * s.exp_avg;
   }
 };
 

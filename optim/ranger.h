@@ -44,9 +44,10 @@ struct Ranger {
 
   template <class T>
   struct Coefficients {
-    T b1, w1, b2, w2, keep, rate, scale, eps;
+    T b1, w1, b2, w2, rate, scale, eps;
   };
 
+  static std::optional<double> decay_ahead(const Options& o) { return o.weight_decay; }
   static SlowPull pull(const Options& o) { return {o.k, o.alpha, o.slow_init}; }
   static bool centralizes(const Options& o, int64_t dim) {
     return o.gc && dim > (o.gc_conv_only ? 3 : 1);
@@ -59,7 +60,6 @@ struct Ranger {
             .w1 = 1 - o.betas[0],
             .b2 = o.betas[1],
             .w2 = 1 - o.betas[1],
-            .keep = 1 - o.lr * o.weight_decay,
             .rate = o.lr * branch.size,
             .scale = branch.scale,
             .eps = branch.eps};
@@ -69,7 +69,7 @@ struct Ranger {
   DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
     s.exp_avg = k.b1 * s.exp_avg + k.w1 * g;
     s.exp_avg_sq = k.b2 * s.exp_avg_sq + k.w2 * (g * g);
-    p = k.keep * p - (k.rate * s.exp_avg) / (sqrt(s.exp_avg_sq) * k.scale + k.eps);
+    p = p - (k.rate * s.exp_avg) / (sqrt(s.exp_avg_sq) * k.scale + k.eps);
   }
 };
 

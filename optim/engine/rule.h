@@ -58,6 +58,9 @@
 //   Sparse takes_sparse(options)         what it does with a sparse gradient; without it: refuses it
 //   bool sparse_only = true              refuses all others
 //   bool applies_keep = true             of a tensor algorithm: its text multiplies p by step.keep
+//   std::optional<double> decay_ahead(options)
+//                                        of a rule without decay_mode: its wd, where it decays by
+//                                        p <- p (1 - lr wd) ahead of its text, or none
 //   bool decays_in_update = true         p <- p - lr (u + decay p), and so are these two coefficients
 //                                        called
 //   TakesDecay takes_decay(options)      which base options of decay it takes; without it all where

@@ -42,13 +42,13 @@ inline constexpr bool decays_itself = requires {
   R::decays_itself;
 };
 
-/// Decoupled, ahead of the rule's text.
+/// The weight decay of p <- p (1 - lr wd) ahead of the rule's text; none: nothing decays there.
 template <class R>
-bool decays_ahead([[maybe_unused]] const typename R::Options& options) {
+std::optional<double> decay_ahead([[maybe_unused]] const typename R::Options& options) {
+  if constexpr (requires { R::decay_ahead(options); }) return R::decay_ahead(options);
   if constexpr (requires { options.decay_mode; } && !decays_itself<R>)
-    return options.decay_mode == DecayMode::Decoupled;
-  else
-    return false;
+    if (options.decay_mode == DecayMode::Decoupled) return options.weight_decay;
+  return {};
 }
 
 /// Where a member stands among the rule's Coefficients.
@@ -100,16 +100,11 @@ RuleTable options_table() {
     Prologue<double> prologue{1, 0, 1};
     if constexpr (requires { o.maximize; }) prologue.scale = o.maximize ? -1 : 1;
     if constexpr (requires { o.decay_mode; }) prologue.decay = o.weight_decay;
-    if constexpr (requires { o.decay_mode; })
-      if (decays_ahead<R>(o)) prologue.keep = 1 - o.lr * o.weight_decay;
+    if (const auto wd = decay_ahead<R>(o)) prologue.keep = 1 - o.lr * *wd;
     return prologue;
   };
-  t.weight_decay = [](const void* options) -> double {
-    [[maybe_unused]] const O& o = *static_cast<const O*>(options);
-    if constexpr (requires { o.decay_mode; })
-      return decays_ahead<R>(o) ? o.weight_decay : 0;
-    else
-      return 0;
+  t.weight_decay = [](const void* options) {
+    return decay_ahead<R>(*static_cast<const O*>(options)).value_or(0);
   };
   t.takes_decay = [](const void* options) {
     const O& o = *static_cast<const O*>(options);
@@ -117,7 +112,7 @@ RuleTable options_table() {
       return R::takes_decay(o);
     else
       return requires { R::decays_in_update; }
-    || decays_ahead<R>(o) ? TakesDecay::All : TakesDecay::None;
+    || decay_ahead<R>(o) ? TakesDecay::All : TakesDecay::None;
   };
   t.decays_itself = decays_itself<R>;
   if constexpr (requires { R::applies_keep; }) t.applies_keep = R::applies_keep;

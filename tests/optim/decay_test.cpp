@@ -22,6 +22,7 @@ class Decay : public testing::TestWithParam<const RuleTable*> {
     OptionValues options{{"lr", 0.01}};
     if (has_option(rule(), "weight_decay")) options.push_back({"weight_decay", 0.3});
     if (has_option(rule(), "decay_mode")) options.push_back({"decay_mode", "decoupled"});
+    if (has_option(rule(), "decay_place")) options.push_back({"decay_place", "decoupled"});
     const auto made = options_of(rule(), options);
     if (rule().takes_decay(made.get()) == descent::TakesDecay::None) return {};
     return options;

@@ -40,6 +40,9 @@ const engine::RuleTable& find_rule(std::string_view name) {
     TORCH_CHECK(found == nullptr, "two optimizers are called ", name);
     found = rule;
   }
+  TORCH_CHECK(found != nullptr || !same_word(name, "lbfgs"),
+              "lbfgs is no optimizer of one gradient a step, must be made as descent::LBFGS: it "
+              "calls the closure as often as its search needs");
   TORCH_CHECK(found != nullptr, "no optimizer is called ", name, did_you_mean(name, names));
   return *found;
 }

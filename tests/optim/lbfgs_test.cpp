@@ -204,6 +204,13 @@ TEST(LBFGS, TakesAnyLayoutOfParameters) {
   }
 }
 
+TEST(LBFGS, IsNamedByTheRegistryThatCannotMakeIt) {
+  EXPECT_THAT(refusal([] { descent::find_rule("lbfgs"); }),
+              HasSubstr("must be made as descent::LBFGS"));
+  EXPECT_THAT(refusal([] { descent::make_optimizer("LBFGS", parameters({{4}}, at::kFloat)); }),
+              HasSubstr("calls the closure as often as its search needs"));
+}
+
 TEST(LBFGS, TakesComplexParametersForPairsOfReals) {
   const at::Tensor pairs = parameters({{4, 2}}, at::kDouble)[0];
   const at::Tensor whole = torch::view_as_complex(pairs.detach().clone()).requires_grad_();

@@ -24,6 +24,7 @@ struct Renamed {
 struct Fixed {
   std::string_view key;
   OptionValue value;
+  bool may_lack = false;  ///< some versions have no such key, and do as with this value
 };
 /// A word of ours for a flag there.
 struct Flag {
@@ -45,6 +46,11 @@ struct Package {
   std::string_view mode = "";                  ///< the flag of a group in training
   std::vector<Renamed> buffers = {};           ///< those that are called otherwise
   std::vector<std::string_view> negated = {};  ///< of ours: there with the other sign
+  std::vector<std::string_view> derived = {};  ///< of a state, which ours computes from the rest
+  std::string_view always = "";                ///< options of ours that make it that class
+  bool corrects_decay = false;  ///< newer versions have what decay_scale = corrected is here
+  /// Of a rule that torch.optim has too: a key of a group that its class there has not.
+  std::string_view told_by = "";
 };
 
 // Written after the packages' sources: schedulefree 1.3 and later (those before it divide by other
@@ -73,7 +79,7 @@ const std::vector<Package>& packages() {
        .options = {"lr", "betas", "eps", "weight_decay", "r", "weight_lr_power",
                    "silent_sgd_phase"},
        .choices = {"foreach", "scheduled_lr"},
-       .fixed = {{"cautious", false}},
+       .fixed = {{"cautious", false, /*may_lack=*/true}},
        .remembered = {"k", "weight_sum", "lr_max"},
        .group_step = "k",
        .mode = "train_mode"},
@@ -97,7 +103,8 @@ const std::vector<Package>& packages() {
        .name = "Lion",
        .options = {"lr", "betas", "weight_decay", "maximize", "caution"},
        .choices = {"foreach"},
-       .renamed = {{"caution", "cautious"}}},
+       .renamed = {{"caution", "cautious"}},
+       .corrects_decay = true},
       {.rule = "lamb",
        .package = "timm",
        .name = "Lamb",
@@ -113,8 +120,9 @@ const std::vector<Package>& packages() {
        .options = {"lr", "betas", "eps", "weight_decay", "maximize", "caution"},
        .choices = {"foreach", "capturable"},
        .renamed = {{"caution", "cautious"}},
-       .fixed = {{"corrected_weight_decay", false}},
-       .state_step = "step"},
+       .fixed = {{"clipping_threshold", "none", /*may_lack=*/true}},
+       .state_step = "step",
+       .corrects_decay = true},
       {.rule = "adan",
        .package = "timm",
        .name = "Adan",
@@ -128,10 +136,74 @@ const std::vector<Package>& packages() {
        .package = "timm",
        .name = "Adopt",
        .options = {"lr", "betas", "eps", "weight_decay", "clip_exp", "decoupled", "maximize"},
-       .choices = {"foreach", "capturable", "differentiable", "max_lr_snapshot"},
+       .choices = {"foreach", "capturable", "differentiable"},
        .renamed = {{"clip_exp", "clip_exponent"}, {"decoupled", "decay_mode"}},
-       .fixed = {{"caution", false}, {"corrected_weight_decay", false}},
+       .fixed = {{"caution", false}},
+       .state_step = "step",
+       .corrects_decay = true},
+      {.rule = "adabelief",
+       .package = "timm",
+       .name = "AdaBelief",
+       .options = {"lr", "betas", "eps", "weight_decay", "amsgrad", "decoupled_decay", "rectify",
+                   "fixed_decay", "degenerated_to_sgd"},
+       .choices = {"foreach"},
+       .renamed = {{"decoupled_decay", "decay_mode"}, {"degenerated_to_sgd", "degenerate_to_sgd"}},
        .state_step = "step"},
+      // Decays after its step, ours ahead of it.
+      {.rule = "laprop",
+       .package = "timm",
+       .name = "LaProp",
+       .options = {"lr", "betas", "eps"},
+       .choices = {"foreach", "max_lr_snapshot"},
+       .fixed = {{"weight_decay", 0}, {"caution", false}, {"corrected_weight_decay", false}},
+       .state_step = "step",
+       .derived = {"exp_avg_lr_2"}},
+      {.rule = "lars",
+       .package = "timm",
+       .name = "Lars",
+       .options = {"lr", "momentum", "dampening", "weight_decay", "nesterov", "trust_coeff", "eps",
+                   "trust_clip"},
+       .choices = {"foreach"},
+       .renamed = {{"trust_coeff", "trust_coefficient"}},
+       .fixed = {{"always_adapt", true}}},
+      // Where its decay is decoupled, it is ahead of the step and by lr, not after it by lr + eps.
+      {.rule = "madgrad",
+       .package = "timm",
+       .name = "MADGRAD",
+       .options = {"lr", "momentum", "eps", "weight_decay"},
+       .choices = {},
+       .fixed = {{"decoupled_decay", false}},
+       .state_step = "step"},
+      {.rule = "novograd",
+       .package = "timm",
+       .name = "NvNovoGrad",
+       .options = {"lr", "betas", "eps", "weight_decay", "grad_averaging", "amsgrad",
+                   "decoupled_decay"},
+       .choices = {},
+       .renamed = {{"decoupled_decay", "decay_place"}},
+       .state_step = "step",
+       .corrects_decay = true},
+      {.rule = "rmsprop",
+       .package = "timm",
+       .name = "RMSpropTF",
+       .options = {"lr", "momentum", "alpha", "eps", "centered", "weight_decay", "decoupled_decay",
+                   "lr_in_momentum"},
+       .choices = {"foreach"},
+       .renamed = {{"decoupled_decay", "decay_mode"}, {"lr_in_momentum", "velocity"}},
+       .fixed = {{"caution", false}},
+       .state_step = "step",
+       .always = "eps_mode=inside",
+       .corrects_decay = true,
+       .told_by = "lr_in_momentum"},
+      {.rule = "sgd",
+       .package = "timm",
+       .name = "SGDW",
+       .options = {"lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"},
+       .choices = {"foreach", "differentiable"},
+       .fixed = {{"caution", false}},
+       .always = "decay_mode=decoupled",
+       .corrects_decay = true,
+       .told_by = "corrected_weight_decay"},
   };
   return table;
 }
@@ -139,7 +211,10 @@ const std::vector<Package>& packages() {
 /// Flags there that are words here, by our option.
 constexpr Flag kFlags[] = {{"decay_mode", "decoupled", "coupled"},
                            {"decay_place", "decoupled", "in_update"},
+                           {"velocity", "step", "gradient"},
                            {"cautious", "mean_clamp", "off"}};
+/// Where decay_scale is corrected there, and max_lr.
+constexpr std::string_view kCorrected = "corrected_weight_decay", kMaxLr = "max_lr_snapshot";
 /// None there is this number here.
 constexpr std::string_view kNoneIsZero = "max_grad_norm";
 
@@ -157,7 +232,8 @@ struct Keys {
       if (!key.empty() && group.find(key) == nullptr) missing.emplace_back(key);
     };
     for (const auto key : package.options) want(key);
-    for (const auto& fixed : package.fixed) want(fixed.key);
+    for (const auto& fixed : package.fixed)
+      if (!fixed.may_lack) want(fixed.key);
     for (const auto key : package.remembered) want(key);
     want(package.mode);
     // The one choice that tells apart versions with other numbers.
@@ -167,7 +243,8 @@ struct Keys {
       if (key != "params" && key != "initial_lr" && key != package.mode &&
           key != package.group_step && !holds(package.options, key) &&
           !holds(package.choices, key) && !holds(package.remembered, key) &&
-          std::none_of(package.fixed.begin(), package.fixed.end(), is_fixed))
+          std::none_of(package.fixed.begin(), package.fixed.end(), is_fixed) &&
+          !(package.corrects_decay && (key == kCorrected || key == kMaxLr)))
         extra.push_back(key);
     }
   }
@@ -233,16 +310,25 @@ class Translation {
       if (!holds(loaded_.passed_over, key)) loaded_.passed_over.push_back(key);
     }
     for (const Fixed& fixed : package_->fixed) {
+      if (group.find(fixed.key) == nullptr) continue;
       const OptionValue found = value(fixed.key, *group.find(fixed.key));
       refuse(found == fixed.value || is_no_matter(fixed.key, group), fixed.key, " = ",
              to_text(found), " in group ", g, " of the archive, must be ", to_text(fixed.value),
              ": ours has no other");
     }
-    std::string text;
+    std::string text(package_->always);
     for (const auto key : package_->options) {
       const std::string_view ours = renamed(package_->renamed, key);
       const OptionValue found = our_value(ours, value(key, *group.find(key)));
       text += (text.empty() ? "" : ",") + std::string(ours) + "=" + to_text(found);
+    }
+    const pickle::Value* const corrected = group.find(kCorrected);
+    if (package_->corrects_decay && corrected != nullptr &&
+        value(kCorrected, *corrected) == OptionValue(true)) {
+      const pickle::Value* const largest = group.find(kMaxLr);
+      refuse(largest != nullptr, "group ", g, " of the archive lacks ", kMaxLr,
+             ", must have it where ", kCorrected, " is True");
+      text += ",decay_scale=corrected,max_lr=" + to_text(OptionValue(number(kMaxLr, *largest)));
     }
     texts_.push_back(text);
 
@@ -259,6 +345,8 @@ class Translation {
              ", must list whole numbers, each once");
       params_.push_back(&params[i]);
       steps_.push_back(-1);
+      scalars_.insert(scalars_.end(), rule_.first_scalars.begin(),
+                      rule_.first_scalars.begin() + std::ssize(rule_.scalars));
       group_of_.push_back(g);
     }
     if (const pickle::Value* const rate = group.find("initial_lr"))
@@ -296,8 +384,17 @@ class Translation {
     if ((*entries)->items.empty()) return;  // a package asked for it and found nothing
     steps_[i] = step_of(i, **entries);
     for (const auto& [name, part] : parts_of(**entries)) {
-      if (name == package_->state_step) continue;
+      // A class without momentum keeps None in its place.
+      if (name == package_->state_step || holds(package_->derived, name) ||
+          std::holds_alternative<std::monostate>(*part))
+        continue;
       const std::string_view ours = renamed(package_->buffers, name);
+      const auto scalar = std::find(rule_.scalars.begin(), rule_.scalars.end(), ours);
+      if (scalar != rule_.scalars.end()) {
+        const auto of_it = static_cast<size_t>(scalar - rule_.scalars.begin());
+        scalars_[i * rule_.scalars.size() + of_it] = number(name, *part);
+        continue;
+      }
       const auto* const* place = std::get_if<const pickle::Stored*>(part);
       refuse(holds(rule_.buffers, ours) && place != nullptr, "the archive's state of params[", i,
              "] has ", name, ", must be as ", package_->package, "'s ", package_->name,
@@ -353,6 +450,7 @@ class Translation {
     record.write("shapes", shapes);
     record.write("steps", steps_);
     record.write("state", state_);
+    if (!rule_.scalars.empty()) record.write("scalars", scalars_);
     if (!rule_.shared.empty()) record.write("shared", shared_);
     if (rule_.change_mode != nullptr) record.write("training", int64_t{training_ ? 1 : 0});
     record.close();
@@ -367,11 +465,15 @@ class Translation {
   }
 
   bool is_option(std::string_view name) const {
-    const auto has = [&](const auto& list) { return holds(list, name); };
-    return std::any_of(rule_.defaults.begin(), rule_.defaults.end(),
+    const auto is_of = [&](const Package& row) {
+      return holds(row.options, name) ||
+             std::any_of(row.fixed.begin(), row.fixed.end(),
+                         [&](const Fixed& fixed) { return fixed.key == name; });
+    };
+    return name == kCorrected ||
+           std::any_of(rule_.defaults.begin(), rule_.defaults.end(),
                        [&](const OptionInfo& option) { return option.name == name; }) ||
-           std::any_of(packages().begin(), packages().end(),
-                       [&](const Package& row) { return has(row.options); });
+           std::any_of(packages().begin(), packages().end(), is_of);
   }
 
   OptionValue our_value(std::string_view ours, const OptionValue& found) const {
@@ -411,7 +513,7 @@ class Translation {
   std::vector<size_t> group_of_;
   std::vector<int64_t> steps_;
   std::vector<std::string> texts_;
-  std::vector<double> shared_;
+  std::vector<double> shared_, scalars_;  ///< the latter of each parameter, one after another
   tensors::NamedTensors state_;
   bool training_ = true;
   LoadedPython loaded_;
@@ -421,10 +523,15 @@ class Translation {
 
 std::optional<LoadedPython> load_package(OptimizerBase& optimizer, const pickle::Dict& state_dict,
                                          pickle::File& file) {
-  const auto is_of_rule = [&](const Package& row) {
-    return row.rule == optimizer.rule().about.key;
+  const auto is_theirs = [&](const Package& row) {
+    if (row.rule != optimizer.rule().about.key) return false;
+    if (row.told_by.empty()) return true;
+    const auto& groups = std::get<pickle::List*>(*state_dict.find("param_groups"))->items;
+    const auto* const* first =
+        groups.empty() ? nullptr : std::get_if<pickle::Dict*>(&groups.front());
+    return first != nullptr && (*first)->find(row.told_by) != nullptr;
   };
-  if (std::none_of(packages().begin(), packages().end(), is_of_rule)) return {};
+  if (std::none_of(packages().begin(), packages().end(), is_theirs)) return {};
   return Translation(optimizer, state_dict, file).load();
 }
 

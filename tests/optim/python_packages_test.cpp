@@ -70,9 +70,12 @@ class PythonsPackages : public testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Read, PythonsPackages,
                          testing::Values("schedule_free_adamw", "schedule_free_sgd",
                                          "schedule_free_radam", "prodigy", "lion", "lion.timm",
-                                         "lamb", "nadamw", "adan", "adopt"),
-                         [](const auto& name) {
-                           return std::string(name.param == "lion.timm" ? "lion_timm" : name.param);
+                                         "lamb", "nadamw", "adan", "adopt", "adabelief", "laprop",
+                                         "lars", "madgrad", "novograd", "rmsprop.timm", "sgd.timm"),
+                         [](const auto& param) {
+                           std::string name = param.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
                          });
 
 TEST_P(PythonsPackages, GoOnAsTheyWouldThere) {
@@ -261,6 +264,81 @@ TEST(PythonsPackages, AreRefusedWhereOursDoesOtherwise) {
   EXPECT_THAT(Written(timm(false, 0), moments).refusal("lamb"),
               HasSubstr("always_adapt = false in group 0 of the archive, must be true"));
   EXPECT_THAT(Written(timm(true, 0), momentum).refusal("lamb"), HasSubstr("exp_avg_sq"));
+}
+
+TEST(PythonsPackages, AreReadWithWhatNewerVersionsWrite) {
+  const auto nadamw = [](double threshold, bool corrected) {
+    return [=](descent::pickle::Writer& out) {
+      real(out, "lr", 0.1);
+      pair(out, "betas", 0.9, 0.999);
+      real(out, "eps", 1e-8);
+      real(out, "weight_decay", 0.1);
+      for (const char* key : {"maximize", "caution", "capturable"}) flag(out, key, false);
+      flag(out, "corrected_weight_decay", corrected);
+      real(out, "max_lr_snapshot", 0.5);
+      if (threshold != 0) real(out, "clipping_threshold", threshold);
+    };
+  };
+  const auto moments = [](descent::pickle::Writer& out) {
+    real(out, "step", 3);
+    for (const char* key : {"exp_avg", "exp_avg_sq"}) {
+      out.text(key);
+      out.tensor(torch::ones({3}, at::kDouble));
+    }
+  };
+  EXPECT_THAT(Written(nadamw(1, false), moments).refusal("nadamw"),
+              HasSubstr("clipping_threshold = 1 in group 0 of the archive, must be none"));
+  for (const bool corrected : {false, true}) {
+    const Written file(nadamw(0, corrected), moments);
+    descent::NAdamW opt({torch::ones({3}, at::kDouble).requires_grad_()});
+    EXPECT_THAT(descent::load_python(opt, file.path()).passed_over, testing::IsEmpty());
+    const descent::BaseOptions base = opt.group_options().base();
+    EXPECT_EQ(base.decay_scale,
+              corrected ? descent::DecayScale::Corrected : descent::DecayScale::Lr);
+    EXPECT_EQ(base.max_lr, corrected ? std::optional<double>(0.5) : std::nullopt);
+  }
+}
+
+TEST(PythonsPackages, AreNotTakenForTheClassOfTorchOptimOfTheSameRule) {
+  const auto sgd = [](bool of_timm) {
+    return [=](descent::pickle::Writer& out) {
+      for (const char* key : {"lr", "momentum", "weight_decay"}) real(out, key, 0.5);
+      real(out, "dampening", 0);
+      for (const char* key : {"nesterov", "maximize"}) flag(out, key, false);
+      if (!of_timm) return;
+      for (const char* key : {"caution", "corrected_weight_decay"}) flag(out, key, false);
+    };
+  };
+  const auto momentum = [](descent::pickle::Writer& out) {
+    out.text("momentum_buffer");
+    out.tensor(torch::ones({3}, at::kDouble));
+  };
+  for (const bool of_timm : {false, true}) {
+    const Written file(sgd(of_timm), momentum);
+    descent::SGD opt({torch::ones({3}, at::kDouble).requires_grad_()}, 0.1);
+    descent::load_python(opt, file.path());
+    EXPECT_EQ(opt.options().decay_mode,
+              of_timm ? descent::DecayMode::Decoupled : descent::DecayMode::Coupled);
+  }
+  const auto laprop = [](double decay) {
+    return [=](descent::pickle::Writer& out) {
+      real(out, "lr", 0.1);
+      pair(out, "betas", 0.9, 0.999);
+      real(out, "eps", 1e-8);
+      real(out, "weight_decay", decay);
+      for (const char* key : {"caution", "corrected_weight_decay"}) flag(out, key, false);
+    };
+  };
+  const auto moments = [](descent::pickle::Writer& out) {
+    for (const char* key : {"step", "exp_avg_lr_1", "exp_avg_lr_2"}) real(out, key, 1);
+    for (const char* key : {"exp_avg", "exp_avg_sq"}) {
+      out.text(key);
+      out.tensor(torch::ones({3}, at::kDouble));
+    }
+  };
+  EXPECT_EQ(Written(laprop(0), moments).refusal("laprop"), "");
+  EXPECT_THAT(Written(laprop(0.1), moments).refusal("laprop"),
+              HasSubstr("weight_decay = 0.1 in group 0 of the archive, must be 0"));
 }
 
 TEST(PythonsPackages, AreReadInTheModeThatTheyWereSavedIn) {

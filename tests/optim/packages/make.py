@@ -107,7 +107,7 @@ class SGDScheduleFree(AdamWScheduleFree):
 class RAdamScheduleFree(AdamWScheduleFree):
     DEFAULTS = dict(lr=0.0025, betas=(0.9, 0.999), eps=1e-8, r=0.0, k=0, train_mode=True, weight_sum=0.0,
                     lr_max=-1.0, scheduled_lr=0.0, weight_lr_power=2.0, weight_decay=0, foreach=True,
-                    silent_sgd_phase=True, cautious=False)
+                    silent_sgd_phase=True)
 
     def rho(self, group, k):
         b2 = group["betas"][1]
@@ -130,6 +130,9 @@ class Prodigy(Base):
                     d_max=1e-6, d_numerator=0.0, d_coef=1.0, k=0, growth_rate=float("inf"),
                     use_bias_correction=False, decouple=True, safeguard_warmup=False, fsdp_in_use=False,
                     slice_p=1)
+
+    def __init__(self, params, **options):
+        super().__init__(params, **options, d=options["d0"], d_max=options["d0"])
 
     @torch.no_grad()
     def step(self):
@@ -177,7 +180,8 @@ class LionOfLucidrains(Base):
         for group, p, g, state in self.each("exp_avg"):
             b1, b2 = group["betas"]
             g = -g if group.get("maximize") else g
-            p.mul_(1 - group["lr"] * group["weight_decay"])
+            scale = group["lr"] / group["max_lr_snapshot"] if group.get("corrected_weight_decay") else 1
+            p.mul_(1 - group["lr"] * scale * group["weight_decay"])
             u = (b1 * state["exp_avg"] + (1 - b1) * g).sign()
             p.sub_(masked(u, g) if group.get("caution") else u, alpha=group["lr"])
             state["exp_avg"].mul_(b2).add_(g, alpha=1 - b2)
@@ -189,7 +193,8 @@ def masked(u, g):
 
 
 class LionOfTimm(LionOfLucidrains):
-    DEFAULTS = dict(lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0, caution=False, foreach=None, maximize=False)
+    DEFAULTS = dict(lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0, caution=False, corrected_weight_decay=False,
+                    max_lr_snapshot=None, foreach=None, maximize=False)
 
 
 class Lamb(Base):
@@ -223,7 +228,8 @@ class Lamb(Base):
 
 class NAdamW(Base):
     DEFAULTS = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, caution=False,
-                    corrected_weight_decay=False, foreach=None, maximize=False, capturable=False)
+                    corrected_weight_decay=False, max_lr_snapshot=None, clipping_threshold=None, foreach=None,
+                    maximize=False, capturable=False)
 
     @torch.no_grad()
     def step(self):
@@ -294,6 +300,166 @@ class Adopt(Base):
             state["exp_avg_sq"].mul_(b2).addcmul_(g, g, value=1 - b2)
 
 
+class AdaBelief(Base):
+    DEFAULTS = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-16, weight_decay=0, amsgrad=False,
+                    degenerated_to_sgd=True, decoupled_decay=True, rectify=True, fixed_decay=False, foreach=None)
+
+    @torch.no_grad()
+    def step(self):
+        for group, p, g, state in self.each("exp_avg", "exp_avg_var", *["max_exp_avg_var"] * self.amsgrad()):
+            (b1, b2), lr, eps = group["betas"], group["lr"], group["eps"]
+            t = state["step"] = state.get("step", 0) + 1
+            if group["decoupled_decay"]:
+                p.mul_(1 - (1 if group["fixed_decay"] else lr) * group["weight_decay"])
+            else:
+                g = g + group["weight_decay"] * p
+            state["exp_avg"].lerp_(g, 1 - b1)
+            apart = g - state["exp_avg"]
+            v = state["exp_avg_var"].mul_(b2).addcmul_(apart, apart, value=1 - b2).add_(eps)
+            c1, c2 = 1 - b1 ** t, 1 - b2 ** t
+            if group["amsgrad"]:
+                v = torch.max(state["max_exp_avg_var"], v, out=state["max_exp_avg_var"])
+            if not group["rectify"]:
+                p.addcdiv_(state["exp_avg"], v.sqrt() / math.sqrt(c2) + eps, value=-lr / c1)
+                continue
+            end = 2 / (1 - b2) - 1
+            rho = end - 2 * t * b2 ** t / c2
+            if rho >= 5:
+                size = math.sqrt(c2 * (rho - 4) / (end - 4) * (rho - 2) / rho * end / (end - 2)) / c1
+                p.addcdiv_(state["exp_avg"], state["exp_avg_var"].sqrt() + eps, value=-size * lr)
+            elif group["degenerated_to_sgd"]:
+                p.add_(state["exp_avg"], alpha=-lr / c1)
+
+    def amsgrad(self):
+        return self.defaults["amsgrad"]
+
+
+class LaProp(Base):
+    DEFAULTS = dict(lr=4e-4, betas=(0.9, 0.999), eps=1e-15, weight_decay=0.0, caution=False,
+                    corrected_weight_decay=False, max_lr_snapshot=None, foreach=None)
+
+    @torch.no_grad()
+    def step(self):
+        for group, p, g, state in self.each("exp_avg", "exp_avg_sq"):
+            (b1, b2), lr = group["betas"], group["lr"]
+            state["step"] = state.get("step", torch.tensor(0.0)) + 1
+            state["exp_avg_lr_1"] = state.get("exp_avg_lr_1", 0.0) * b1 + (1 - b1) * lr
+            state["exp_avg_lr_2"] = state.get("exp_avg_lr_2", torch.tensor(0.0, dtype=g.dtype)) * b2 + (1 - b2)
+            state["exp_avg_sq"].mul_(b2).addcmul_(g, g, value=1 - b2)
+            n = g / ((state["exp_avg_sq"] / state["exp_avg_lr_2"]).sqrt() + group["eps"])
+            state["exp_avg"].mul_(b1).add_(n, alpha=lr * (1 - b1))
+            p.sub_(state["exp_avg"], alpha=lr / state["exp_avg_lr_1"])
+
+
+class Lars(Base):
+    DEFAULTS = dict(lr=1.0, momentum=0, dampening=0, weight_decay=0, nesterov=False, trust_coeff=0.001, eps=1e-8,
+                    trust_clip=False, always_adapt=False, foreach=None)
+
+    @torch.no_grad()
+    def step(self):
+        for group, p, g, state in self.each():
+            lr, wd, mu = group["lr"], group["weight_decay"], group["momentum"]
+            w, q = p.norm(), g.norm()
+            ratio = group["trust_coeff"] * w / (q + w * wd + group["eps"])
+            ratio = (ratio / lr).clamp(max=1) if group["trust_clip"] else ratio
+            if wd != 0 or group["always_adapt"]:
+                g = (g + wd * p) * ratio
+            if mu != 0:
+                if "momentum_buffer" not in state:
+                    state["momentum_buffer"] = g.clone()
+                else:
+                    state["momentum_buffer"].mul_(mu).add_(g, alpha=1 - group["dampening"])
+                g = g + mu * state["momentum_buffer"] if group["nesterov"] else state["momentum_buffer"]
+            p.sub_(g, alpha=lr)
+
+
+class MADGRAD(Base):
+    DEFAULTS = dict(lr=1e-2, eps=1e-6, momentum=0.9, weight_decay=0, decoupled_decay=False)
+
+    @torch.no_grad()
+    def step(self):
+        for group, p, g, state in self.each("grad_sum_sq", "s"):
+            eps, mu = group["eps"], group["momentum"]
+            if "step" not in state and mu != 0:
+                state["x0"] = p.clone()
+            state["step"] = state.get("step", 0) + 1
+            weight = (group["lr"] + eps) * math.sqrt(state["step"])
+            g = g + group["weight_decay"] * p
+            x0 = state["x0"] if mu != 0 else p + state["s"] / (state["grad_sum_sq"].pow(1 / 3) + eps)
+            state["grad_sum_sq"].addcmul_(g, g, value=weight)
+            state["s"].add_(g, alpha=weight)
+            z = x0 - state["s"] / (state["grad_sum_sq"].pow(1 / 3) + eps)
+            p.mul_(mu).add_(z, alpha=1 - mu)
+
+
+class NvNovoGrad(Base):
+    DEFAULTS = dict(lr=1e-3, betas=(0.95, 0.98), eps=1e-8, weight_decay=0, grad_averaging=False, amsgrad=False,
+                    decoupled_decay=False, corrected_weight_decay=False, max_lr_snapshot=None)
+
+    @torch.no_grad()
+    def step(self):
+        for group, p, g, state in self.each("exp_avg"):
+            b1, b2 = group["betas"]
+            state["step"] = state.get("step", 0) + 1
+            n = g.pow(2).sum()
+            v = state["exp_avg_sq"] = b2 * state["exp_avg_sq"] + (1 - b2) * n if "exp_avg_sq" in state else n
+            if group["amsgrad"]:
+                v = state["max_exp_avg_sq"] = torch.max(state.get("max_exp_avg_sq", torch.zeros_like(n)), v)
+            u = g / (v.sqrt() + group["eps"])
+            if group["decoupled_decay"]:
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+            else:
+                u = u + group["weight_decay"] * p
+            state["exp_avg"].mul_(b1).add_(u, alpha=1 - b1 if group["grad_averaging"] else 1)
+            p.sub_(state["exp_avg"], alpha=group["lr"])
+
+
+class RMSpropTF(Base):
+    DEFAULTS = dict(lr=1e-2, momentum=0.0, alpha=0.9, eps=1e-10, centered=False, weight_decay=0,
+                    decoupled_decay=False, corrected_weight_decay=False, max_lr_snapshot=None,
+                    lr_in_momentum=True, caution=False, foreach=None)
+
+    @torch.no_grad()
+    def step(self):
+        for group, p, g, state in self.each(*["momentum_buffer", "grad_avg"] * self.defaults["centered"]):
+            lr, w, mu = group["lr"], 1 - group["alpha"], group["momentum"]
+            state["step"] = state.get("step", torch.tensor(0.0)) + 1
+            v = state.setdefault("square_avg", torch.ones_like(p))
+            if group["decoupled_decay"]:
+                p.mul_(1 - lr * group["weight_decay"])
+            else:
+                g = g + group["weight_decay"] * p
+            v.add_(g.pow(2) - v, alpha=w)
+            if group["centered"]:
+                state["grad_avg"].add_(g - state["grad_avg"], alpha=w)
+                v = v - state["grad_avg"].pow(2)
+            u = g / (v + group["eps"]).sqrt()
+            if mu > 0:
+                u = state["momentum_buffer"].mul_(mu).add_(u, alpha=lr if group["lr_in_momentum"] else 1)
+                p.sub_(u, alpha=1 if group["lr_in_momentum"] else lr)
+            else:
+                p.sub_(u, alpha=lr)
+
+
+class SGDW(Base):
+    DEFAULTS = dict(lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, caution=False,
+                    corrected_weight_decay=False, max_lr_snapshot=None, maximize=False, foreach=None,
+                    differentiable=False)
+
+    @torch.no_grad()
+    def step(self):
+        for group, p, g, state in self.each():
+            lr, mu = group["lr"], group["momentum"]
+            g = -g if group["maximize"] else g
+            p.mul_(1 - lr * group["weight_decay"])
+            buffer = state.get("momentum_buffer")
+            if mu != 0:
+                buffer = g.clone() if buffer is None else buffer.mul_(mu).add_(g, alpha=1 - group["dampening"])
+                g = g + mu * buffer if group["nesterov"] else buffer
+            state["momentum_buffer"] = buffer
+            p.sub_(g, alpha=lr)
+
+
 # The options of all groups, and those of the second group.
 CASES = {
     "schedule_free_adamw": (AdamWScheduleFree, dict(lr=0.05, weight_decay=0.1, warmup_steps=6, r=0.5), dict(lr=0.02)),
@@ -302,11 +468,25 @@ CASES = {
                             dict(weight_decay=0.1)),
     "prodigy": (Prodigy, dict(d0=1e-3, use_bias_correction=True, growth_rate=2.0), dict(weight_decay=0.1)),
     "lion": (LionOfLucidrains, dict(lr=0.02, weight_decay=0.1), dict(betas=(0.8, 0.9))),
-    "lion.timm": (LionOfTimm, dict(lr=0.02, caution=True), dict(maximize=True, caution=False)),
+    "lion.timm": (LionOfTimm, dict(lr=0.02, caution=True),
+                  dict(maximize=True, caution=False, weight_decay=0.3, corrected_weight_decay=True,
+                       max_lr_snapshot=0.05)),
     "lamb": (Lamb, dict(lr=0.02, trust_clip=True), dict(weight_decay=0.1, decoupled_decay=True)),
     "nadamw": (NAdamW, dict(lr=0.02), dict(weight_decay=0.1, caution=True)),
     "adan": (Adan, dict(lr=0.02, weight_decay=0.1), dict(no_prox=True)),
     "adopt": (Adopt, dict(lr=0.02, weight_decay=0.1), dict(decoupled=True, clip_exp=None)),
+    "adabelief": (AdaBelief, dict(lr=0.02, weight_decay=0.1, amsgrad=True, betas=(0.9, 0.9)),
+                  dict(rectify=False, decoupled_decay=False)),
+    "laprop": (LaProp, dict(lr=0.02), dict(betas=(0.8, 0.9))),
+    "lars": (Lars, dict(lr=0.5, momentum=0.9, weight_decay=0.1, trust_coeff=0.05),
+             dict(nesterov=True, weight_decay=0, always_adapt=True)),
+    "madgrad": (MADGRAD, dict(lr=0.02, weight_decay=0.1), dict(momentum=0)),
+    "novograd": (NvNovoGrad, dict(lr=0.02, weight_decay=0.1, amsgrad=True),
+                 dict(decoupled_decay=True, grad_averaging=True)),
+    "rmsprop.timm": (RMSpropTF, dict(lr=0.02, momentum=0.9, centered=True, weight_decay=0.1),
+                     dict(lr_in_momentum=False, decoupled_decay=True)),
+    "sgd.timm": (SGDW, dict(lr=0.02, momentum=0.9, weight_decay=0.1, nesterov=True),
+                 dict(momentum=0.0, nesterov=False, maximize=True)),
 }
 
 if __name__ == "__main__":

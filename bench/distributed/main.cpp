@@ -1,5 +1,5 @@
 // Sums over processes, gloo's ring beside ours in the same run; pieces of shared work; steps of an
-// optimizer whose state is spread. A line of JSON for each, of the slowest rank's times.
+// optimizer whose state is spread, and of trainings. A line of JSON for each, of the slowest rank's times.
 //
 //   bench_distributed [SIZE...]   starts worlds of 2 and 4 processes, or of these sizes
 #include <algorithm>
@@ -27,6 +27,7 @@
 #include <descent/optim/optimizer/drop_in.h>
 
 #include "free_port.h"
+#include "training.h"
 
 extern char** environ;
 
@@ -155,6 +156,7 @@ int run_rank(const char* folder) {
   bench_sum(world);
   bench_share(world, folder);
   bench_sharded(world);
+  bench_training(world);
   world.barrier();
   return 0;
 }

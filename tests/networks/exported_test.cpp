@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -129,6 +130,12 @@ void expect_refused(const Call& call, const std::string& reason) {
 }
 
 TEST(ExportedNetwork, DoesWhatItDoesInPython) { EXPECT_GE(expect_all_as_python(kFiles), 10); }
+
+TEST(ExportedNetwork, OfTimmAndTransformersDoesWhatItDoesInPython) {
+  const char* const folder = std::getenv("DESCENT_NETWORKS");
+  if (!folder) GTEST_SKIP() << "DESCENT_NETWORKS names no folder that libraries.py wrote";
+  EXPECT_GE(expect_all_as_python(folder), 1);
+}
 
 TEST(ExportedNetwork, HasThePlacesAndNamesOfPython) {
   const auto network = load_network(kFiles / "convolutions_train.pt2");

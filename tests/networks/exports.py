@@ -422,5 +422,6 @@ def layouts():
 
 
 folder.mkdir(parents=True, exist_ok=True)
-for name in sys.argv[2:] or cases:
-    cases[name]()
+if __name__ == "__main__":
+    for name in sys.argv[2:] or cases:
+        cases[name]()

@@ -1,7 +1,6 @@
 #include <cmath>
 #include <numbers>
 
-#include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>

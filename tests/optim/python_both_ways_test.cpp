@@ -1,6 +1,5 @@
 // Checkpoints to and from real Python torch, for every rule that it has too: python_both_ways.py is
 // the other side. Ten steps there and ten here, and the other way round, against twenty there.
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -8,6 +7,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include "../python_server.h"
 #include "checks.h"
 
 namespace python_both_ways_test {
@@ -33,9 +33,9 @@ std::vector<std::string> rules() {
 
 /// Whether python_both_ways.py has nothing to complain about.
 bool python(const std::string& work) {
-  std::string command = std::string(PYTHON " " PYTHON_SCRIPT " ") + work + " " + folder().string();
-  for (const auto& key : rules()) command += " " + key;
-  return std::system(command.c_str()) == 0;
+  std::string words = std::string(PYTHON_SCRIPT " ") + work + " " + folder().string();
+  for (const auto& key : rules()) words += " " + key;
+  return python_server::run(words) == 0;
 }
 
 /// A file of torch.save, read by LibTorch.

@@ -1,6 +1,5 @@
 // L-BFGS goes on where Python's torch.optim.LBFGS stopped, and the other way round.
 // python_lbfgs.py is the other side.
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -9,6 +8,8 @@
 #include <unistd.h>
 
 #include <descent/optim.h>
+
+#include "../python_server.h"
 
 namespace python_lbfgs {
 namespace {
@@ -66,8 +67,7 @@ TEST(PythonsLBFGS, GoesOnFromWhatWasSavedHereAndTheOtherWayRound) {
                       ("descent_python_lbfgs_test." + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
   const auto python = [&](const char* work) {
-    return std::system(
-        (std::string(PYTHON " " PYTHON_LBFGS " ") + work + " " + folder.string()).c_str());
+    return python_server::run(std::string(PYTHON_LBFGS " ") + work + " " + folder.string());
   };
   ASSERT_EQ(python("make"), 0);
   for (const auto& [name, options] : kCases) {

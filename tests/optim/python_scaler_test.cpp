@@ -1,6 +1,5 @@
 // Loss scaling goes on where that of Python's torch.amp.GradScaler stopped, and the other way
 // round. python_scaler.py is the other side.
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -10,6 +9,8 @@
 #include <unistd.h>
 
 #include <descent/optim.h>
+
+#include "../python_server.h"
 
 namespace python_scaler {
 namespace {
@@ -45,8 +46,7 @@ TEST(PythonsGradScaler, GoesOnFromWhatWasSavedHereAndTheOtherWayRound) {
                       ("descent_python_scaler_test." + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
   const auto python = [&](const char* work) {
-    return std::system(
-        (std::string(PYTHON " " PYTHON_SCALER " ") + work + " " + folder.string()).c_str());
+    return python_server::run(std::string(PYTHON_SCALER " ") + work + " " + folder.string());
   };
   const auto read = [&](const char* name) {
     std::ifstream in(folder / name, std::ios::binary);

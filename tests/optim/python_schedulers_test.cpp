@@ -1,6 +1,5 @@
 // Schedules go on where those of Python's torch.optim.lr_scheduler stopped, and the other way
 // round. python_schedulers.py is the other side.
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -10,6 +9,8 @@
 
 #include <descent/optim.h>
 #include <descent/optim/schedules/momentum.h>
+
+#include "../python_server.h"
 
 namespace python_schedulers_test {
 namespace {
@@ -77,8 +78,7 @@ TEST(PythonsSchedulers, GoOnFromWhatWasSavedHereAndTheOtherWayRound) {
                       ("descent_python_schedulers_test." + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
   const auto python = [&](const char* work) {
-    return std::system(
-        (std::string(PYTHON " " PYTHON_SCHEDULERS " ") + work + " " + folder.string()).c_str());
+    return python_server::run(std::string(PYTHON_SCHEDULERS " ") + work + " " + folder.string());
   };
   ASSERT_EQ(python("make"), 0);
   for (const auto& [name, schedule] : schedules()) {

@@ -89,6 +89,8 @@ struct World::Impl {
     meet(store.part("meeting"), rank, size, about_this_program(size), timeout);
     connections = std::make_unique<Connections>(store.part("gloo"), rank, size, options.address,
                                                 options.timeout);
+    // Who has nothing to do and leaves at once must not close what others are still connecting.
+    wait_for_all(/*tag=*/0);
   }
 
   /// What the others are in, as the store says it within two seconds.
@@ -156,6 +158,8 @@ struct World::Impl {
   void exchange(const std::vector<int>& ranks, int me, const at::Tensor& flat,
                 const std::vector<int64_t>& bounds, bool reduce, bool gather, int tag);
   void sum_over_rows(const at::Tensor& flat, int tag);
+  /// Returns when all ranks have come here.
+  void wait_for_all(int tag);
 };
 
 void World::Impl::exchange(const std::vector<int>& ranks, int me, const at::Tensor& flat,
@@ -395,10 +399,12 @@ void World::gather_pieces(const at::Tensor& values, const std::vector<int64_t>& 
 }
 
 void World::barrier() {
-  impl_->run("barrier", [&](int tag) {
-    impl_->exchange(all_ranks(size()), rank(), at::zeros({size()}, at::kByte),
-                    even_bounds(size(), size()), false, true, tag);
-  });
+  impl_->run("barrier", [&](int tag) { impl_->wait_for_all(tag); });
+}
+
+void World::Impl::wait_for_all(int tag) {
+  exchange(all_ranks(size), rank, at::zeros({size}, at::kByte), even_bounds(size, size),
+           /*reduce=*/false, /*gather=*/true, tag);
 }
 
 }  // namespace descent

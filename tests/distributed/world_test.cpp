@@ -147,6 +147,17 @@ TEST(World, ComputesWhatOneProcessWould) {
     expect_all_right(processes::world("collectives", size, {"64"}));
 }
 
+/// Leaves when it has met the others, who may still be connecting.
+const Role leaves("leaves at once", [](const Arguments&) {
+  auto world = World::from_environment({.timeout = 60s});
+  world.twin();
+  say("all right");
+});
+
+TEST(World, MayBeLeftAtOnce) {
+  for (int round = 0; round < 5; ++round) expect_all_right(processes::world("leaves at once", 4));
+}
+
 TEST(World, GivesTheSameBitsOverRowsAndColumns) {
   for (const int size : {4, 6}) expect_all_right(processes::world("collectives", size, {"1"}));
 }

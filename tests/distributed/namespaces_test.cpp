@@ -138,7 +138,9 @@ TEST_F(Cables, ThatStayOutAreNamedAtTheTimeOut) {
     EXPECT_EQ(ended.code, 1);
     EXPECT_LT(ended.seconds, 60);
     EXPECT_THAT(ended.said, HasSubstr("World: rank " + std::to_string(rank) + " of 3 in sum of"));
-    if (rank < 2) EXPECT_THAT(ended.said, HasSubstr("no answer from rank 2"));
+    if (rank < 2) {
+      EXPECT_THAT(ended.said, HasSubstr("no answer from rank 2"));
+    }
   }
 }
 

@@ -2,9 +2,9 @@
 
 #include <c10/util/Exception.h>
 
+#include <descent/optim/files/incoming.h>
 #include <descent/optim/files/python.h>
 #include <descent/optim/files/python_names.h>
-#include <descent/optim/files/incoming.h>
 
 namespace descent {
 namespace python_files {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <complex>
 #include <filesystem>
@@ -6,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -166,7 +168,11 @@ TEST(TrainMap, IsSharedWithOthersThroughAStore) {
     options.store = store;
     return map_of(options);
   };
-  const TrainMap part = run({.threads = 1, .on_progress = [](double done) { return done < 0.5; }});
+  // Tiles that take long are told of one by one.
+  const TrainMap part = run({.threads = 1, .on_progress = [](double done) {
+                               std::this_thread::sleep_for(std::chrono::milliseconds(25));
+                               return done < 0.5;
+                             }});
   EXPECT_EQ(part.loss.notes.count("stopped"), 1u);
   EXPECT_FALSE(std::isnan(part.loss.values.front()));
   double reached = 0;

@@ -80,4 +80,15 @@ inline double median_regret(const Function& function, const descent::Method& met
   return (left[(n - 1) / 2] + left[n / 2]) / 2;
 }
 
+/// A trial whose loss falls to the function's value.
+inline double falling(descent::Trial& trial) {
+  const double end = branin(trial.options());
+  double loss = 0;
+  for (int64_t step = 0; step < 9; ++step) {
+    loss = end + 10.0 / static_cast<double>(1 + step);
+    if (!trial.report(step, loss)) break;
+  }
+  return loss;
+}
+
 }  // namespace functions

@@ -12,16 +12,6 @@
 
 namespace {
 
-double curve(descent::Trial& trial) {
-  const double end = functions::branin(trial.options());
-  double loss = 0;
-  for (int64_t step = 0; step < 9; ++step) {
-    loss = end + 10.0 / static_cast<double>(1 + step);
-    if (!trial.report(step, loss)) break;
-  }
-  return loss;
-}
-
 std::vector<double> values(const descent::Study& study) {
   std::vector<double> list;
   for (const auto& record : study.trials()) {
@@ -57,7 +47,7 @@ TEST(AStudyWhoseProcessIsKilled, GoesOnWithTheSameTrials) {
             space,
             [&](descent::Trial& trial) {
               if (--left < 0) ::kill(::getpid(), SIGKILL);
-              return curve(trial);
+              return functions::falling(trial);
             },
             options);
         std::_Exit(0);
@@ -77,7 +67,8 @@ TEST(AStudyWhoseProcessIsKilled, GoesOnWithTheSameTrials) {
       descent::StudyOptions plain = options;
       plain.journal.clear();
       plain.threads = 1;
-      const bool same = values(tune(space, curve, plain)) == values(descent::load_study(journal));
+      const bool same =
+          values(tune(space, functions::falling, plain)) == values(descent::load_study(journal));
       std::_Exit(same ? 0 : 1);
     }
     int status = 0;

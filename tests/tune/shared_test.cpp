@@ -51,16 +51,6 @@ descent::StudyOptions options_of(const std::string& method) {
   return all.at(method);
 }
 
-double curve(descent::Trial& trial) {
-  const double end = functions::branin(trial.options());
-  double loss = 0;
-  for (int64_t step = 0; step < 9; ++step) {
-    loss = end + 10.0 / static_cast<double>(1 + step);
-    if (!trial.report(step, loss)) break;
-  }
-  return loss;
-}
-
 /// All that a study is, but how long it took.
 std::string text(const descent::Study& study) {
   std::string text;
@@ -82,6 +72,32 @@ void wait_for_the_deaths(const fs::path& folder) {
 }
 void tell_of_the_deaths(const fs::path& folder) { std::ofstream(folder / "dead") << ""; }
 
+/// Of four processes the second and the fourth die at that piece of their work, and a fifth comes
+/// late. All that live say the same, and whoever comes when all is done makes nothing.
+void expect_of_all(const char* role, const fs::path& job, const Arguments& arguments,
+                   const std::string& whole, const char* second, const char* fourth) {
+  Running running;
+  const auto start = [&](std::initializer_list<const char*> more) {
+    Arguments all = arguments;
+    all.insert(all.end(), more.begin(), more.end());
+    return running.start(role, all, {});
+  };
+  start({"1"});
+  start({"2", second});
+  start({"2"});
+  start({"1", fourth});
+  for (const size_t process : {1, 3}) EXPECT_EQ(running.end(process).signal, SIGKILL);
+  tell_of_the_deaths(job);
+  start({"1"});
+  for (const size_t process : {0, 2, 4}) {
+    const Ended ended = running.end(process);
+    EXPECT_EQ(ended.code, 0) << ended.said;
+    EXPECT_EQ(ended.said.substr(ended.said.find('\n') + 1), whole + "\n");
+  }
+  const Ended later = running.end(start({"1"}));
+  EXPECT_EQ(later.said, "made 0\n" + whole + "\n");
+}
+
 /// tunes FOLDER METHOD THREADS [trial at which it dies]: says how many trials it has made itself.
 const Role tunes("tunes", [](const Arguments& arguments) {
   descent::StudyOptions options = options_of(arguments.at(1));
@@ -94,7 +110,7 @@ const Role tunes("tunes", [](const Arguments& arguments) {
       [&](descent::Trial& trial) {
         if (own++ == dies_at) ::kill(::getpid(), SIGKILL);
         if (dies_at < 0) wait_for_the_deaths(arguments.at(0));
-        return curve(trial);
+        return functions::falling(trial);
       },
       options);
   say("made " + std::to_string(own) + "\n" + text(study));
@@ -104,25 +120,10 @@ class ASharedStudy : public testing::TestWithParam<const char*> {};
 
 TEST_P(ASharedStudy, HasTheTrialsOfOneProcessThoughProcessesDieAndComeLate) {
   const std::string method = GetParam();
-  const std::string whole = text(tune(kSpace, curve, options_of(method)));
+  const std::string whole = text(tune(kSpace, functions::falling, options_of(method)));
   const Folder folder;
   const fs::path job = folder / "job";
-  Running running;
-  running.start("tunes", {job, method, "1"}, {});
-  running.start("tunes", {job, method, "2", "1"}, {});
-  running.start("tunes", {job, method, "2"}, {});
-  running.start("tunes", {job, method, "1", "2"}, {});
-  for (const size_t process : {1, 3}) EXPECT_EQ(running.end(process).signal, SIGKILL);
-  tell_of_the_deaths(job);
-  running.start("tunes", {job, method, "1"}, {});
-  for (const size_t process : {0, 2, 4}) {
-    const Ended ended = running.end(process);
-    EXPECT_EQ(ended.code, 0) << ended.said;
-    EXPECT_EQ(ended.said.substr(ended.said.find('\n') + 1), whole + "\n");
-  }
-  // Whoever comes when all is done makes none.
-  const Ended later = running.end(running.start("tunes", {job, method, "1"}, {}));
-  EXPECT_EQ(later.said, "made 0\n" + whole + "\n");
+  expect_of_all("tunes", job, {job, method}, whole, /*second=*/"1", /*fourth=*/"2");
 }
 
 INSTANTIATE_TEST_SUITE_P(OfEachMethod, ASharedStudy,
@@ -137,7 +138,7 @@ TEST(ASharedStudy, GoesOnWhenAllOfItsProcessesWereKilled) {
   for (int i = 0; i < 2; ++i) EXPECT_EQ(running.end(i).signal, SIGKILL);
   tell_of_the_deaths(job);
   const Ended ended = running.end(running.start("tunes", {job, "tpe", "1"}, {}));
-  EXPECT_THAT(ended.said, HasSubstr(text(tune(kSpace, curve, options_of("tpe")))));
+  EXPECT_THAT(ended.said, HasSubstr(text(tune(kSpace, functions::falling, options_of("tpe")))));
 }
 
 TEST(ASharedStudy, CountsTheFirstEndOfATrialThatTwoHaveMade) {
@@ -252,21 +253,7 @@ TEST(ASharedPopulation, IsThatOfOneProcessThoughProcessesDieAndComeLate) {
   const std::string whole = text(alone);
   const Folder folder;
   const fs::path job = folder / "job";
-  Running running;
-  running.start("populates", {job, "1"}, {});
-  running.start("populates", {job, "2", "2"}, {});
-  running.start("populates", {job, "2"}, {});
-  running.start("populates", {job, "1", "3"}, {});
-  for (const size_t process : {1, 3}) EXPECT_EQ(running.end(process).signal, SIGKILL);
-  tell_of_the_deaths(job);
-  running.start("populates", {job, "1"}, {});
-  for (const size_t process : {0, 2, 4}) {
-    const Ended ended = running.end(process);
-    EXPECT_EQ(ended.code, 0) << ended.said;
-    EXPECT_EQ(ended.said.substr(ended.said.find('\n') + 1), whole + "\n");
-  }
-  const Ended later = running.end(running.start("populates", {job, "1"}, {}));
-  EXPECT_EQ(later.said, "made 0\n" + whole + "\n");
+  expect_of_all("populates", job, {job}, whole, /*second=*/"2", /*fourth=*/"3");
   // Members of the last two comparisons are kept, and nothing else.
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(job / "members"))

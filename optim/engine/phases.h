@@ -2,7 +2,13 @@
 // What several phases of a step use. A step goes from step.cpp to collect.cpp and prepare.cpp, to
 // sums.cpp where it needs norms of all gradients, and then to run.cpp, which runs the loops, or to
 // whole_tensors.cpp, which runs the rule's text on tensors.
+#include <ATen/Parallel.h>
+
 #include <descent/optim/engine/engine.h>
+
+#if AT_PARALLEL_OPENMP && !defined(_OPENMP)
+#error "the engine needs OpenMP: without it a step would silently run on one thread"
+#endif
 
 namespace descent::engine {
 

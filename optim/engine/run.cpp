@@ -7,10 +7,6 @@
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/phases.h>
 
-#if AT_PARALLEL_OPENMP && !defined(_OPENMP)
-#error "this file needs OpenMP: without it a step would silently run on one thread"
-#endif
-
 namespace descent {
 
 using namespace engine;

@@ -12,10 +12,6 @@
 #include <descent/optim/engine/stored.h>
 #include <descent/tensors/computed_in.h>
 
-#if AT_PARALLEL_OPENMP && !defined(_OPENMP)
-#error "this file needs OpenMP: without it a step would silently run on one thread"
-#endif
-
 namespace descent {
 
 using namespace engine;

@@ -35,6 +35,17 @@ std::string layer_of(const std::string& parameter) {
   return parameter.substr(0, parameter.rfind('.'));
 }
 
+/// Along both directions.
+bool moves(const Plane& plane, const std::string& layer) {
+  bool along_u = false, along_v = plane.is_line();
+  for (size_t k = 0; k < plane.names.size(); ++k) {
+    if (layer_of(plane.names[k]) != layer) continue;
+    along_u = along_u || plane.u[k].any().item<bool>();
+    along_v = along_v || plane.v[k].any().item<bool>();
+  }
+  return along_u && along_v;
+}
+
 }  // namespace
 
 Plane only(const Plane& plane, const std::string& parameters) {
@@ -54,31 +65,22 @@ Plane only(const Plane& plane, const std::string& parameters) {
 }
 
 std::vector<std::string> layers(const Plane& plane) {
-  struct Layer {
-    std::string name;
-    bool along_u = false, along_v = false;
-  };
-  std::vector<Layer> all;
-  for (size_t k = 0; k < plane.names.size(); ++k) {
-    const std::string name = layer_of(plane.names[k]);
-    auto layer =
-        std::find_if(all.begin(), all.end(), [&](const Layer& l) { return l.name == name; });
-    if (layer == all.end()) layer = all.insert(layer, Layer{name});
-    layer->along_u |= plane.u[k].any().item<bool>();
-    layer->along_v |= plane.is_line() || plane.v[k].any().item<bool>();
-  }
   std::vector<std::string> names;
-  for (const Layer& layer : all)
-    if (layer.along_u && layer.along_v) names.push_back(layer.name);
+  for (const std::string& parameter : plane.names) {
+    const std::string name = layer_of(parameter);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  std::erase_if(names, [&](const std::string& name) { return !moves(plane, name); });
   return names;
 }
 
 Plane only_layer(const Plane& plane, const std::string& layer) {
-  const std::vector<std::string> names = layers(plane);
-  if (std::find(names.begin(), names.end(), layer) == names.end())
+  if (!moves(plane, layer)) {
+    const std::vector<std::string> names = layers(plane);
     throw std::invalid_argument("only_layer: layer = \"" + layer +
                                 "\" is none that the plane moves; there are " + joined(names) +
                                 did_you_mean(layer, names));
+  }
   Plane result =
       restricted(plane, [&](const std::string& name) { return layer_of(name) == layer; });
   result.how += ", where only " + layer + " moves";

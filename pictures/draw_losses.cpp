@@ -136,10 +136,7 @@ void check(std::span<const Track> tracks, const LossPictureOptions& options) {
   pictures::check_size(what, options.width, options.height);
   require(!tracks.empty(), what, "tracks.size() = 0", "at least 1");
   for (const Track& track : tracks) descent::check(track, what + ": track " + track.label);
-  pictures::check_range(what, options.lo, options.hi);
-  for (const auto& [name, end] : {std::pair{"lo", options.lo}, {"hi", options.hi}})
-    require(!(options.log && end <= 0), what, name + (" = " + std::to_string(end)),
-            "> 0 where log is true");
+  pictures::check_range(what, options.lo, options.hi, options.log);
   pictures::check_step(what, options.step);
 }
 

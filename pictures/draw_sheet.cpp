@@ -32,18 +32,21 @@ constexpr const char* kWhat = "draw_sheet";
 
 bool is_curve(const Grid& grid) { return grid.x.n == 1 || grid.y.n == 1; }
 
+std::vector<double> values_of(std::span<const NamedGrid> grids) {
+  std::vector<double> all;
+  for (const NamedGrid& named : grids)
+    all.insert(all.end(), named.grid.values.begin(), named.grid.values.end());
+  return all;
+}
+
 /// The grids with ascending axes, and exponents of ten in the place of values if `log`.
 std::vector<NamedGrid> shown(std::span<const NamedGrid> grids, bool log) {
   std::vector<NamedGrid> result;
-  std::vector<double> all;
-  for (const NamedGrid& named : grids) {
+  for (const NamedGrid& named : grids)
     result.push_back({named.name, pictures::ascending(named.grid)});
-    const std::vector<double>& values = result.back().grid.values;
-    all.insert(all.end(), values.begin(), values.end());
-  }
   if (!log) return result;
-  all =
-      pictures::exponents(std::move(all));  // of all together, since 0 counts as the least there is
+  // Of all together, since 0 counts as the least there is.
+  const std::vector<double> all = pictures::exponents(values_of(result));
   auto from = all.begin();
   for (NamedGrid& named : result)
     for (double& value : named.grid.values) value = *from++;
@@ -51,11 +54,8 @@ std::vector<NamedGrid> shown(std::span<const NamedGrid> grids, bool log) {
 }
 
 Plot plot_of(const std::vector<NamedGrid>& grids, const SheetPictureOptions& options, double font) {
-  std::vector<double> all;
-  for (const NamedGrid& named : grids)
-    all.insert(all.end(), named.grid.values.begin(), named.grid.values.end());
   const auto end = [&](double value) { return options.log ? std::log10(value) : value; };
-  const pictures::ValueScale scale(all, end(options.lo), end(options.hi));
+  const pictures::ValueScale scale(values_of(grids), end(options.lo), end(options.hi));
   const Ticks ticks =
       (options.log ? pictures::exponent_ticks : pictures::nice_ticks)(scale.lo(), scale.hi(), 7);
   return {grids.front().grid,
@@ -190,31 +190,19 @@ class SheetOfGrids : public pictures::Part {
 
 void check(std::span<const NamedGrid> grids, const SheetPictureOptions& options) {
   pictures::check_size(kWhat, options.width, options.height == 0 ? 200 : options.height);
-  pictures::check_range(kWhat, options.lo, options.hi);
-  for (const auto& [name, end] : {std::pair{"lo", options.lo}, {"hi", options.hi}})
-    require(!(options.log && end <= 0), kWhat, name + (" = " + std::to_string(end)),
-            "> 0 where log is true");
+  pictures::check_range(kWhat, options.lo, options.hi, options.log);
   require(!grids.empty(), kWhat, "grids.size() = 0", "at least 1");
   const Grid& first = grids.front().grid;
-  bool finite = false, positive = false;
   for (const auto& [name, grid] : grids) {
     descent::check(grid, std::string(kWhat) + ": " + name);
     require(grid.x == first.x && grid.y == first.y, kWhat, "'" + name + "' has other axes",
             "the same for all");
-    for (const double value : grid.values) {
-      if (!std::isfinite(value)) continue;
-      finite = true;
-      positive |= value > 0;
-      require(!options.log || value >= 0, kWhat, "a value = " + std::to_string(value),
-              "at least 0 where log is true");
-    }
   }
-  for (const auto& [name, axis] : {std::pair{"x", &first.x}, {"y", &first.y}})
-    require(axis->n == 1 || axis->lo != axis->hi, kWhat,
-            name + std::string(".hi = ") + std::to_string(axis->hi),
-            "other than lo where n = " + std::to_string(axis->n));
-  if (!finite) throw std::invalid_argument(std::string(kWhat) + ": none of the values is finite");
-  require(!options.log || positive, kWhat, "no value", "above 0 where log is true");
+  pictures::check_axes(kWhat, first);
+  const std::vector<double> all = values_of(grids);
+  if (std::none_of(all.begin(), all.end(), [](double value) { return std::isfinite(value); }))
+    throw std::invalid_argument(std::string(kWhat) + ": none of the values is finite");
+  if (options.log) pictures::check_logarithms(kWhat, all);
 }
 
 }  // namespace

@@ -16,10 +16,7 @@ void check(const PictureOptions& options) {
           "azimuth_degrees = " + std::to_string(options.azimuth_degrees), "finite");
   require(options.elevation_degrees >= 0 && options.elevation_degrees <= 90, "draw",
           "elevation_degrees = " + std::to_string(options.elevation_degrees), "in [0, 90]");
-  check_range("draw", options.lo, options.hi);
-  for (const auto& [name, end] : {std::pair{"lo", options.lo}, {"hi", options.hi}})
-    require(!(options.log && end <= 0), "draw", name + (" = " + std::to_string(end)),
-            "> 0 where log is true");
+  check_range("draw", options.lo, options.hi, options.log);
   for (const KnownMinimum& known : options.minima)
     require(std::isfinite(known.x) && std::isfinite(known.y), "draw",
             "a minimum at " + std::to_string(known.x) + ", " + std::to_string(known.y), "finite");
@@ -66,27 +63,35 @@ std::vector<Level> levels_of(const Ticks& ticks, double lo, double hi) {
   return levels;
 }
 
+void check_axes(const std::string& what, const Grid& grid) {
+  for (const auto& [name, axis] : {std::pair{"x", &grid.x}, {"y", &grid.y}})
+    require(axis->n == 1 || axis->lo != axis->hi, what,
+            name + std::string(".hi = ") + std::to_string(axis->hi),
+            "other than lo where n = " + std::to_string(axis->n));
+}
+
+void check_logarithms(const std::string& what, const std::vector<double>& values) {
+  bool positive = false;
+  for (const double value : values) {
+    positive = positive || (std::isfinite(value) && value > 0);
+    require(!std::isfinite(value) || value >= 0, what, "a value = " + std::to_string(value),
+            "at least 0 where log is true");
+  }
+  require(positive, what, "no value", "above 0 where log is true");
+}
+
 PictureOptions checked(const Grid& grid, std::span<const Track> tracks, PictureOptions options,
                        int width, int height) {
   if (options.width == 0) options.width = width;
   if (options.height == 0) options.height = height;
   check(options);
   descent::check(grid, "draw");
-  for (const auto& [name, axis] : {std::pair{"x", &grid.x}, {"y", &grid.y}})
-    require(axis->n == 1 || axis->lo != axis->hi, "draw",
-            name + std::string(".hi = ") + std::to_string(axis->hi),
-            "other than lo where n = " + std::to_string(axis->n));
+  check_axes("draw", grid);
   if (std::none_of(grid.values.begin(), grid.values.end(),
                    [](double v) { return std::isfinite(v); }))
     throw std::invalid_argument("draw: none of the " + std::to_string(grid.values.size()) +
                                 " values is finite");
-  bool positive = false;
-  for (const double value : grid.values) {
-    positive = positive || (std::isfinite(value) && value > 0);
-    require(!options.log || !std::isfinite(value) || value >= 0, "draw",
-            "a value = " + std::to_string(value), "at least 0 where log is true");
-  }
-  require(!options.log || positive, "draw", "no value", "above 0 where log is true");
+  if (options.log) check_logarithms("draw", grid.values);
   for (const Track& track : tracks) descent::check(track, "draw: track " + track.label);
   if (!tracks.empty() && (grid.x.n == 1 || grid.y.n == 1))
     throw std::invalid_argument("draw: tracks over a grid of x.n = " + std::to_string(grid.x.n) +

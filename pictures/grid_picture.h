@@ -20,6 +20,11 @@ namespace descent::pictures {
 PictureOptions checked(const Grid& grid, std::span<const Track> tracks, PictureOptions options,
                        int width, int height);
 
+/// Refuse, by std::invalid_argument that begins with `what`, axes without a length, and values of
+/// which logarithms cannot be drawn.
+void check_axes(const std::string& what, const Grid& grid);
+void check_logarithms(const std::string& what, const std::vector<double>& values);
+
 /// Contour lines at the ticks and between them; where the ticks are not even, even lines that have
 /// no numbers.
 std::vector<Level> levels_of(const Ticks& ticks, double lo, double hi);

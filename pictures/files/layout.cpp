@@ -80,11 +80,13 @@ void check_size(const std::string& what, int width, int height) {
             "in [200, 4096]");
 }
 
-void check_range(const std::string& what, double lo, double hi) {
+void check_range(const std::string& what, double lo, double hi, bool log) {
   const std::string lo_text = "lo = " + std::to_string(lo), hi_text = "hi = " + std::to_string(hi);
   require(!std::isinf(lo), what, lo_text, "finite or NaN");
   require(!std::isinf(hi), what, hi_text, "finite or NaN");
   require(!(lo >= hi), what, lo_text + " and " + hi_text, "ascending");
+  require(!(log && lo <= 0), what, lo_text, "> 0 where log is true");
+  require(!(log && hi <= 0), what, hi_text, "> 0 where log is true");
 }
 
 void check_step(const std::string& what, int64_t step) {

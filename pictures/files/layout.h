@@ -22,8 +22,8 @@ void require(bool right, const std::string& what, const std::string& field,
 /// Refuses a width or height outside of [200, 4096].
 void check_size(const std::string& what, int width, int height);
 
-/// Refuses ends of a range that are infinite or not ascending; NaN is no end.
-void check_range(const std::string& what, double lo, double hi);
+/// Refuses ends of a range that are infinite or not ascending, or not above 0 if `log`; NaN is no end.
+void check_range(const std::string& what, double lo, double hi, bool log);
 
 /// Refuses a step below -1.
 void check_step(const std::string& what, int64_t step);

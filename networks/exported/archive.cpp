@@ -154,9 +154,7 @@ class ArchiveReader {
     Held held{distinct_.of(storage, type, bytes == 0 ? 0 : offset, sizes, strides),
               truth(field(entry, "is_param"), "is_param")};
     const bool wants_gradient = truth(field(meta, "requires_grad"), "requires_grad");
-    if (held.is_parameter && wants_gradient && held.tensor.is_floating_point()) {
-      held.tensor.requires_grad_(true);
-    }
+    if (held.is_parameter && wants_gradient) held.want_gradient();
     return held;
   }
 

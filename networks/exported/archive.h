@@ -15,6 +15,11 @@ struct Held {
   at::Tensor tensor{};
   bool is_parameter = false;
   std::string refusal{};  ///< why there is no tensor, or ""
+
+  /// Asks for a gradient, if the tensor's type can have one.
+  void want_gradient() {
+    if (tensor.is_floating_point() || tensor.is_complex()) tensor.requires_grad_(true);
+  }
 };
 
 /// By the names of the network's state_dict; names of one tensor (tied weights) share it.

@@ -24,12 +24,10 @@ Tensors take_states(const Program& program, Archive& archive) {
     HeldByName& from = is_of_weights(state) ? archive.weights : archive.constants;
     const auto found = from.find(state.name);
     if (found == from.end()) refuse("it has no tensor '", state.name, "'");
-    const Held& held = found->second;
+    Held& held = found->second;
     if (!held.refusal.empty()) refuse("its tensor '", state.name, "' ", held.refusal);
     const bool says_nothing = state.role == State::Role::Parameter && !held.is_parameter;
-    if (says_nothing && state.wants_gradient && held.tensor.is_floating_point()) {
-      held.tensor.requires_grad_(true);
-    }
+    if (says_nothing && state.wants_gradient) held.want_gradient();
     states.push_back(held.tensor);
     from.erase(found);
   }

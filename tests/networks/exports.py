@@ -340,6 +340,16 @@ def numbers():
             return scores, spectrum, pooled, torch.where(x > 0, 1.5, x), x.clamp(min=0) ** 2, x.to(torch.float32)
 
     write("numbers", seeded(Numbers), (randn(4, 4),))
+
+    class Complex(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(4, 3, dtype=torch.complex128))
+
+        def forward(self, x):
+            return (x.to(torch.complex128) @ self.weight).abs()
+
+    write("complex", seeded(Complex, False), (randn(4, 4),))
     for name, dtype in [("bfloat16", torch.bfloat16), ("half", torch.float16)]:
         write(name, seeded(Mlp, False).to(dtype), (randn(6, 2, dtype=dtype),))
 

@@ -18,7 +18,7 @@ namespace {
 using engine::kBlock;
 using engine::kLanes;
 
-/// A part of the vectors; z null: no product is wanted.
+/// A part of the vectors.
 template <class T>
 struct Part {
   T* y;
@@ -48,12 +48,38 @@ DESCENT_FN double run_dot(const Part<T>& v) {
 
 template <class T>
 DESCENT_FN double run_add(const Part<T>& v) {
+  DESCENT_INDEPENDENT
+  for (int64_t i = 0; i < v.n; ++i) v.y[i] = v.y[i] + v.a * v.x[i];
+  return 0;
+}
+
+/// The sum is that of run_dot afterwards. Vectors of a memory are read for the first time since the
+/// iteration before, so that the next rows are asked for, which may lie beyond the end.
+template <class T>
+DESCENT_FN double run_add_then_dot(const Part<T>& v) {
+  constexpr int64_t kAhead = 4 * kLanes, kLine = 64 / static_cast<int64_t>(sizeof(T));
   double total = 0;
   for (int64_t block = 0; block < v.n; block += kBlock) {
     const int64_t end = std::min(block + kBlock, v.n);
-    DESCENT_INDEPENDENT
-    for (int64_t i = block; i < end; ++i) v.y[i] = v.y[i] + v.a * v.x[i];
-    if (v.z != nullptr) total += run_dot<T>({nullptr, v.y + block, v.z + block, 0, end - block});
+    T lanes[kLanes] = {};
+    const auto look = [&](int64_t i, int64_t count) __attribute__((always_inline)) {
+      DESCENT_INDEPENDENT
+      for (int64_t lane = 0; lane < count; ++lane) {
+        const T moved = v.y[i + lane] + v.a * v.x[i + lane];
+        v.y[i + lane] = moved;
+        lanes[lane] += moved * v.z[i + lane];
+      }
+    };
+    int64_t i = block;
+    for (; i + kLanes <= end; i += kLanes) {
+      for (int64_t line = 0; line < kLanes; line += kLine) {
+        __builtin_prefetch(v.x + i + kAhead + line);
+        __builtin_prefetch(v.z + i + kAhead + line);
+      }
+      look(i, kLanes);
+    }
+    look(i, end - i);
+    total += engine::add_up(lanes);
   }
   return total;
 }
@@ -80,18 +106,22 @@ DESCENT_FN double run_largest(const Part<T>& v) {
 template <class T>
 using Loop = double (*)(const Part<T>&);
 
-#define DESCENT_INSTANCE(suffix, attribute)             \
-  template <class T>                                    \
-  attribute double dot_##suffix(const Part<T>& v) {     \
-    return run_dot(v);                                  \
-  }                                                     \
-  template <class T>                                    \
-  attribute double add_##suffix(const Part<T>& v) {     \
-    return run_add(v);                                  \
-  }                                                     \
-  template <class T>                                    \
-  attribute double largest_##suffix(const Part<T>& v) { \
-    return run_largest(v);                              \
+#define DESCENT_INSTANCE(suffix, attribute)                  \
+  template <class T>                                         \
+  attribute double dot_##suffix(const Part<T>& v) {          \
+    return run_dot(v);                                       \
+  }                                                          \
+  template <class T>                                         \
+  attribute double add_##suffix(const Part<T>& v) {          \
+    return run_add(v);                                       \
+  }                                                          \
+  template <class T>                                         \
+  attribute double add_then_dot_##suffix(const Part<T>& v) { \
+    return run_add_then_dot(v);                              \
+  }                                                          \
+  template <class T>                                         \
+  attribute double largest_##suffix(const Part<T>& v) {      \
+    return run_largest(v);                                   \
   }
 DESCENT_INSTANCE(baseline, )
 #if DESCENT_X86
@@ -100,18 +130,21 @@ DESCENT_INSTANCE(v4, DESCENT_V4)
 #endif
 #undef DESCENT_INSTANCE
 
-enum Work { Dot, Add, Largest };
+enum Work { Dot, Add, AddThenDot, Largest };
 
 template <class T>
 Loop<T> loop_for(Work work) {
 #if DESCENT_X86
-  static constexpr Loop<T> kLoops[3][3] = {{&dot_baseline<T>, &dot_v3<T>, &dot_v4<T>},
-                                           {&add_baseline<T>, &add_v3<T>, &add_v4<T>},
-                                           {&largest_baseline<T>, &largest_v3<T>, &largest_v4<T>}};
+  static constexpr Loop<T> kLoops[4][3] = {
+      {&dot_baseline<T>, &dot_v3<T>, &dot_v4<T>},
+      {&add_baseline<T>, &add_v3<T>, &add_v4<T>},
+      {&add_then_dot_baseline<T>, &add_then_dot_v3<T>, &add_then_dot_v4<T>},
+      {&largest_baseline<T>, &largest_v3<T>, &largest_v4<T>}};
   const Pass pass = current_pass();
   return kLoops[work][pass == Pass::V4 ? 2 : pass == Pass::V3 ? 1 : 0];
 #else
-  static constexpr Loop<T> kLoops[3] = {&dot_baseline<T>, &add_baseline<T>, &largest_baseline<T>};
+  static constexpr Loop<T> kLoops[4] = {&dot_baseline<T>, &add_baseline<T>,
+                                        &add_then_dot_baseline<T>, &largest_baseline<T>};
   return kLoops[work];
 #endif
 }
@@ -168,7 +201,7 @@ void add(const at::Tensor& y, double a, const at::Tensor& x) {
 }
 
 double add_then_dot(const at::Tensor& y, double a, const at::Tensor& x, const at::Tensor& z) {
-  if (x.device().is_cpu()) return run(Add, &y, a, x, &z);
+  if (x.device().is_cpu()) return run(AddThenDot, &y, a, x, &z);
   vectors::add(y, a, x);
   return vectors::dot(y, z);
 }

@@ -1,7 +1,6 @@
 #include <algorithm>
-#include <cmath>
-#include <vector>
 
+#include <descent/optim/engine/codes.h>
 #include <descent/optim/engine/instruction_sets.h>
 #include <descent/optim/engine/low_precision.h>
 #include <descent/optim/engine/sixteen_bits.h>
@@ -19,114 +18,6 @@ template <class Format>
 DESCENT_FN void round_all(const float* from, uint16_t* to, int64_t n) {
   DESCENT_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) to[i] = Format::round(from[i]);
-}
-
-/// The table of 8 bits, and how its nearest entry is found in one look-up: by the upper bits of a
-/// magnitude from 2^-23 to 1. Between two such magnitudes lies at most one midpoint of neighbours;
-/// `nearest` holds the entries below it, and the lower bits from which on it is passed.
-struct Code {
-  static constexpr int kShift = 16;  // lower bits: 2^7 look-ups each power of two
-  static constexpr uint32_t kLower = (1u << kShift) - 1;
-  // Of a look-up's result: the lower bits of the midpoint, and above them the entries.
-  static constexpr int kEntries = kShift + 2;
-  static constexpr uint32_t kThreshold = (1u << kEntries) - 1;
-  static constexpr uint32_t kNever = kThreshold;  // more than lower bits can reach
-  static constexpr int32_t kFirst = (127 - 23) << (23 - kShift);
-  static constexpr int32_t kLast = 127 << (23 - kShift);  // of 1
-  std::array<float, 256> entries;
-  std::array<uint32_t, kLast - kFirst + 1> nearest;
-};
-
-Code make_code(bool is_signed) {
-  std::vector<float> list{0, 1};
-  for (int i = 0; i < 7; ++i) {
-    const int n = 1 << (is_signed ? i : i + 1);
-    for (int j = 0; j < n; ++j) {
-      const double x = std::pow(10.0, i - 6) * (0.1 + 0.9 * (2 * j + 1) / (2.0 * n));
-      list.push_back(static_cast<float>(x));
-      if (is_signed) list.push_back(static_cast<float>(-x));
-    }
-  }
-  std::sort(list.begin(), list.end());
-  Code code{};
-  std::copy(list.begin(), list.end(), code.entries.begin());
-  const size_t zero = is_signed ? 127 : 0;
-  for (int32_t at = 0; at <= Code::kLast - Code::kFirst; ++at) {
-    const uint32_t upper = static_cast<uint32_t>(at + Code::kFirst) << Code::kShift;
-    uint32_t below = 0, passed_from = Code::kNever;
-    for (size_t i = zero; i + 1 < list.size(); ++i) {
-      const uint32_t middle = bits_of((list[i] + list[i + 1]) / 2);
-      if (middle < upper)
-        ++below;
-      else if ((middle & ~Code::kLower) == upper)
-        passed_from = middle & Code::kLower;
-    }
-    code.nearest[static_cast<size_t>(at)] = below << Code::kEntries | passed_from;
-  }
-  return code;
-}
-
-const Code& code_of(bool is_signed) {
-  static const Code signed_code = make_code(true), unsigned_code = make_code(false);
-  return is_signed ? signed_code : unsigned_code;
-}
-
-/// In three passes over the block, of which only the second, the look-up, is one element at a time.
-template <bool Signed>
-DESCENT_FN void encode_block(const Code& code, const float* from, uint8_t* to, float* absmax,
-                             int64_t n) {
-  // As whole numbers magnitudes have the same order, and what is not a number is the largest.
-  int32_t largest = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const auto magnitude = static_cast<int32_t>(bits_of(from[i]) & 0x7fffffffu);
-    largest = magnitude > largest ? magnitude : largest;
-  }
-  *absmax = float_of(static_cast<uint32_t>(largest));
-  const float divisor = largest == 0 ? 1 : *absmax;
-  constexpr int32_t kPlaces = Code::kLast - Code::kFirst + 1;
-  uint32_t bits[kCodeBlock], found[kCodeBlock];
-  int32_t place[kCodeBlock];
-  DESCENT_INDEPENDENT
-  for (int64_t i = 0; i < n; ++i) {
-    const uint32_t u = bits_of(from[i] / divisor);
-    bits[i] = u;
-    const int32_t at = static_cast<int32_t>((u & 0x7fffffffu) >> Code::kShift) - Code::kFirst;
-    const int32_t upward = at < 0 ? 0 : at;
-    place[i] = upward < kPlaces ? upward : kPlaces - 1;
-  }
-  for (int64_t i = 0; i < n; ++i) found[i] = code.nearest[static_cast<size_t>(place[i])];
-  DESCENT_INDEPENDENT
-  for (int64_t i = 0; i < n; ++i) {
-    // A midpoint belongs to the lower entry, which is the outer one below zero.
-    const uint32_t negative = bits[i] >> 31, lower = (bits[i] & Code::kLower) + negative;
-    const uint32_t passed = lower > (found[i] & Code::kThreshold) ? 1u : 0u;
-    const uint32_t entries = (found[i] >> Code::kEntries) + passed;
-    if constexpr (Signed) {
-      const uint32_t below = entries < 127u ? entries : 127u;  // there is no -1
-      to[i] = static_cast<uint8_t>(negative != 0 ? 127u - below : 127u + entries);
-    } else {
-      to[i] = static_cast<uint8_t>(negative != 0 ? 0u : entries);
-    }
-  }
-}
-
-template <bool Signed>
-DESCENT_FN void encode_all(const float* from, uint8_t* to, float* absmax, int64_t n) {
-  const Code& code = code_of(Signed);
-  int64_t i = 0;
-  for (; i + kCodeBlock <= n; i += kCodeBlock)
-    encode_block<Signed>(code, from + i, to + i, absmax++, kCodeBlock);
-  if (i < n) encode_block<Signed>(code, from + i, to + i, absmax, n - i);
-}
-template <bool Signed>
-DESCENT_FN void decode_all(const uint8_t* from, const float* absmax, float* to, int64_t n) {
-  const float* const entries = code_of(Signed).entries.data();
-  for (int64_t block = 0; block < n; block += kCodeBlock) {
-    const float scale = *absmax++;
-    const int64_t end = std::min(block + kCodeBlock, n);
-    DESCENT_INDEPENDENT
-    for (int64_t i = block; i < end; ++i) to[i] = entries[from[i]] * scale;
-  }
 }
 
 DESCENT_FN void split_all(const float* from, uint16_t* upper, uint16_t* lower, int64_t n) {
@@ -147,7 +38,7 @@ DESCENT_FN void join_all(const uint16_t* upper, const uint16_t* lower, float* to
   }
 }
 
-constexpr int64_t kTile = 512;  // elements: all of a tile's numbers stay in the first cache
+constexpr int64_t kTile = 256;  // elements: all of a tile's numbers stay in the first cache
 
 DESCENT_FN void round_by_chance_all(const float* from, uint16_t* to, const Draw& draw,
                                     int64_t first, int64_t n) {
@@ -214,62 +105,45 @@ struct Conversions {
     void (*compensate)(const float*, uint16_t*, uint16_t*, int64_t);
   };
   std::array<Short, 2> of_16_bits;  ///< bfloat16, half
-  struct Bytes {
-    void (*decode)(const uint8_t*, const float*, float*, int64_t);
-    void (*encode)(const float*, uint8_t*, float*, int64_t);
-  };
-  std::array<Bytes, 2> of_8_bits;  ///< signed, unsigned
   void (*split)(const float*, uint16_t*, uint16_t*, int64_t);
   void (*join)(const uint16_t*, const uint16_t*, float*, int64_t);
   void (*round_by_chance)(const float*, uint16_t*, const Draw&, int64_t, int64_t);
 
   const Short& of(NumberType type) const { return of_16_bits[type == NumberType::Half]; }
-  const Bytes& of(Kept kept) const { return of_8_bits[kept == Kept::Unsigned8]; }
 };
 
-#define DESCENT_INSTANCE(suffix, attribute)                                                        \
-  template <class Format>                                                                          \
-  attribute void widen_##suffix(const uint16_t* from, float* to, int64_t n) {                      \
-    widen_all<Format>(from, to, n);                                                                \
-  }                                                                                                \
-  template <class Format>                                                                          \
-  attribute void round_##suffix(const float* from, uint16_t* to, int64_t n) {                      \
-    round_all<Format>(from, to, n);                                                                \
-  }                                                                                                \
-  template <class Format>                                                                          \
-  attribute void compensate_##suffix(const float* from, uint16_t* to, uint16_t* error,             \
-                                     int64_t n) {                                                  \
-    compensate_all<Format>(from, to, error, n);                                                    \
-  }                                                                                                \
-  template <bool Signed>                                                                           \
-  attribute void decode_##suffix(const uint8_t* from, const float* absmax, float* to, int64_t n) { \
-    decode_all<Signed>(from, absmax, to, n);                                                       \
-  }                                                                                                \
-  template <bool Signed>                                                                           \
-  attribute void encode_##suffix(const float* from, uint8_t* to, float* absmax, int64_t n) {       \
-    encode_all<Signed>(from, to, absmax, n);                                                       \
-  }                                                                                                \
-  attribute void split_##suffix(const float* from, uint16_t* upper, uint16_t* lower, int64_t n) {  \
-    split_all(from, upper, lower, n);                                                              \
-  }                                                                                                \
-  attribute void join_##suffix(const uint16_t* upper, const uint16_t* lower, float* to,            \
-                               int64_t n) {                                                        \
-    join_all(upper, lower, to, n);                                                                 \
-  }                                                                                                \
-  attribute void round_by_chance_##suffix(const float* from, uint16_t* to, const Draw& draw,       \
-                                          int64_t first, int64_t n) {                              \
-    round_by_chance_all(from, to, draw, first, n);                                                 \
-  }                                                                                                \
-  template <class Format>                                                                          \
-  constexpr Conversions::Short short_##suffix{&widen_##suffix<Format>, &round_##suffix<Format>,    \
-                                              &compensate_##suffix<Format>};                       \
-  template <bool Signed>                                                                           \
-  constexpr Conversions::Bytes bytes_##suffix{&decode_##suffix<Signed>, &encode_##suffix<Signed>}; \
-  constexpr Conversions conversions_##suffix{                                                      \
-      {short_##suffix<BFloat16Format>, short_##suffix<HalfFormat>},                                \
-      {bytes_##suffix<true>, bytes_##suffix<false>},                                               \
-      &split_##suffix,                                                                             \
-      &join_##suffix,                                                                              \
+#define DESCENT_INSTANCE(suffix, attribute)                                                       \
+  template <class Format>                                                                         \
+  attribute void widen_##suffix(const uint16_t* from, float* to, int64_t n) {                     \
+    widen_all<Format>(from, to, n);                                                               \
+  }                                                                                               \
+  template <class Format>                                                                         \
+  attribute void round_##suffix(const float* from, uint16_t* to, int64_t n) {                     \
+    round_all<Format>(from, to, n);                                                               \
+  }                                                                                               \
+  template <class Format>                                                                         \
+  attribute void compensate_##suffix(const float* from, uint16_t* to, uint16_t* error,            \
+                                     int64_t n) {                                                 \
+    compensate_all<Format>(from, to, error, n);                                                   \
+  }                                                                                               \
+  attribute void split_##suffix(const float* from, uint16_t* upper, uint16_t* lower, int64_t n) { \
+    split_all(from, upper, lower, n);                                                             \
+  }                                                                                               \
+  attribute void join_##suffix(const uint16_t* upper, const uint16_t* lower, float* to,           \
+                               int64_t n) {                                                       \
+    join_all(upper, lower, to, n);                                                                \
+  }                                                                                               \
+  attribute void round_by_chance_##suffix(const float* from, uint16_t* to, const Draw& draw,      \
+                                          int64_t first, int64_t n) {                             \
+    round_by_chance_all(from, to, draw, first, n);                                                \
+  }                                                                                               \
+  template <class Format>                                                                         \
+  constexpr Conversions::Short short_##suffix{&widen_##suffix<Format>, &round_##suffix<Format>,   \
+                                              &compensate_##suffix<Format>};                      \
+  constexpr Conversions conversions_##suffix{                                                     \
+      {short_##suffix<BFloat16Format>, short_##suffix<HalfFormat>},                               \
+      &split_##suffix,                                                                            \
+      &join_##suffix,                                                                             \
       &round_by_chance_##suffix};
 DESCENT_INSTANCE(baseline, )
 #if DESCENT_X86
@@ -330,11 +204,12 @@ void in_tiles(const Conversions::Short& convert, const Span& span, bool writes_p
 template <int64_t Tile>
 class WideTile {
  public:
-  WideTile(const Layout& x, Isa isa) : x_(x), convert_(conversions(isa)) {}
+  WideTile(const Layout& x, Isa isa) : x_(x), convert_(conversions(isa)), loops_(code_loops(isa)) {}
 
   Span load(int64_t i, int64_t n, bool may_write_state) {
-    if (x_.whole.is_far && i + 2 * Tile <= x_.whole.n) fetch_at(i + Tile);
     const bool is_short = has_16_bits(x_.type);
+    ahead_ = x_.whole.is_far && i + 2 * Tile <= x_.whole.n ? i + Tile : 0;
+    ask(x_.whole.g, is_short ? 2 : 4);
     Span tile{p_, g_, {}, n};
     if (is_short)
       convert_.of(x_.type).widen(at(x_.whole.g, i), g_, n);
@@ -364,16 +239,18 @@ class WideTile {
           break;
         case Kept::Signed8:
         case Kept::Unsigned8:
-          convert_.of(x_.kept[b])
-              .decode(static_cast<const uint8_t*>(from) + i, x_.absmax[b] + i / kCodeBlock, s_[b],
-                      n);
+          decode(x_.kept[b], loops_, static_cast<const uint8_t*>(from) + i,
+                 x_.absmax[b] + i / kCodeBlock, s_[b], n);
       }
     }
     return tile;
   }
 
   void store_parameter(const Span& tile, int64_t i) const {
-    if (!has_16_bits(x_.type)) return;
+    const bool is_short = has_16_bits(x_.type);
+    if (x_.master != Master::Float32) ask(x_.whole.p, is_short ? 2 : 4);
+    if (x_.master != Master::None) ask(x_.beside, x_.master == Master::Float32 ? 4 : 2);
+    if (!is_short) return;
     const auto* const p = static_cast<const float*>(tile.p);
     uint16_t* const to = at(x_.whole.p, i);
     if (x_.master == Master::Remainder)
@@ -390,30 +267,28 @@ class WideTile {
     for (size_t b = 0; b < kMaxBuffers; ++b) {
       void* const to = x_.whole.s[b];
       if (to == nullptr) continue;
+      const bool is_short = has_16_bits(x_.type) && x_.kept[b] == Kept::AsParameter;
+      ask(to, has_codes(x_.kept[b]) ? 1 : is_short ? 2 : 4);
       const auto* const from = static_cast<const float*>(tile.s[b]);
       if (has_codes(x_.kept[b]))
-        convert_.of(x_.kept[b])
-            .encode(from, static_cast<uint8_t*>(to) + i, x_.absmax[b] + i / kCodeBlock, tile.n);
-      else if (has_16_bits(x_.type) && x_.kept[b] == Kept::AsParameter)
+        encode(x_.kept[b], loops_, from, static_cast<uint8_t*>(to) + i,
+               x_.absmax[b] + i / kCodeBlock, tile.n);
+      else if (is_short)
         convert_.of(x_.type).round(from, at(to, i), tile.n);
     }
   }
 
  private:
-  /// Asks for the tile that begins at element i.
-  void fetch_at(int64_t i) const {
-    const auto ask = [i](const void* base, int64_t size) { fetch(base, size * i, size * Tile); };
-    const int64_t size = has_16_bits(x_.type) ? 2 : 4;
-    ask(x_.whole.g, size);
-    if (x_.master != Master::Float32) ask(x_.whole.p, size);
-    if (x_.master != Master::None) ask(x_.beside, x_.master == Master::Float32 ? 4 : 2);
-    for (size_t b = 0; b < kMaxBuffers; ++b)
-      if (x_.whole.s[b] != nullptr)
-        ask(x_.whole.s[b], has_codes(x_.kept[b]) ? 1 : x_.kept[b] == Kept::AsParameter ? size : 4);
+  /// Asks for the next tile of a kind of numbers. Each kind has a time of its own, because a
+  /// processor waits where it has more requests than it can keep under way.
+  void ask(const void* base, int64_t size) const {
+    if (ahead_ != 0) fetch(base, size * ahead_, size * Tile);
   }
 
   const Layout& x_;
   const Conversions& convert_;
+  const CodeLoops loops_;
+  int64_t ahead_ = 0;  ///< where the tile begins that is asked for; 0: none
   alignas(64) float p_[Tile], g_[Tile], s_[kMaxBuffers][Tile];
 };
 
@@ -486,12 +361,11 @@ void widen(NumberType type, Isa isa, const uint16_t* from, float* to, int64_t n)
 void round(NumberType type, Isa isa, const float* from, uint16_t* to, int64_t n) {
   conversion(type, isa).round(from, to, n);
 }
-const std::array<float, 256>& codes(Kept kept) { return code_of(kept == Kept::Signed8).entries; }
 void decode(Kept kept, Isa isa, const uint8_t* from, const float* absmax, float* to, int64_t n) {
-  conversions(isa).of(kept).decode(from, absmax, to, n);
+  decode(kept, code_loops(isa), from, absmax, to, n);
 }
 void encode(Kept kept, Isa isa, const float* from, uint8_t* to, float* absmax, int64_t n) {
-  conversions(isa).of(kept).encode(from, to, absmax, n);
+  encode(kept, code_loops(isa), from, to, absmax, n);
 }
 void split(Isa isa, const float* from, uint16_t* upper, uint16_t* lower, int64_t n) {
   conversions(isa).split(from, upper, lower, n);

@@ -12,7 +12,7 @@
 #include <gmock/gmock.h>
 
 #include <descent/optim.h>
-#include <descent/optim/engine/low_precision.h>
+#include <descent/optim/engine/codes.h>
 #include <descent/optim/engine/stored.h>
 #include <descent/optim/pieces/philox.h>
 
@@ -189,6 +189,13 @@ TEST(StochasticRounding, IsRightOnAverageAndTheSameOnEveryInstructionSet) {
 
 // ---- 8 bits
 
+std::vector<CodeLoops> all_code_loops() {
+  std::vector<CodeLoops> list;
+  for (const CodeLoops loops : {CodeLoops::Baseline, CodeLoops::V3, CodeLoops::V4, CodeLoops::Vbmi})
+    if (supported(loops)) list.push_back(loops);
+  return list;
+}
+
 TEST(EightBits, HaveTheTableOfTheSpecification) {
   const auto& with_sign = codes(Kept::Signed8);
   const auto& without = codes(Kept::Unsigned8);
@@ -220,16 +227,16 @@ TEST(EightBits, EncodeTheSpecificationsNumbers) {
     x[static_cast<size_t>(i)] = static_cast<float>(std::sin(i) * std::exp(-i / 16.0));
     squares[static_cast<size_t>(i)] = x[static_cast<size_t>(i)] * x[static_cast<size_t>(i)];
   }
-  for (const Isa isa : instruction_sets()) {
+  for (const CodeLoops loops : all_code_loops()) {
     std::vector<uint8_t> bytes(300);
     std::vector<float> absmax(2);
     const auto sum = [&] { return std::accumulate(bytes.begin(), bytes.end(), 0); };
     const auto first = [&] { return std::vector<int>(bytes.begin(), bytes.begin() + 12); };
-    encode(Kept::Signed8, isa, x.data(), bytes.data(), absmax.data(), 300);
+    encode(Kept::Signed8, loops, x.data(), bytes.data(), absmax.data(), 300);
     EXPECT_EQ(absmax, (std::vector<float>{0.802452147F, 1.12446052e-07F}));
     EXPECT_EQ(first(), (std::vector<int>{127, 253, 255, 194, 18, 8, 54, 221, 237, 204, 45, 26}));
     EXPECT_EQ(sum(), 38218);
-    encode(Kept::Unsigned8, isa, squares.data(), bytes.data(), absmax.data(), 300);
+    encode(Kept::Unsigned8, loops, squares.data(), bytes.data(), absmax.data(), 300);
     EXPECT_EQ(absmax, (std::vector<float>{0.643929422F, 1.26441148e-14F}));
     EXPECT_EQ(first(), (std::vector<int>{0, 250, 255, 71, 189, 221, 96, 152, 192, 116, 131, 168}));
     EXPECT_EQ(sum(), 8722);
@@ -261,7 +268,7 @@ TEST(EightBits, AreTheNearestEntryAtEveryMidpointAndBesideIt) {
       const float y = std::pow(10.0F, exponent(random));
       x.push_back(kept == Kept::Signed8 && i % 2 == 1 ? -y : y);
     }
-    for (const Isa isa : instruction_sets()) {
+    for (const CodeLoops loops : all_code_loops()) {
       // Each block begins with 1, so that x/absmax is x.
       for (size_t i = 0; i < x.size(); i += 255) {
         std::vector<float> block{1};
@@ -269,7 +276,8 @@ TEST(EightBits, AreTheNearestEntryAtEveryMidpointAndBesideIt) {
                      x.begin() + static_cast<std::ptrdiff_t>(std::min(i + 255, x.size())));
         std::vector<uint8_t> bytes(block.size());
         float absmax = 0;
-        encode(kept, isa, block.data(), bytes.data(), &absmax, static_cast<int64_t>(block.size()));
+        encode(kept, loops, block.data(), bytes.data(), &absmax,
+               static_cast<int64_t>(block.size()));
         ASSERT_EQ(absmax, 1.0F);
         for (size_t j = 0; j < block.size(); ++j)
           ASSERT_EQ(bytes[j], nearest_entry(kept, block[j])) << block[j];
@@ -278,16 +286,104 @@ TEST(EightBits, AreTheNearestEntryAtEveryMidpointAndBesideIt) {
   }
 }
 
+/// Numbers that, divided by absmax, come to lie at each midpoint and up to seven units in the last
+/// place beside it, and others.
+std::vector<float> around_midpoints(Kept kept, float absmax, std::mt19937& random) {
+  const auto& table = codes(kept);
+  const uint32_t largest = bits_of(absmax);
+  std::vector<float> list{0, -0.0F, absmax, -absmax, float_of(largest - 1)};
+  for (size_t j = 0; j + 1 < 256; ++j) {
+    const double middle = (table[j] + table[j + 1]) / 2;
+    const uint32_t bits = bits_of(static_cast<float>(std::abs(middle) * absmax));
+    for (uint32_t beside = bits - std::min(bits, 7u); beside <= std::min(bits + 7, largest);
+         ++beside)
+      list.push_back(std::copysign(float_of(beside), static_cast<float>(middle)));
+  }
+  for (int i = 0; i < 200; ++i) {
+    const float x = float_of(static_cast<uint32_t>(random()) % (largest + 1));
+    list.push_back(i % 2 == 0 ? x : -x);
+  }
+  return list;
+}
+
+TEST(EightBits, AreThoseOfTheRoundedQuotientForEveryAbsmax) {
+  std::mt19937 random(17);
+  std::vector<uint32_t> scales{1,          2,          0x7fffff,   0x800000,   0x800001,
+                               0xffffff,   0x3f7fffff, 0x3f800000, 0x3f800001, 0x3fffffff,
+                               0x7e7fffff, 0x7e800000, 0x7e800001, 0x7f7fffff};
+  for (int i = 0; i < 60; ++i) scales.push_back(1 + random() % 0x7f7fffff);
+  for (const Kept kept : {Kept::Signed8, Kept::Unsigned8})
+    for (const uint32_t scale : scales) {
+      const float absmax = float_of(scale);
+      const std::vector<float> x = around_midpoints(kept, absmax, random);
+      const size_t length = 255 - random() % 3 * 64;  // of a block, apart from its first number
+      for (size_t i = 0; i < x.size(); i += length) {
+        std::vector<float> block{absmax};
+        for (size_t j = i; j < std::min(i + length, x.size()); ++j) block.push_back(x[j]);
+        const auto n = static_cast<int64_t>(block.size());
+        std::vector<uint8_t> wanted(block.size() + 64, 9);
+        for (size_t j = 0; j < block.size(); ++j)
+          wanted[j] = nearest_entry(kept, block[j] / absmax);
+        for (const CodeLoops loops : all_code_loops()) {
+          std::vector<uint8_t> bytes(block.size() + 64, 9);
+          float found = 0;
+          encode(kept, loops, block.data(), bytes.data(), &found, n);
+          ASSERT_EQ(found, absmax);
+          ASSERT_EQ(bytes, wanted) << absmax << " " << static_cast<int>(loops);
+        }
+      }
+    }
+}
+
+TEST(EightBits, ComeBackTheSameFromEveryLoop) {
+  std::mt19937 random(19);
+  for (const Kept kept : {Kept::Signed8, Kept::Unsigned8})
+    for (const int64_t n : {1, 63, 64, 255, 256, 257, 512, 600}) {
+      std::vector<uint8_t> bytes(static_cast<size_t>(n));
+      for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
+      std::vector<float> absmax(static_cast<size_t>(code_blocks(n)));
+      for (float& scale : absmax) scale = float_of(static_cast<uint32_t>(random() % 0x7f800000));
+      for (const CodeLoops loops : all_code_loops()) {
+        std::vector<float> x(static_cast<size_t>(n) + 16, 7.0F);
+        decode(kept, loops, bytes.data(), absmax.data(), x.data(), n);
+        for (size_t i = 0; i < x.size(); ++i)
+          ASSERT_EQ(x[i], i < bytes.size() ? codes(kept)[bytes[i]] * absmax[i / 256] : 7.0F) << i;
+      }
+    }
+}
+
+TEST(EightBits, OfWhatIsNotFiniteAreTheSameFromEveryLoop) {
+  std::mt19937 random(23);
+  const float inf = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const Kept kept : {Kept::Signed8, Kept::Unsigned8})
+    for (const float bad : {inf, -inf, nan, -nan}) {
+      std::vector<float> x(256);
+      for (float& value : x) value = float_of(static_cast<uint32_t>(random()));
+      x[77] = bad;
+      std::vector<uint8_t> first(256);
+      float first_absmax = 0;
+      encode(kept, CodeLoops::Baseline, x.data(), first.data(), &first_absmax, 256);
+      for (const CodeLoops loops : all_code_loops()) {
+        std::vector<uint8_t> bytes(256);
+        float absmax = 0;
+        encode(kept, loops, x.data(), bytes.data(), &absmax, 256);
+        EXPECT_EQ(bits_of(absmax), bits_of(first_absmax));
+        EXPECT_EQ(bytes, first);
+      }
+    }
+}
+
 TEST(EightBits, ComeBackFromABlockWithTheLargestEntry) {
   for (const Kept kept : {Kept::Signed8, Kept::Unsigned8})
-    for (const Isa isa : instruction_sets()) {
+    for (const CodeLoops loops : all_code_loops()) {
       std::vector<uint8_t> bytes(256), again(256);
       std::iota(bytes.begin(), bytes.end(), uint8_t{0});
       std::vector<float> x(256);
       for (const float scale : {1.0F, 3.7F, 1e-20F}) {
-        decode(kept, isa, bytes.data(), &scale, x.data(), 256);
+        decode(kept, loops, bytes.data(), &scale, x.data(), 256);
         float absmax = 0;
-        encode(kept, isa, x.data(), again.data(), &absmax, 256);
+        encode(kept, loops, x.data(), again.data(), &absmax, 256);
         EXPECT_EQ(absmax, scale);
         EXPECT_EQ(again, bytes);
       }
@@ -296,19 +392,19 @@ TEST(EightBits, ComeBackFromABlockWithTheLargestEntry) {
 
 TEST(EightBits, OfZerosAreTheByteOfZeroAndOfWhatIsNotFiniteAreNotFinite) {
   for (const Kept kept : {Kept::Signed8, Kept::Unsigned8})
-    for (const Isa isa : instruction_sets()) {
+    for (const CodeLoops loops : all_code_loops()) {
       std::vector<float> x(300, 0.0F);
       std::vector<uint8_t> bytes(300, 9);
       std::vector<float> absmax(2, 1.0F);
-      encode(kept, isa, x.data(), bytes.data(), absmax.data(), 300);
+      encode(kept, loops, x.data(), bytes.data(), absmax.data(), 300);
       EXPECT_EQ(absmax, (std::vector<float>{0, 0}));
       EXPECT_THAT(bytes, testing::Each(zero_code(kept)));
       for (const float bad :
            {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
         x[3] = bad;
-        encode(kept, isa, x.data(), bytes.data(), absmax.data(), 300);
+        encode(kept, loops, x.data(), bytes.data(), absmax.data(), 300);
         std::vector<float> back(300);
-        decode(kept, isa, bytes.data(), absmax.data(), back.data(), 300);
+        decode(kept, loops, bytes.data(), absmax.data(), back.data(), 300);
         for (size_t i = 0; i < 256; ++i) EXPECT_FALSE(std::isfinite(back[i])) << i;
         for (size_t i = 256; i < 300; ++i) EXPECT_EQ(back[i], 0);
       }

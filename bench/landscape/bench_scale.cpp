@@ -64,6 +64,9 @@ int main(int argc, char** argv) {
   app.add_option("--points", points)->capture_default_str();
   app.add_option("--threads", options.threads)->capture_default_str();
   app.add_option("--memory", options.memory)->capture_default_str();
+  app.add_flag_callback(
+      "--bfloat16", [&] { options.precision = descent::Precision::Bfloat16; },
+      "where the processor has it");
   CLI11_PARSE(app, argc, argv);
   if (!fs::exists(folder / (name + ".pt2"))) {
     std::cout << "bench_scale: " << folder.string() << " has no " << name

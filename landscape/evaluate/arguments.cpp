@@ -8,6 +8,7 @@
 
 #include <descent/landscape/evaluate/arguments.h>
 #include <descent/landscape/evaluate/refuse.h>
+#include <descent/landscape/network/bfloat16.h>
 
 namespace descent::landscape {
 
@@ -100,6 +101,25 @@ void check_range(const Axis& axis, const char* name, const std::vector<Tensor>& 
   }
 }
 
+namespace {
+
+void check_bfloat16(const std::vector<Tensor>& weights, Path path) {
+  constexpr const char* kSubject = "evaluate: options.precision is Bfloat16, but ";
+  if (path != Path::Auto && path != Path::Loop) {
+    refuse(kSubject, "options.path is ", to_text(fields::value_of(path)),
+           "; allowed is loop, or auto, which takes it");
+  }
+  for (const Tensor& tensor : weights) {
+    if (tensor.is_cpu() && tensor.scalar_type() == at::kFloat) continue;
+    refuse(kSubject, "the network has weights of type ", tensor.scalar_type(), " on ",
+           tensor.device(), "; allowed is Float on cpu");
+  }
+  const std::string why_not = why_no_bfloat16();
+  if (!why_not.empty()) refuse(kSubject, why_not);
+}
+
+}  // namespace
+
 void check_options(const Plane& plane, const std::vector<Metric>& metrics, const Axis& x,
                    const Axis& y, const EvaluateOptions& options) {
   check(x, "evaluate: axis x");
@@ -115,6 +135,7 @@ void check_options(const Plane& plane, const std::vector<Metric>& metrics, const
     refuse("evaluate: axis x has ", x.n, " points and axis y has ", y.n,
            ", which is more than the ", most, " values that a grid can hold");
   }
+  if (options.precision == Precision::Bfloat16) check_bfloat16(plane.center, options.path);
   if (options.threads < 0) {
     refuse("evaluate: options.threads is ", options.threads,
            "; allowed are 1, 2, ... and 0 for all of LibTorch's");

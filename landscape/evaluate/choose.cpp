@@ -12,6 +12,10 @@ Choice choose(const Problem& problem, const std::vector<at::Tensor>& predictions
               const Axis& y, const EvaluateOptions& options, Loop& loop) {
   Choice choice;
   if (options.path == Path::Loop) return choice;
+  if (options.precision == Precision::Bfloat16) {
+    choice.reason = "precision is bfloat16";
+    return choice;
+  }
   std::string reasons;
   const auto try_path = [&](Path path, std::unique_ptr<Evaluator> fast, std::string why_not) {
     const std::string name = to_text(fields::value_of(path));

@@ -54,6 +54,7 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
                         .data = data,
                         .plane = with_v,
                         .batch_norm = batch_norm,
+                        .precision = options.precision,
                         .moves_buffers = batch_norm == BatchNorm::Interpolate,
                         .memory = options.memory};
   Loop loop(problem);
@@ -99,6 +100,8 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
     grid.value_name = metrics[m].name;
     grid.notes = notes;
     grid.notes["metric"] = metrics[m].name;
+    const std::string narrower = loop.about_precision(m);
+    if (!narrower.empty()) grid.notes["precision"] = narrower;
     grids.push_back(std::move(grid));
   }
   return grids;
@@ -161,6 +164,7 @@ std::vector<double> losses_at(const Network& network, const Metric& metric, cons
                         .data = data,
                         .plane = plane,
                         .batch_norm = chosen(options.batch_norm, plane),
+                        .precision = options.precision,
                         .moves_buffers = !buffers.empty(),
                         .memory = options.memory};
   Loop loop(problem);

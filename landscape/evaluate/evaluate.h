@@ -13,6 +13,7 @@
 #include <descent/landscape/data/metric.h>
 #include <descent/landscape/network/batch_norm.h>
 #include <descent/landscape/network/network.h>
+#include <descent/landscape/network/precision.h>
 #include <descent/landscape/planes/plane.h>
 #include <descent/sharing/store.h>
 
@@ -33,6 +34,10 @@ struct EvaluateOptions {
   Path path = Path::Auto;
   int threads = 0;  ///< 0: at::get_num_threads(). The values do not depend on it.
   BatchNorm batch_norm = BatchNorm::Auto;
+
+  /// Bfloat16 is for the loop, for weights of float32, and for processors with AVX-512 BF16 or AMX;
+  /// it is refused elsewhere. Grid::notes say how far it moves the value at the network.
+  Precision precision = Precision::Own;
 
   /// Bytes for weights and activations of the networks in work, beside the data and the plane. Then
   /// the number of samples, of threads and of networks at once is what fits. One network must fit;
@@ -60,8 +65,9 @@ struct EvaluateOptions {
   /// points that were not reached stay NaN (Grid::notes says "stopped").
   std::function<bool(double)> on_progress{};
 
-  DESCENT_OPTIONS((path), (threads, non_negative), (batch_norm), (memory, at_least_one),
-                  (tiles, not_text), (store, not_text), (on_progress, not_text))
+  DESCENT_OPTIONS((path), (threads, non_negative), (batch_norm), (precision),
+                  (memory, at_least_one), (tiles, not_text), (store, not_text),
+                  (on_progress, not_text))
   /// The options that values do not depend on, but by the path, the chunks and the samples at once
   /// that are chosen. All others are a part of the tiles' fingerprint.
   static constexpr std::array<std::string_view, 2> kNotInResult{"threads", "memory"};
@@ -90,6 +96,7 @@ struct EvaluateOptions {
 ///   statistics (of a network with running statistics: whose they are, in words)
 ///   network (its type), parameters (their number), dtype, weights (hash of the center, and buffers)
 ///   plane (how it was made), directions (Plane::hash), seed where there is one
+///   precision (of Bfloat16: what it makes of the value at the network)
 ///   path, reason, kernel (of the fused path), samples_at_once (of the loop, where it takes batches in
 ///   parts), self_check, tiles (how their files' names begin)
 ///   descent and torch (versions), stopped if on_progress said so

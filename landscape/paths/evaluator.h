@@ -10,6 +10,7 @@
 #include <descent/landscape/data/metric.h>
 #include <descent/landscape/network/batch_norm.h>
 #include <descent/landscape/network/network.h>
+#include <descent/landscape/network/precision.h>
 #include <descent/landscape/planes/plane.h>
 #include <descent/tensors/workers.h>
 
@@ -41,6 +42,7 @@ struct Problem {
   const Batches& data;
   const Plane& plane;
   BatchNorm batch_norm = BatchNorm::Keep;  // not Auto
+  Precision precision = Precision::Own;
   bool moves_buffers = false;  // over the plane, or from one network of losses_at() to the next
   int64_t memory = std::numeric_limits<int64_t>::max();  // EvaluateOptions::memory
   BatchWeights batch_weights{"evaluate", metrics, data};

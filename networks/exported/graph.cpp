@@ -1,12 +1,12 @@
 #include <algorithm>
 
 #include <ATen/ScalarOps.h>
-#include <ATen/autocast_mode.h>
 #include <ATen/core/List.h>
 #include <ATen/core/grad_mode.h>
 
 #include <descent/networks/exported/graph.h>
 #include <descent/networks/refuse.h>
+#include <descent/tensors/autocast.h>
 
 namespace descent::networks {
 namespace {
@@ -24,32 +24,6 @@ Tensor as_tensor(const IValue& value) {
 double as_double(const IValue& value) {
   return value.isInt() ? static_cast<double>(value.toInt()) : value.toDouble();
 }
-
-/// Autocast on the CPU as a program switches it, until the end of the scope.
-class Autocast {
- public:
-  Autocast(bool enables, at::ScalarType type)
-      : enabled_(at::autocast::is_autocast_enabled(at::kCPU)),
-        type_(at::autocast::get_autocast_dtype(at::kCPU)) {
-    set(enables, type);
-    at::autocast::increment_nesting();
-  }
-  ~Autocast() {
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    set(enabled_, type_);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  static void set(bool enables, at::ScalarType type) {
-    at::autocast::set_autocast_enabled(at::kCPU, enables);
-    at::autocast::set_autocast_dtype(at::kCPU, type);
-  }
-
-  bool enabled_;
-  at::ScalarType type_;
-};
 
 /// What is not to happen in this setting, or happens otherwise. False: the call is passed over.
 bool adjust(const Call& call, const Setting& setting, Values& stack) {
@@ -76,7 +50,7 @@ Values run_graphs(const Call& call, Values values, const Setting& setting) {
       return call.body->run(std::move(values), setting);
     }
     default: {
-      const Autocast mode(call.enables, call.autocast_type);
+      const tensors::Autocast mode(call.enables, call.autocast_type);
       return call.body->run(std::move(values), setting);
     }
   }

@@ -64,6 +64,11 @@ landscape(2 error "--batch-norm = recompute, must be keep or batch for curvature
 landscape(2 error "--batch-norm = interpolate with --plane pca" ${job}
           --plane "pca:${net}/snapshots" --batch-norm interpolate ${out})
 landscape(2 error "--path = fast, must be auto, loop, batched or fused" ${job} --path fast ${out})
+set(ENV{DESCENT_BFLOAT16} no)
+landscape(2 error "precision is Bfloat16, but this processor has no instructions for bfloat16" ${job}
+          --precision bfloat16 ${out})
+set(ENV{DESCENT_BFLOAT16} yes)
+landscape(2 error "options.path is fused" ${job} --precision bfloat16 --path fused ${out})
 landscape(2 error "--memory = lots, must be a size like 256MiB" ${job} --memory lots ${out})
 landscape(2 error "memory is 10 bytes" ${job} --memory 10B ${out})
 landscape(2 error "memory = 10 bytes" ${job} --plane hessian --memory 10B ${out})
@@ -111,6 +116,12 @@ expect_files("${FOLDER}/numbers" landscape.json)
 # The other paths and planes.
 landscape(0 out "path  *loop.*open" ${job} ${numbers} --path loop --axes -1:1:5 --out "${FOLDER}/loop")
 landscape(0 out "path  *fused.*open" ${job} ${numbers} --path fused --axes -1:1:5 --out "${FOLDER}/fused")
+landscape(0 out "path  *loop .precision is bfloat16.*open" ${job} --formats html --precision bfloat16
+          --axes -1:1:5 --out "${FOLDER}/bfloat16")
+file(READ "${FOLDER}/bfloat16/landscape.html" page)
+if(NOT page MATCHES "Computed in bfloat16, which gives [0-9.e-]+ at the network where float32 gives [0-9]")
+  message(FATAL_ERROR "the caption does not say that it is of bfloat16")
+endif()
 landscape(0 out "least .*open .*landscape.html" ${job} --plane "pca:${net}/snapshots"
           --out "${FOLDER}/pca")
 expect_files("${FOLDER}/pca" landscape.csv landscape.gif landscape.html landscape.json landscape.npy

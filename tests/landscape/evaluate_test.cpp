@@ -1,6 +1,8 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -134,6 +136,59 @@ TEST(Evaluate, TakesParametersOfLowPrecisionByTheLoop) {
   const Grid grid = evaluate(*net, mse, data, random_plane(*net), kPoint, kPoint);
   EXPECT_THAT(grid.notes.at("reason"), HasSubstr("the parameters are BFloat16"));
   EXPECT_NEAR(grid.values[0], mse(net->forward(data.input), data.target).item<double>(), 1e-2);
+}
+
+/// Sets DESCENT_BFLOAT16 while it lives: whether the processor is to be taken for one that has it.
+class Bfloat16Is {
+ public:
+  explicit Bfloat16Is(const char* said) { setenv("DESCENT_BFLOAT16", said, 1); }
+  ~Bfloat16Is() { unsetenv("DESCENT_BFLOAT16"); }
+};
+
+TEST(Evaluate, ComputesInBfloat16WhereItIsAskedTo) {
+  const Bfloat16Is here("yes");
+  torch::manual_seed(1);
+  nn::Sequential net(nn::Conv2d(nn::Conv2dOptions(3, 8, 3).padding(1)), nn::BatchNorm2d(8),
+                     nn::ReLU(), nn::AdaptiveAvgPool2d(1), nn::Flatten(), nn::Linear(8, 4));
+  const Data data{torch::randn({40, 3, 6, 6}), torch::arange(40) % 4};
+  const Plane plane = random_plane(*net, {.seed = 3, .norm = Norm::Filter});
+  for (const auto mode : {BatchNorm::Keep, BatchNorm::Batch, BatchNorm::Recompute}) {
+    EvaluateOptions options{.path = Path::Loop, .batch_norm = mode};
+    const Grid wide = evaluate(*net, cross_entropy, data, plane, {-1, 1, 3}, {-1, 1, 3}, options);
+    options.path = Path::Auto;
+    options.precision = Precision::Bfloat16;
+    const Grid narrow = evaluate(*net, cross_entropy, data, plane, {-1, 1, 3}, {-1, 1, 3}, options);
+    EXPECT_EQ(narrow.notes.at("path"), "loop");
+    EXPECT_EQ(narrow.notes.at("reason"), "precision is bfloat16");
+    double difference = 0;
+    for (size_t k = 0; k < 9; ++k) {
+      difference = std::max(difference, std::abs(narrow.values[k] - wide.values[k]));
+      EXPECT_NEAR(narrow.values[k], wide.values[k], 0.02);
+    }
+    EXPECT_GT(difference, 1e-6);
+    std::ostringstream at_network;
+    at_network << "bfloat16, which gives " << narrow.at(1, 1)
+               << " at the network where float32 gives " << wide.at(1, 1);
+    EXPECT_EQ(narrow.notes.at("precision"), at_network.str());
+    EXPECT_EQ(wide.notes.count("precision"), 0u);
+  }
+  EXPECT_EQ(net->parameters()[0].scalar_type(), torch::kFloat);
+}
+
+TEST(Evaluate, RefusesBfloat16WhereItGainsNothing) {
+  auto net = sine_net();
+  const auto refused = [&](const char* processor, const Data& data, EvaluateOptions options,
+                           const std::string& why) {
+    const Bfloat16Is here(processor);
+    options.precision = Precision::Bfloat16;
+    EXPECT_THAT([&] { evaluate(*net, mse, data, random_plane(*net), kPoint, kPoint, options); },
+                ThrowsMessage<std::invalid_argument>(HasSubstr(why)));
+  };
+  refused("no", sine_data(), {}, "precision is Bfloat16, but this processor has no instructions");
+  refused("maybe", sine_data(), {}, "DESCENT_BFLOAT16 = maybe, must be yes or no");
+  refused("yes", sine_data(), {.path = Path::Fused}, "options.path is fused; allowed is loop");
+  net->to(torch::kDouble);
+  refused("yes", sine_data(), {}, "has weights of type Double on cpu; allowed is Float on cpu");
 }
 
 TEST(Evaluate, LeavesTheModuleAndTheGlobalGeneratorAlone) {

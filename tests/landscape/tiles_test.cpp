@@ -271,13 +271,14 @@ TEST_F(TilesTest, AreNeededByAStore) {
 TEST(Tiles, AreThoseOfEveryOptionThatTheValuesDependOn) {
   const EvaluateOptions options;
   // Another member does not compile here: list it in DESCENT_OPTIONS, unless it is no value.
-  [[maybe_unused]] const auto& [path, threads, batch_norm, memory, tiles, store, on_progress] =
-      options;
+  [[maybe_unused]] const auto& [path, threads, batch_norm, precision, memory, tiles, store,
+                                on_progress] = options;
   const std::vector<OptionInfo> listed = fields::describe(options);
-  EXPECT_EQ(listed.size(), 4u);
+  EXPECT_EQ(listed.size(), 5u);
   for (const OptionInfo& option : listed) {
     EvaluateOptions other;
-    for (const OptionValue& value : {OptionValue(3), OptionValue("loop"), OptionValue("batch")}) {
+    for (const OptionValue& value :
+         {OptionValue(3), OptionValue("loop"), OptionValue("batch"), OptionValue("bfloat16")}) {
       if (fields::set(other, option.name, value).empty()) break;
     }
     const auto& apart = EvaluateOptions::kNotInResult;

@@ -103,6 +103,8 @@ void add_computation(CLI::App& command, Job& job) {
           "what is measured beside the loss: accuracy, ...")
       ->delimiter(',');
   add_choice<BatchNorm>(command, "--batch-norm", job.options.batch_norm, "by which statistics: ");
+  add_choice<Precision>(command, "--precision", job.options.precision,
+                        "what networks compute in: ");
   add_choice<Path>(command, "--path", job.options.path, "how it is computed: ");
   command.add_option("--threads", job.options.threads, "0: as many as LibTorch uses")
       ->capture_default_str();

@@ -34,9 +34,11 @@ std::string about_plane(const Job& job, const PlaneToDraw& laid, const Results& 
   std::string text = laid.plane.how;
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
   if (laid.plane.seed) text += ", seed " + std::to_string(*laid.plane.seed);
-  return text + ". " + job.metrics[m].name + " on " + grid.notes.at("samples") +
-         " samples: " + number(results.at_center[m]) + " at the network (" + place(0, 0, grid) +
-         ").";
+  text += ". " + job.metrics[m].name + " on " + grid.notes.at("samples") +
+          " samples: " + number(results.at_center[m]) + " at the network (" + place(0, 0, grid) +
+          ").";
+  const auto precision = grid.notes.find("precision");
+  return precision == grid.notes.end() ? text : text + " Computed in " + precision->second + ".";
 }
 
 }  // namespace

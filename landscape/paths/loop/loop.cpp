@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 
 #include <ATen/ops/add.h>
@@ -10,6 +11,7 @@
 
 #include <descent/landscape/evaluate/refuse.h>
 #include <descent/landscape/network/batch_size.h>
+#include <descent/landscape/network/bfloat16.h>
 #include <descent/landscape/paths/loop/batching.h>
 #include <descent/landscape/paths/loop/loop.h>
 #include <descent/tensors/fingerprint.h>
@@ -157,6 +159,7 @@ Loop::~Loop() = default;
 void Loop::prepare(int workers) {
   while (workers_.size() < static_cast<size_t>(workers)) {
     auto clone = problem_.model.clone("evaluate");
+    if (is_narrow_) clone = in_bfloat16(std::move(clone));
     clone->eval(problem_.batch_norm == BatchNorm::Batch);
     workers_.push_back(std::make_unique<Worker>(*this, std::move(clone)));
   }
@@ -342,6 +345,27 @@ void Loop::choose_parts(const Data& batch) {
   }
 }
 
+/// With the statistics of its batches the center is another network than the one that was seen.
+void Loop::recompute_center(const tensors::Pulse& pulse) {
+  if (problem_.batch_norm != BatchNorm::Recompute) return;
+  std::vector<double> values(problem_.metrics.size());
+  Worker& worker = renewed();
+  const int64_t peak =
+      tensors::peak_bytes([&] { metrics(worker, data_.size(), values.data(), pulse); });
+  activations_ = std::max(activations_, peak);
+  know({0, 0}, values.data());
+}
+
+std::string Loop::about_precision(size_t metric) const {
+  const double* const here = known({0, 0});
+  if (!is_narrow_ || !here) return "";
+  std::ostringstream text;
+  text.precision(6);
+  text << "bfloat16, which gives " << here[metric] << " at the network where float32 gives "
+       << own_values_[metric];
+  return text.str();
+}
+
 Center Loop::seen_at_center(const tensors::Pulse& pulse) {
   Worker& worker = renewed();
   Center center;
@@ -453,7 +477,14 @@ Center Loop::try_center(const tensors::Pulse& pulse) {
                         [](const Data& a, const Data& b) { return samples_of(a) < samples_of(b); });
   choose_layout(largest);
   choose_parts(largest);
-  const Center center = seen_at_center(pulse);
+  Center center = seen_at_center(pulse);
+  if (problem_.precision == Precision::Bfloat16) {
+    recompute_center(pulse);
+    own_values_ = known_.front().second;
+    known_.clear();
+    is_narrow_ = true;
+    center = seen_at_center(pulse);
+  }
   if (generator.moved()) {  // by the network, a metric or another thread
     const Center again = seen_at_center(pulse);
     if (again.hashes != center.hashes || again.values != center.values) {
@@ -470,14 +501,8 @@ Center Loop::try_center(const tensors::Pulse& pulse) {
         "parameters, such as a view or copy that it keeps of them, which clone() does not renew. "
         "Take weights from the parameters in forward(), or override clone()");
   }
-  Worker& worker = renewed();
-  if (problem_.batch_norm == BatchNorm::Recompute) {  // the center is another with its statistics
-    std::vector<double> values(problem_.metrics.size());
-    activations_ =
-        std::max(activations_,
-                 tensors::peak_bytes([&] { metrics(worker, data_.size(), values.data(), pulse); }));
-    know({0, 0}, values.data());
-  }
+  recompute_center(pulse);
+  renewed();
   if (samples_at_once_ == 0) whole_activations_ = activations_;
   return center;
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,9 @@ class Loop : public Evaluator {
   /// channels last.
   int64_t samples_at_once() const { return samples_at_once_; }
   bool has_channels_last() const { return channels_last_; }
+  /// What another precision than the network's own makes of a metric at the center, in words; "":
+  /// there is none.
+  std::string about_precision(size_t metric) const;
 
  private:
   struct Worker;
@@ -73,6 +77,7 @@ class Loop : public Evaluator {
   int64_t room(int64_t workers) const;
   Center seen_at_center(const tensors::Pulse& pulse);
   std::vector<at::Tensor> whole(const std::vector<at::Tensor>& parts) const;
+  void recompute_center(const tensors::Pulse& pulse);
   bool follows_parameters(const std::vector<uint64_t>& hashes);
   double value(const Metric& metric, const at::Tensor& prediction, const at::Tensor& target) const;
   /// A copy of a batch, laid out as it is taken.
@@ -91,6 +96,8 @@ class Loop : public Evaluator {
   Moving parameters_, buffers_;
   int64_t activations_ = 0, whole_activations_ = 0, samples_at_once_ = 0;
   bool channels_last_ = false;
+  bool is_narrow_ = false;          ///< workers compute in bfloat16
+  std::vector<double> own_values_;  ///< at the center, in the network's own precision
   std::vector<std::pair<Point, std::vector<double>>> known_;  ///< what measure() need not compute
   std::vector<std::unique_ptr<Worker>> workers_;
 };

@@ -15,6 +15,7 @@
 #include <descent/optim/engine/gradient_factor.h>
 #include <descent/optim/optimizer/optimizer.h>
 #include <descent/optim/optimizer/registry.h>
+#include <descent/tensors/loss_of.h>
 #include <descent/tensors/restore.h>
 
 namespace descent {
@@ -439,11 +440,7 @@ at::Tensor Sharded::step(LossClosure closure) {
   mirror_groups();
   refuse_inside({Has::Modes, Has::OtherClosures, Has::OwnRate});  // options may have changed
   impl_->refuse();
-  at::Tensor loss;
-  if (closure) {
-    const at::AutoGradMode with_gradients(true);
-    loss = closure();
-  }
+  at::Tensor loss = tensors::loss_of(closure);
   const at::NoGradGuard no_grad;
   impl_->deal_out();
   impl_->keep_own_states();  // save() may have brought those of the others

@@ -40,6 +40,9 @@ struct Grid {
 
   double at(int64_t i, int64_t j) const { return values[static_cast<size_t>(i * x.n + j)]; }
 
+  /// Whether there is one row or one column, so that a curve shows it.
+  bool is_curve() const { return x.n == 1 || y.n == 1; }
+
   /// The same grid with the natural logarithm of every value: log 0 is -infinity, of a negative
   /// number NaN, both kept. value_name gets "log " in front.
   Grid log() const;

@@ -30,8 +30,6 @@ using pictures::Ticks;
 
 constexpr const char* kWhat = "draw_sheet";
 
-bool is_curve(const Grid& grid) { return grid.x.n == 1 || grid.y.n == 1; }
-
 std::vector<double> values_of(std::span<const NamedGrid> grids) {
   std::vector<double> all;
   for (const NamedGrid& named : grids)
@@ -77,7 +75,7 @@ int columns_of(size_t count) {
 class SheetOfGrids : public pictures::Part {
  public:
   SheetOfGrids(const Rect& room, const std::vector<NamedGrid>& grids, const Plot& plot)
-      : grids_(grids), plot_(plot), curve_(is_curve(plot.grid)) {
+      : grids_(grids), plot_(plot), curve_(plot.grid.is_curve()) {
     const int count = static_cast<int>(grids.size()), columns = columns_of(grids.size()),
               rows = (count + columns - 1) / columns;
     const double font = plot.font;

@@ -93,7 +93,7 @@ PictureOptions checked(const Grid& grid, std::span<const Track> tracks, PictureO
                                 " values is finite");
   if (options.log) check_logarithms("draw", grid.values);
   for (const Track& track : tracks) descent::check(track, "draw: track " + track.label);
-  if (!tracks.empty() && (grid.x.n == 1 || grid.y.n == 1))
+  if (!tracks.empty() && grid.is_curve())
     throw std::invalid_argument("draw: tracks over a grid of x.n = " + std::to_string(grid.x.n) +
                                 " and y.n = " + std::to_string(grid.y.n) +
                                 ", both must be at least 2");
@@ -107,7 +107,7 @@ GridPicture::GridPicture(const Grid& grid, std::span<const Track> tracks,
       plot_(plot_of(values_, grid_, tracks, options)) {
   const int64_t last = steps_of(plot_.racers);
   step_ = options.step < 0 ? last : std::min(options.step, last);
-  const bool curve = grid_.x.n == 1 || grid_.y.n == 1;
+  const bool curve = grid_.is_curve();
   const bool map = options.contour_map && !curve, stacked = is_stacked(grid_, options);
   std::string caption = beyond("Values", plot_.scale, options.log);
   if (!options.caption.empty() && !caption.empty()) caption = "\n" + caption;

@@ -104,7 +104,7 @@ Mesh mesh_of(const Grid& grid) {
         mesh.points.push_back({grid.x.at(j), grid.y.at(i), value});
         values.push_back(value);
       }
-  if (grid.x.n == 1 || grid.y.n == 1) {
+  if (grid.is_curve()) {
     for (size_t k = 1; k < index.size(); ++k)
       if (index[k - 1] != kHole && index[k] != kHole)
         mesh.lines.push_back({index[k - 1], index[k]});

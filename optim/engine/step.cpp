@@ -11,6 +11,7 @@
 #include <descent/optim/pieces/slow_weights.h>
 #include <descent/tensors/computed_in.h>
 #include <descent/tensors/fit.h>
+#include <descent/tensors/loss_of.h>
 #include <descent/tensors/restore.h>
 
 namespace descent {
@@ -25,13 +26,8 @@ at::Tensor OptimizerBase::step(torch::optim::Optimizer::LossClosure closure) {
               ": step() while backward() takes the steps, must follow detach()");
   TORCH_CHECK(!rule_->needs_loss || closure, name,
               ": step() has no closure, must have one: the step's size depends on the loss");
-  at::Tensor loss;
-  if (engine_->looks_ahead(*this)) {
-    loss = engine_->loss_ahead(*this, closure);
-  } else if (closure) {
-    const at::AutoGradMode with_gradients(true);
-    loss = closure();
-  }
+  at::Tensor loss =
+      engine_->looks_ahead(*this) ? engine_->loss_ahead(*this, closure) : tensors::loss_of(closure);
   const at::NoGradGuard no_grad;
   TORCH_CHECK(
       !rule_->needs_loss || (loss.defined() && loss.numel() == 1), name, ": the closure returned ",
@@ -237,8 +233,7 @@ at::Tensor OptimizerBase::Engine::loss_ahead(OptimizerBase& optimizer,
       p.add_(values_of(*state, 0), distance);
     }
   }
-  const at::AutoGradMode with_gradients(true);
-  return closure();
+  return tensors::loss_of(closure);
 }
 
 void OptimizerBase::Engine::pull_slow_weights(OptimizerBase& optimizer) {

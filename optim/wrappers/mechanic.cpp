@@ -8,6 +8,7 @@
 #include <descent/optim/wrappers/mechanic.h>
 #include <descent/tensors/computed_in.h>
 #include <descent/tensors/fit.h>
+#include <descent/tensors/loss_of.h>
 
 namespace descent {
 namespace {
@@ -52,11 +53,7 @@ at::Tensor Mechanic::step(LossClosure closure) {
   mirror_groups();
   refuse_inside({Has::Masters});
   starts().check(param_groups_);
-  at::Tensor loss;
-  if (closure) {
-    const at::AutoGradMode with_gradients(true);
-    loss = closure();
-  }
+  at::Tensor loss = tensors::loss_of(closure);
   const at::NoGradGuard no_grad;
   struct Moved {
     at::Tensor p, before, start, direction;  // direction: D0

@@ -6,6 +6,7 @@
 #include <descent/optim/wrappers/companions.h>
 #include <descent/optim/wrappers/schedule_free.h>
 #include <descent/tensors/computed_in.h>
+#include <descent/tensors/loss_of.h>
 #include <descent/tensors/restore.h>
 
 namespace descent {
@@ -32,11 +33,7 @@ at::Tensor ScheduleFree::step(LossClosure closure) {
   mirror_groups();
   refuse_inside({Has::Masters});
   z().check(param_groups_);
-  at::Tensor loss;
-  if (closure) {
-    const at::AutoGradMode with_gradients(true);
-    loss = closure();
-  }
+  at::Tensor loss = tensors::loss_of(closure);
   const at::NoGradGuard no_grad;
   struct Moved {
     at::Tensor p, y, x, z;

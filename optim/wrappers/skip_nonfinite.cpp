@@ -1,7 +1,6 @@
-#include <ATen/core/grad_mode.h>
-
 #include <descent/optim/wrappers/skip_nonfinite.h>
 #include <descent/tensors/finite.h>
+#include <descent/tensors/loss_of.h>
 #include <descent/tensors/record.h>
 
 namespace descent {
@@ -13,11 +12,7 @@ SkipNonfinite::SkipNonfinite(InnerOptimizer inner) : Wrapper("SkipNonfinite", st
 at::Tensor SkipNonfinite::step(LossClosure closure) {
   mirror_groups();
   refuse_inside({Has::OtherClosures});  // options may have changed
-  at::Tensor loss;
-  if (closure) {
-    const at::AutoGradMode with_gradients(true);
-    loss = closure();
-  }
+  at::Tensor loss = tensors::loss_of(closure);
   std::vector<at::Tensor> gradients;
   for (const auto& group : param_groups_)
     for (const auto& p : group.params())

@@ -24,8 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_curve(const Grid& grid) { return grid.x.n == 1 || grid.y.n == 1; }
-
 /// Whether the axis of a picture of losses has something to show.
 bool shows_a_loss(const std::vector<Track>& tracks, bool log) {
   return std::any_of(tracks.begin(), tracks.end(), [log](const Track& track) {
@@ -155,13 +153,13 @@ class Files {
                 PictureOptions options, std::vector<Track> tracks) {
     add_numbers(grid, name, options.log);
     if (!has_finite(grid)) return;
-    if (is_curve(grid)) tracks.clear();
+    if (grid.is_curve()) tracks.clear();
     options.on_frame = [](int64_t, int64_t) { return !interrupted(); };
     for (const PictureFormat& format : picture_formats())
-      if (!is_curve(grid) || !format.can_move)
+      if (!grid.is_curve() || !format.can_move)
         add(name + format.extension,
             [&grid, tracks, options](const fs::path& file) { draw(grid, tracks, file, options); });
-    if (is_curve(grid)) return;
+    if (grid.is_curve()) return;
     panels_.push_back({.id = id,
                        .title = grid.value_name,
                        .caption = options.caption,

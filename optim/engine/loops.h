@@ -9,6 +9,20 @@
 
 namespace descent::engine {
 
+/// The pointers of a span, with the type of the numbers. Those of the buffers stay in the span and are
+/// read one by one: a span that was written just before is not to be had in wider pieces until the
+/// writes are done, which takes longer than a step of a hundred elements.
+template <class T>
+struct Pointers {
+  T* p;
+  const T* g;
+  const std::array<void*, kMaxBuffers>& buffers;
+
+  DESCENT_FN explicit Pointers(const Span& span)
+      : p(static_cast<T*>(span.p)), g(static_cast<const T*>(span.g)), buffers(span.s) {}
+  DESCENT_FN T* s(std::size_t b) const { return static_cast<T*>(buffers[b]); }
+};
+
 /// One element's state, gathered from and scattered to the buffers that the form uses.
 template <class R, std::size_t F, class T>
 struct Element {
@@ -16,61 +30,68 @@ struct Element {
   static constexpr auto used = used_buffers<R, F>();
   using State = typename R::template State<T>;
 
-  DESCENT_FN static State load(T* const* s, int64_t i) {
+  DESCENT_FN static State load(const Pointers<T>& x, int64_t i) {
     if constexpr (N == 0) {
       return State{};
     } else {
       std::array<T, N> raw{};
-      gather(raw, s, i, std::make_index_sequence<N>{});
+      gather(raw, x, i, std::make_index_sequence<N>{});
       return std::bit_cast<State>(raw);
     }
   }
-  DESCENT_FN static void store(const State& state, T* const* s, int64_t i) {
+  DESCENT_FN static void store(const State& state, const Pointers<T>& x, int64_t i) {
     if constexpr (N > 0) {
       const auto raw = std::bit_cast<std::array<T, N>>(state);
-      scatter(raw, s, i, std::make_index_sequence<N>{});
+      scatter(raw, x, i, std::make_index_sequence<N>{});
     }
   }
 
  private:
   template <std::size_t... I>
-  DESCENT_FN static void gather(std::array<T, N>& raw, T* const* s, int64_t i,
+  DESCENT_FN static void gather(std::array<T, N>& raw, const Pointers<T>& x, int64_t i,
                                 std::index_sequence<I...>) {
-    ((used[I] ? void(raw[I] = s[I][i]) : void()), ...);
+    ((used[I] ? void(raw[I] = x.s(I)[i]) : void()), ...);
   }
   template <std::size_t... I>
-  DESCENT_FN static void scatter(const std::array<T, N>& raw, T* const* s, int64_t i,
+  DESCENT_FN static void scatter(const std::array<T, N>& raw, const Pointers<T>& x, int64_t i,
                                  std::index_sequence<I...>) {
-    ((used[I] ? void(s[I][i] = raw[I]) : void()), ...);
+    ((used[I] ? void(x.s(I)[i] = raw[I]) : void()), ...);
   }
 };
 
-/// The pointers of a span, with the type of the numbers.
-template <class T>
-struct Pointers {
-  T* p;
-  const T* g;
-  T* s[kMaxBuffers];
-
-  DESCENT_FN explicit Pointers(const Span& span)
-      : p(static_cast<T*>(span.p)), g(static_cast<const T*>(span.g)) {
-    for (int b = 0; b < kMaxBuffers; ++b) s[b] = static_cast<T*>(span.s[b]);
+/// Asks for the numbers of a row of lanes, so that they are in the cache when their turn comes:
+/// processors foresee the rest of a page, but neither the next one nor, where a row has much to
+/// compute, enough of this one. It may ask for what lies beyond the end.
+constexpr int64_t kFetchAhead = 4 * kLanes;
+template <class R, std::size_t F, class T, bool OnlyGradients = false>
+__attribute__((always_inline)) inline void fetch(const Pointers<T>& x, int64_t row) {
+  constexpr auto used = used_buffers<R, F>();
+  for (int64_t i = row; i < row + kLanes; i += 64 / static_cast<int64_t>(sizeof(T))) {
+    __builtin_prefetch(x.g + i);
+    if constexpr (OnlyGradients) continue;
+    __builtin_prefetch(x.p + i);
+    for (std::size_t b = 0; b < used.size(); ++b)
+      if (used[b]) __builtin_prefetch(x.s(b) + i);
   }
-};
+}
 
 template <class R, std::size_t F, bool Coupled, class T>
 DESCENT_FN void sweep(const Span& span, const void* numbers) {
   const auto k = constants<R, T>(numbers);
   const Pointers<T> x(span);
-  const int64_t n = span.n;
-  DESCENT_INDEPENDENT
-  for (int64_t i = 0; i < n; ++i) {
-    T parameter = x.p[i], gradient = x.g[i];
-    auto state = Element<R, F, T>::load(x.s, i);
-    prepare<Coupled>(parameter, gradient, k.prologue);
-    Text<R, F>::template update<T, T>(parameter, gradient, state, k.coefficients);
-    x.p[i] = parameter;
-    Element<R, F, T>::store(state, x.s, i);
+  const int64_t row = span.is_far ? kLanes : span.n;
+  for (int64_t first = 0; first < span.n; first += row) {
+    if (span.is_far) fetch<R, F>(x, first + kFetchAhead);
+    const int64_t end = std::min(first + row, span.n);
+    DESCENT_INDEPENDENT
+    for (int64_t i = first; i < end; ++i) {
+      T parameter = x.p[i], gradient = x.g[i];
+      auto state = Element<R, F, T>::load(x, i);
+      prepare<Coupled>(parameter, gradient, k.prologue);
+      Text<R, F>::template update<T, T>(parameter, gradient, state, k.coefficients);
+      x.p[i] = parameter;
+      Element<R, F, T>::store(state, x, i);
+    }
   }
 }
 
@@ -78,29 +99,12 @@ DESCENT_FN void sweep(const Span& span, const void* numbers) {
 template <class R, std::size_t F, bool Coupled, class T>
 DESCENT_FN Pair<T> measured(const Pointers<T>& x, const Constants<R, T>& k, int64_t i) {
   T parameter = x.p[i], gradient = x.g[i];
-  auto state = Element<R, F, T>::load(x.s, i);
+  auto state = Element<R, F, T>::load(x, i);
   prepare<Coupled>(parameter, gradient, k.prologue);
   const Pair<T> pair =
       Text<R, F>::template measure<T, T>(parameter, gradient, state, k.coefficients);
-  if constexpr (!Text<R, F>::template measure_only_reads<T>) Element<R, F, T>::store(state, x.s, i);
+  if constexpr (!Text<R, F>::template measure_only_reads<T>) Element<R, F, T>::store(state, x, i);
   return pair;
-}
-
-/// Asks for the numbers of a row of lanes, so that they are in the cache when their turn comes. The
-/// partial sums of a row leave the processor no room to run ahead by itself: without this, measuring
-/// what lies in memory takes a third longer. It may ask for what lies beyond the end. Rules that add
-/// values and not squares gain nothing.
-constexpr int64_t kFetchAhead = 4 * kLanes;
-template <class R, std::size_t F, class T>
-__attribute__((always_inline)) inline void fetch(const Pointers<T>& x, int64_t row) {
-  constexpr auto used = used_buffers<R, F>();
-  for (int64_t i = row; i < row + kLanes; i += 64 / static_cast<int64_t>(sizeof(T))) {
-    __builtin_prefetch(x.g + i);
-    if constexpr (Text<R, F>::measures_gradients) continue;
-    __builtin_prefetch(x.p + i);
-    for (std::size_t b = 0; b < used.size(); ++b)
-      if (used[b]) __builtin_prefetch(x.s[b] + i);
-  }
 }
 
 // Norms are added up in a fixed order, so that no instruction set, thread count or chunk changes a
@@ -140,7 +144,7 @@ DESCENT_FN void measure(const Span& span, const void* numbers, double* sums) {
     };
     int64_t i = block;
     for (; i + kLanes <= end; i += kLanes) {
-      if (fetches) fetch<R, F>(x, i + kFetchAhead);
+      if (fetches) fetch<R, F, T, Text<R, F>::measures_gradients>(x, i + kFetchAhead);
       add(i, kLanes);
     }
     add(i, end - i);
@@ -169,11 +173,11 @@ DESCENT_FN void apply(const Span& span, const void* numbers, double trust) {
   DESCENT_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
     T parameter = x.p[i], gradient = x.g[i];
-    auto state = Element<R, F, T>::load(x.s, i);
+    auto state = Element<R, F, T>::load(x, i);
     prepare<Coupled>(parameter, gradient, k.prologue);
     Text<R, F>::template apply<T, T>(parameter, gradient, state, k.coefficients, ratio);
     x.p[i] = parameter;
-    if constexpr (!Text<R, F>::template apply_only_reads<T>) Element<R, F, T>::store(state, x.s, i);
+    if constexpr (!Text<R, F>::template apply_only_reads<T>) Element<R, F, T>::store(state, x, i);
   }
 }
 

@@ -71,7 +71,7 @@ class LossPart : public Part {
     frame_.x_ticks = pictures::nice_ticks(
         0, steps, std::min(most(room.width(), 5), std::max(1, static_cast<int>(steps))));
     const int rows = most(room.height(), 3.5);
-    frame_.y_ticks = log_ ? pictures::power_ticks(frame_.y.lo, frame_.y.hi, rows)
+    frame_.y_ticks = log_ ? pictures::log_ticks(frame_.y.lo, frame_.y.hi, rows)
                           : pictures::nice_ticks(frame_.y.lo, frame_.y.hi, rows);
     frame_.x_title = "step";
     frame_.y_title = pictures::axis_title(options.value_name, frame_.y_ticks);

@@ -55,7 +55,7 @@ Plot plot_of(const std::vector<NamedGrid>& grids, const SheetPictureOptions& opt
   const auto end = [&](double value) { return options.log ? std::log10(value) : value; };
   const pictures::ValueScale scale(values_of(grids), end(options.lo), end(options.hi));
   const Ticks ticks =
-      (options.log ? pictures::exponent_ticks : pictures::nice_ticks)(scale.lo(), scale.hi(), 7);
+      (options.log ? pictures::log_ticks : pictures::nice_ticks)(scale.lo(), scale.hi(), 7);
   return {grids.front().grid,
           options.log,
           scale,

@@ -41,7 +41,7 @@ Plot plot_of(const Grid& values, const Grid& grid, std::span<const Track> tracks
   const double panel = std::min(map && !stacked ? width / 2 : width, stacked ? height / 2 : height);
   const auto end = [&](double value) { return options.log ? std::log10(value) : value; };
   const ValueScale scale(grid.values, end(options.lo), end(options.hi));
-  const Ticks ticks = (options.log ? exponent_ticks : nice_ticks)(scale.lo(), scale.hi(), 7);
+  const Ticks ticks = (options.log ? log_ticks : nice_ticks)(scale.lo(), scale.hi(), 7);
   const auto minima = minima_of(values, options);
   return {grid,
           options.log,

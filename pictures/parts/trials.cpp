@@ -220,7 +220,7 @@ class PairPart : public Part {
   }
   Plot plot_of(const StudyPlot& plot) const {
     const ValueScale scale(shown_.values, std::nan(""), std::nan(""));
-    const Ticks ticks = (plot.log ? exponent_ticks : nice_ticks)(scale.lo(), scale.hi(), 5);
+    const Ticks ticks = (plot.log ? log_ticks : nice_ticks)(scale.lo(), scale.hi(), 5);
     return {.grid = shown_,
             .log = plot.log,
             .scale = scale,
@@ -328,7 +328,7 @@ Side side_of(double lo, double hi, bool log, const std::string& title, double le
   if (!(air > 0)) air = std::max(1.0, std::abs(lo)) / 25;
   Side side{.axis = {lo - air, hi + air, 2}, .ticks = {}, .title = "", .log = log};
   const int most = ticks_for(length, 5, font);
-  side.ticks = (log ? exponent_ticks : nice_ticks)(side.axis.lo, side.axis.hi, most);
+  side.ticks = (log ? log_ticks : nice_ticks)(side.axis.lo, side.axis.hi, most);
   side.title = axis_title(title, side.ticks);
   return side;
 }
@@ -354,7 +354,7 @@ Side StudyPlot::values(double length) const {
   const double air = scale.hi() / 25 - scale.lo() / 25;
   Side side{.axis = {scale.lo() - air, scale.hi() + air, 2}, .ticks = {}, .title = "", .log = log};
   side.ticks =
-      (log ? exponent_ticks : nice_ticks)(side.axis.lo, side.axis.hi, ticks_for(length, 4, font));
+      (log ? log_ticks : nice_ticks)(side.axis.lo, side.axis.hi, ticks_for(length, 4, font));
   side.title = axis_title(trials.value_name, side.ticks);
   return side;
 }

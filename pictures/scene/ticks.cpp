@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 #include <string_view>
+#include <utility>
 
 #include <descent/pictures/scene/ticks.h>
 
@@ -123,40 +124,71 @@ std::string short_number(double number, double span) {
   return with_true_minus(shorter_exponent(digits(number, std::chars_format::general, precision)));
 }
 
+namespace {
+
+/// Powers of ten between the exponents lo and hi: multiples of a power, or the least and the
+/// greatest; none where there is but one.
 Ticks power_ticks(double lo, double hi, int most) {
   Ticks result;
   const auto first = static_cast<int>(std::ceil(lo - 1e-9));
   const auto last = static_cast<int>(std::floor(hi + 1e-9));
-  if (last - first < 1) {
-    for (int exponent = first - 1; exponent <= last + 1; ++exponent)
-      for (const int leading : {1, 2, 5}) {
-        const double at = exponent + std::log10(leading);
-        if (at >= lo && at <= hi)
-          result.ticks.push_back({at, short_number(decimal(leading, exponent))});
-      }
-    return result;
+  if (last - first < 1) return result;
+  int step = (last - first + most) / most;
+  int from = first + ((-first % step) + step) % step;
+  if (from + step > last) {
+    from = first;
+    step = last - first;
   }
-  const int step = (last - first + most) / most;
   result.step = step;
-  for (int exponent = first + ((-first % step) + step) % step; exponent <= last; exponent += step) {
+  for (int exponent = from; exponent <= last; exponent += step) {
     static constexpr const char* kRaised[] = {
         "\xe2\x81\xb0", "\xc2\xb9",     "\xc2\xb2",     "\xc2\xb3",     "\xe2\x81\xb4",
         "\xe2\x81\xb5", "\xe2\x81\xb6", "\xe2\x81\xb7", "\xe2\x81\xb8", "\xe2\x81\xb9"};
-    std::string label = "10";
+    std::string text = "10";
     for (const char c : std::to_string(exponent))
-      label += c == '-' ? "\xe2\x81\xbb" : kRaised[c - '0'];
-    result.ticks.push_back({static_cast<double>(exponent), label});
+      text += c == '-' ? "\xe2\x81\xbb" : kRaised[c - '0'];
+    result.ticks.push_back({static_cast<double>(exponent), text});
   }
   return result;
 }
 
-Ticks exponent_ticks(double lo, double hi, int most) {
-  Ticks powers = power_ticks(lo, hi, most);
-  if (powers.ticks.size() > 1) return powers;
-  Ticks even = nice_ticks(lo, hi, most);
-  even.offset.clear();
-  for (Tick& tick : even.ticks) tick.label = short_number(std::pow(10, tick.at), 0);
-  return even;
+Ticks one_two_five(double lo, double hi) {
+  Ticks result;
+  for (auto exponent = static_cast<int>(std::floor(lo)); exponent <= hi; ++exponent)
+    for (const int leading : {1, 2, 5}) {
+      const double at = exponent + std::log10(leading);
+      if (at >= lo && at <= hi)
+        result.ticks.push_back({at, short_number(decimal(leading, exponent))});
+    }
+  return result;
+}
+
+/// Even numbers, as many as it takes for two.
+Ticks plain_ticks(double lo, double hi, int most) {
+  const double low = std::pow(10, lo), high = std::pow(10, hi);
+  Ticks result;
+  std::vector<Tick> even;
+  for (int parts = most; even.size() < 2 && parts < most + 20; ++parts)
+    even = nice_ticks(low, high, parts).ticks;
+  for (const Tick& tick : even)
+    result.ticks.push_back(
+        {std::clamp(std::log10(tick.at), lo, hi), short_number(tick.at, high - low)});
+  return result;
+}
+
+}  // namespace
+
+Ticks log_ticks(double lo, double hi, int most) {
+  Ticks result = power_ticks(lo, hi, most);
+  if (result.ticks.empty()) result = one_two_five(lo, hi);
+  if (result.ticks.size() < 2) result = plain_ticks(lo, hi, most);
+  // Not more than there is room for, evenly chosen.
+  const auto room = static_cast<size_t>(most);
+  const size_t every = std::max<size_t>(1, (result.ticks.size() + room - 2) / room);
+  std::vector<Tick> chosen;
+  for (size_t k = 0; k < result.ticks.size(); k += every) chosen.push_back(result.ticks[k]);
+  result.ticks = std::move(chosen);
+  return result;
 }
 
 std::string loss_number(double number) {

@@ -24,12 +24,10 @@ struct Ticks {
 /// At most `most` + 1 ticks in [lo, hi]; both finite, lo <= hi.
 Ticks nice_ticks(double lo, double hi, int most);
 
-/// Ticks of a logarithmic axis over the exponents [lo, hi] of ten: its powers ("10" with a raised
-/// exponent), at most `most` + 1, and where there are fewer than two also 2, 5, ... times them.
-Ticks power_ticks(double lo, double hi, int most);
-
-/// The same, and where that gives fewer than two ticks, even parts with their numbers.
-Ticks exponent_ticks(double lo, double hi, int most);
+/// The same of a logarithmic axis over the exponents [lo, hi] of ten, at least two if lo < hi: powers
+/// of ten ("10" with a raised exponent); where there are not two of them 1, 2 and 5 times powers; and
+/// where these are not two, even numbers. Ticks that are not even have step = 0.
+Ticks log_ticks(double lo, double hi, int most);
 
 /// A number for people, with a true minus sign (UTF-8): four significant digits, and as many more
 /// as it takes to tell numbers apart that spread over `span`.

@@ -66,15 +66,39 @@ TEST(Ticks, OfTheWholeRangeOfDoublesExist) {
               ElementsAre(kMinus + "1e308", "0", "1e308"));
 }
 
-TEST(PowerTicks, ArePowersOfTenOrTheirMultiplesWhereThereAreFew) {
-  EXPECT_THAT(labels(power_ticks(-2.2, 1.1, 5)),
+TEST(LogTicks, ArePowersOfTenOrTheirMultiplesWhereThereAreFew) {
+  EXPECT_THAT(labels(log_ticks(-2.2, 1.1, 5)),
               ElementsAre("10\xe2\x81\xbb\xc2\xb2", "10\xe2\x81\xbb\xc2\xb9", "10\xe2\x81\xb0",
                           "10\xc2\xb9"));
-  EXPECT_THAT(labels(power_ticks(0.2, 1.31, 5)), ElementsAre("2", "5", "10", "20"));
-  EXPECT_THAT(labels(exponent_ticks(0.2, 1.31, 5)), ElementsAre("2", "5", "10", "20"));
-  EXPECT_THAT(labels(exponent_ticks(0.5, 0.6, 2)), ElementsAre("3.162", "3.548", "3.981"));
-  for (const Tick& tick : power_ticks(-300, 12, 6).ticks) EXPECT_EQ(tick.at, std::round(tick.at));
-  EXPECT_LE(power_ticks(-300, 12, 6).ticks.size(), 7u);
+  EXPECT_THAT(labels(log_ticks(0.2, 1.31, 5)), ElementsAre("2", "5", "10", "20"));
+  EXPECT_THAT(labels(log_ticks(0.5, 0.6, 4)), ElementsAre("3.2", "3.4", "3.6", "3.8"));
+  for (const Tick& tick : log_ticks(-300, 12, 6).ticks) EXPECT_EQ(tick.at, std::round(tick.at));
+}
+
+TEST(LogTicks, AreTheLeastAndTheGreatestPowerWhereThereIsRoomForTwo) {
+  // Rates of a population, in a panel of a few lines: multiples of three are one power alone.
+  EXPECT_THAT(labels(log_ticks(-5.1, -0.4, 2)),
+              ElementsAre("10\xe2\x81\xbb\xe2\x81\xb5", "10\xe2\x81\xbb\xc2\xb9"));
+}
+
+TEST(LogTicks, AreAtLeastTwoAndFitIntoTheRange) {
+  for (double lo = -12.07; lo < 12; lo += 0.61)
+    for (const double span : {1e-6, 0.003, 0.1, 0.29, 0.7, 1.0, 1.4, 1.99, 2.3, 4.7, 9.0, 40.0})
+      for (const int most : {2, 3, 5, 7, 10}) {
+        const double hi = lo + span;
+        const Ticks ticks = log_ticks(lo, hi, most);
+        SCOPED_TRACE(testing::Message() << lo << " " << hi << " " << most);
+        ASSERT_GE(ticks.ticks.size(), 2u);
+        EXPECT_LE(ticks.ticks.size(), static_cast<size_t>(most) + 1);
+        for (size_t k = 0; k < ticks.ticks.size(); ++k) {
+          EXPECT_GE(ticks.ticks[k].at, lo - 1e-8);
+          EXPECT_LE(ticks.ticks[k].at, hi + 1e-8);
+          if (k == 0) continue;
+          EXPECT_LT(ticks.ticks[k - 1].at, ticks.ticks[k].at);
+          EXPECT_NE(ticks.ticks[k - 1].label, ticks.ticks[k].label);
+        }
+      }
+  EXPECT_THAT(labels(log_ticks(-2, -2, 5)), ElementsAre("0.01"));
 }
 
 TEST(Losses, HaveFiveDecimalsAndAreClipped) {

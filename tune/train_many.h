@@ -32,8 +32,10 @@ struct Candidate {
 struct TrainManyOptions {
   int64_t steps = 0;  ///< of each training; must be given
   int threads = 0;    ///< 0: at::get_num_threads(). The results do not depend on it.
-  /// Auto and Fused: chains of Linear and activations under mse, or cross_entropy of class indices,
-  /// by an optimizer that steps each parameter by itself; Loop: all. Batched is refused.
+  /// Fused: chains of Linear and activations under mse, or cross_entropy of class indices. Batched:
+  /// other networks of float or double on the CPU that LibTorch's vmap takes. Both by an optimizer
+  /// that steps each parameter by itself. Loop: all. Auto: the first of these that applies and is
+  /// faster.
   Path path = Path::Auto;
   Schedule schedule = ConstantLR{.factor = 1};  ///< of every rate
   /// A training whose loss is not finite, or above so many times its first, has diverged and ends.
@@ -67,10 +69,10 @@ struct Trained {
 
 struct TrainedMany {
   std::vector<Trained> trainings{};  ///< of each candidate
-  Path path = Path::Loop;            ///< Fused or Loop
+  Path path = Path::Loop;            ///< Fused, Batched or Loop
   std::string reason{};              ///< why
   std::string kernel{};              ///< of Fused: the instruction set
-  std::string check{};               ///< of Fused: how it was checked
+  std::string check{};               ///< of Fused and Batched: how it was checked
   bool stopped = false;              ///< on_progress said so
 };
 
@@ -82,13 +84,15 @@ struct TrainedMany {
 ///                                         {.steps = 500});
 ///   done.trainings[1].final
 ///
-/// Step t takes batch t modulo their number. Mse, cross_entropy and nll are averaged in double. Each training is what a loop of closure, optimizer and
-/// Scheduler makes of its candidate, up to rounding: on the fused path three of them are trained so
-/// beside it, for up to 100 steps, and compared until rounding alone decides (a training at the edge
-/// of stability amplifies it without bound); where they differ, the loop trains all. The fused path
-/// runs the optimizer's own loops on the memory of a network, whose weights, gradient and state stay
-/// in a core's cache. The same call gives the same bits for any number of threads; DESCENT_PASS
-/// chooses the instruction set.
+/// Step t takes batch t modulo their number. Mse, cross_entropy and nll are averaged in double. Each
+/// training is what a loop of closure, optimizer and Scheduler makes of its candidate, up to rounding:
+/// on the fused and the batched path three of them are trained so beside it, for up to 100 steps, and
+/// compared until rounding alone decides (a training at the edge of stability amplifies it without
+/// bound); where they differ, or the network cannot run there, the next path trains all. The fused
+/// path runs the optimizer's own loops on the memory of a network, whose weights, gradient and state
+/// stay in a core's cache; the batched one takes the losses and gradients of up to 256 copies in one
+/// run of the network by LibTorch's vmap, and steps each by the optimizer's own loops. The same call
+/// gives the same bits for any number of threads; DESCENT_PASS chooses the instruction set.
 ///
 /// The network is cloned and never changed. Its mode is that of the copies: in training mode layers
 /// of batch normalisation average as they do in training, and a network that draws random numbers is

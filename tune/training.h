@@ -22,7 +22,7 @@ struct Training {
   double scale = 1;                ///< the same
   Schedule schedule = ConstantLR{.factor = 1};
   double limit = 1e6;      ///< as in TrainManyOptions
-  Path path = Path::Auto;  ///< the same
+  Path path = Path::Auto;  ///< the same, without Batched: trials begin one by one
 };
 
 /// A study whose trials are such trainings. Those of chains of Linear and activations are fused, so

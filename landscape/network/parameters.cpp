@@ -103,6 +103,27 @@ Tensor Model::forward(const Named&) {
                               " takes one tensor, and the data has inputs by name");
 }
 
+std::string why_not_stacked(const char* what, const std::vector<std::string>& names,
+                            const std::vector<Tensor>& tensors) {
+  std::ostringstream text;
+  for (size_t k = 0; k < tensors.size(); ++k) {
+    const Tensor& tensor = tensors[k];
+    if (!tensor.is_cpu() || tensor.layout() != at::kStrided) {
+      text << "the " << what << " '" << names[k] << "' is not a dense tensor on the CPU";
+    } else if (tensor.scalar_type() != at::kFloat && tensor.scalar_type() != at::kDouble) {
+      text << "the " << what << " '" << names[k] << "' is " << tensor.scalar_type()
+           << ", allowed are Float and Double";
+    } else if (tensor.scalar_type() != tensors.front().scalar_type()) {
+      text << "the " << what << "s '" << names.front() << "' and '" << names[k]
+           << "' are of different types";
+    } else {
+      continue;
+    }
+    break;
+  }
+  return text.str();
+}
+
 Tensor run(Model& model, const Data& batch) {
   return batch.named.empty() ? model.forward(batch.input) : model.forward(batch.named);
 }

@@ -30,6 +30,10 @@ std::string described(const std::vector<bool>& frozen);
 Parameters floating_buffers_of(const Model& model);
 inline constexpr size_t kNoSlot = static_cast<size_t>(-1);
 
+/// Why the tensors of several networks cannot be stacked, or "". `what` they are, for the reason.
+std::string why_not_stacked(const char* what, const std::vector<std::string>& names,
+                            const std::vector<at::Tensor>& tensors);
+
 /// forward() of a batch, of its inputs by name if it has such.
 at::Tensor run(Model& model, const Data& batch);
 

@@ -449,7 +449,6 @@ TEST(TrainMany, RefusesWhatItCannotDo) {
     });
   };
   EXPECT_THAT(why({}, {}), HasSubstr("train_many: options.steps = 0"));
-  EXPECT_THAT(why({}, {.steps = 1, .path = Path::Batched}), HasSubstr("path = batched"));
   EXPECT_THAT(why({{"lrr", 1}}, {.steps = 1}),
               testing::AllOf(HasSubstr("candidates[1]"), HasSubstr("did you mean lr")));
   EXPECT_THAT(why({{"lr", -1}}, {.steps = 1}),

@@ -5,11 +5,10 @@
 #include <ATen/ops/empty_like.h>
 #include <c10/util/Exception.h>
 
-#include <descent/base/pass.h>
 #include <descent/landscape/paths/fused/aligned.h>
 #include <descent/landscape/paths/fused/fitting.h>
 #include <descent/landscape/paths/fused/packing.h>
-#include <descent/tune/many/chain_training.h>
+#include <descent/tune/many/fast_training.h>
 #include <descent/tune/many/kernel.h>
 #include <descent/tune/many/rule_steps.h>
 
@@ -35,24 +34,18 @@ Turn turn_of(const ChainLayer& layer) {
   return by_input <= by_output ? Turn::ByInput : Turn::ByOutput;
 }
 
-/// The kernels and the rules' loops of the present pass, which is not the tensor pass.
+/// The kernels of an instruction set.
 template <class T>
-std::pair<const TrainKernels<T>*, engine::Isa> chosen() {
-  switch (current_pass()) {
-    case Pass::V4:
-      return {train_kernels_v4<T>(), engine::Isa::V4};
-    case Pass::V3:
-      return {train_kernels_v3<T>(), engine::Isa::V3};
-    default:
-      return {train_kernels_baseline<T>(), engine::Isa::Baseline};
-  }
+const TrainKernels<T>* kernels_of(engine::Isa isa) {
+  return isa == engine::Isa::V4   ? train_kernels_v4<T>()
+         : isa == engine::Isa::V3 ? train_kernels_v3<T>()
+                                  : train_kernels_baseline<T>();
 }
 
 template <class T>
-class ChainTrainingOf : public ChainTraining {
+class ChainTraining : public FastTraining {
  public:
-  ChainTrainingOf(const Job& job, const std::vector<ChainLayer>& chain) : job_(job) {
-    std::tie(kernels_, isa_) = chosen<T>();
+  ChainTraining(const Job& job, const std::vector<ChainLayer>& chain) : job_(job) {
     for (size_t k = 0; k < job.parameters.tensors.size(); ++k) {
       const at::Tensor& tensor = job.parameters.tensors[k];
       places_.push_back({parameters_, tensor.numel(), tensor.dim(), job.group_of()[k]});
@@ -88,6 +81,7 @@ class ChainTrainingOf : public ChainTraining {
     for (const Data& batch : job.data) add_batch(batch);
   }
 
+  Path path() const override { return Path::Fused; }
   std::string description() const override {
     return "a chain of " + std::to_string(plan_.layers.size()) + " Linear under " + job_.loss.name;
   }
@@ -98,31 +92,18 @@ class ChainTrainingOf : public ChainTraining {
       workers_.push_back(std::make_unique<Worker>(*this));
   }
 
-  Trained train(int worker, const Candidate& candidate, const Tensors& initial, int64_t steps,
-                const tensors::Pulse& pulse) override {
-    Worker& w = *workers_[static_cast<size_t>(worker)];
-    T* const weights = w.weights.data();
-    pack(initial, weights);
-    const auto options = job_.options_of(candidate);
-    w.steps.begin(options, weights);
-    Course course(job_.options);
-    bool goes_on = true;
-    for (int64_t step = 0; step < steps && goes_on; ++step) {
-      if (pulse && step % kPulse == 0)
-        pulse(static_cast<double>(step) / static_cast<double>(steps));
-      const auto& batch = *batches_[static_cast<size_t>(step) % batches_.size()];
-      goes_on =
-          course.add(kernels_->gradient(plan_, batch.batch, w.scratch, weights, w.gradient.data()));
-      w.steps.step(weights, w.gradient.data());
-    }
-    Trained trained = course.end(goes_on ? total_loss(w) : kInfinity);
-    if (job_.options.keep_weights) trained.weights = unpacked(weights);
-    return trained;
+  int64_t at_once() const override { return 1; }
+  std::vector<Trained> train(int worker, std::span<const Candidate> candidates, int64_t steps,
+                             const tensors::Pulse& pulse) override {
+    std::vector<Trained> result;
+    for (const Candidate& candidate : candidates)
+      result.push_back(train(*workers_[static_cast<size_t>(worker)], candidate, steps, pulse));
+    return result;
   }
 
-  std::pair<double, Tensors> gradient(int worker, const Tensors& initial) override {
+  std::pair<double, Tensors> gradient(int worker, const Candidate& candidate) override {
     Worker& w = *workers_[static_cast<size_t>(worker)];
-    pack(initial, w.weights.data());
+    pack(job_.initial(candidate), w.weights.data());
     const double loss = kernels_->gradient(plan_, batches_[0]->batch, w.scratch, w.weights.data(),
                                            w.gradient.data());
     return {loss, unpacked(w.gradient.data())};
@@ -139,7 +120,7 @@ class ChainTrainingOf : public ChainTraining {
   };
 
   struct Worker {
-    explicit Worker(const ChainTrainingOf& training)
+    explicit Worker(const ChainTraining& training)
         : weights(training.parameters_),
           gradient(training.parameters_),
           slopes{Aligned<T>(training.widest_ * kBlock<T>),
@@ -161,6 +142,26 @@ class ChainTrainingOf : public ChainTraining {
     TrainScratch<T> scratch{};
     RuleSteps<T> steps;
   };
+
+  Trained train(Worker& w, const Candidate& candidate, int64_t steps, const tensors::Pulse& pulse) {
+    T* const weights = w.weights.data();
+    pack(job_.initial(candidate), weights);
+    const auto options = job_.options_of(candidate);
+    w.steps.begin(options, weights);
+    Course course(job_.options);
+    bool goes_on = true;
+    for (int64_t step = 0; step < steps && goes_on; ++step) {
+      if (pulse && step % kPulse == 0)
+        pulse(static_cast<double>(step) / static_cast<double>(steps));
+      const auto& batch = *batches_[static_cast<size_t>(step) % batches_.size()];
+      goes_on =
+          course.add(kernels_->gradient(plan_, batch.batch, w.scratch, weights, w.gradient.data()));
+      w.steps.step(weights, w.gradient.data());
+    }
+    Trained trained = course.end(goes_on ? total_loss(w) : kInfinity);
+    if (job_.options.keep_weights) trained.weights = unpacked(weights);
+    return trained;
+  }
 
   void add_batch(const Data& data) {
     auto made = std::make_unique<Batch>();
@@ -236,8 +237,8 @@ class ChainTrainingOf : public ChainTraining {
   }
 
   const Job& job_;
-  const TrainKernels<T>* kernels_ = nullptr;
-  engine::Isa isa_ = engine::Isa::Baseline;
+  const engine::Isa isa_ = *current_isa();
+  const TrainKernels<T>* const kernels_ = kernels_of<T>(isa_);
   TrainJob<T> plan_{};
   std::vector<Place> places_;
   int64_t parameters_ = 0, widest_ = 0;
@@ -246,30 +247,12 @@ class ChainTrainingOf : public ChainTraining {
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
-/// Why the optimizer or its schedule is not taken, or "".
-std::string why_not_stepped(const Job& job) {
-  for (const Candidate& candidate : job.candidates)
-    for (const auto& options : job.options_of(candidate)) {
-      if (!(group_options(*options).base() == BaseOptions{}))
-        return "its options say in how many bits parameters and state are kept";
-      std::string why_not = why_not_by_memory(job.rule, group_options(*options).value());
-      if (!why_not.empty()) return why_not;
-    }
-  for (int64_t n = 0; n < job.options.steps; ++n)
-    for (size_t g = 0; g < job.groups().size(); ++g)
-      if (job.options.schedule.momentum(g, n))
-        return std::string(job.options.schedule.name()) + " moves the momentum";
-  return "";
-}
-
 }  // namespace
 
-std::unique_ptr<ChainTraining> ChainTraining::of(const Job& job, const Tensors& predictions,
-                                                 std::string* why_not) {
-  if (current_pass() == Pass::Tensor) {
-    *why_not = "the pass is tensor";
-    return nullptr;
-  }
+std::unique_ptr<FastTraining> chain_training(const Job& job, const Tensors& predictions,
+                                             std::string* why_not) {
+  *why_not = why_not_stepped(job);
+  if (!why_not->empty()) return nullptr;
   const auto chain = landscape::fitting_chain(job.model, {job.loss}, job.parameters.tensors,
                                               job.data, predictions, why_not);
   if (!chain) return nullptr;
@@ -288,11 +271,9 @@ std::unique_ptr<ChainTraining> ChainTraining::of(const Job& job, const Tensors& 
     *why_not = "some parameters are frozen";
     return nullptr;
   }
-  *why_not = why_not_stepped(job);
-  if (!why_not->empty()) return nullptr;
   if (job.parameters.tensors[0].scalar_type() == at::kFloat)
-    return std::make_unique<ChainTrainingOf<float>>(job, *chain);
-  return std::make_unique<ChainTrainingOf<double>>(job, *chain);
+    return std::make_unique<ChainTraining<float>>(job, *chain);
+  return std::make_unique<ChainTraining<double>>(job, *chain);
 }
 
 }  // namespace descent::many

@@ -78,9 +78,6 @@ Job::Job(const Network& network, const Metric& its_loss, const Batches& its_data
       frozen(landscape::frozen(parameters)) {
   if (const std::string problem = fields::problem(options); !problem.empty())
     refuse(caller.options + "." + problem);
-  if (options.path == Path::Batched)
-    refuse(caller.options +
-           ".path = batched, must be auto, loop or fused: steps are not taken under vmap");
   if (loss.traits.higher_is_better || loss.traits.choices)
     refuse("the metric '" + loss.name + "' is no loss, must be one that falls and has a gradient");
   if (candidates.empty()) refuse("there are no candidates, must be at least one");

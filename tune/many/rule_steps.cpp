@@ -5,11 +5,14 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/util/Exception.h>
 
+#include <descent/base/pass.h>
 #include <descent/tune/many/rule_steps.h>
 
 namespace descent::many {
 
 using namespace engine;
+
+namespace {
 
 std::string why_not_by_memory(const RuleTable& rule, const void* options) {
   const std::string name = rule.about.name;
@@ -24,6 +27,37 @@ std::string why_not_by_memory(const RuleTable& rule, const void* options) {
     return name + " scales all gradients by their joint norm";
   if (rule.centralizes != nullptr && rule.centralizes(options, 2))
     return name + " takes the mean off each gradient";
+  return "";
+}
+
+}  // namespace
+
+std::optional<Isa> current_isa() {
+  switch (current_pass()) {
+    case Pass::V4:
+      return Isa::V4;
+    case Pass::V3:
+      return Isa::V3;
+    case Pass::Baseline:
+      return Isa::Baseline;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string why_not_stepped(const Job& job) {
+  if (!current_isa()) return "the pass is tensor";
+  for (const Candidate& candidate : job.candidates)
+    for (const auto& options : job.options_of(candidate)) {
+      if (!(group_options(*options).base() == BaseOptions{}))
+        return "its options say in how many bits parameters and state are kept";
+      std::string why_not = why_not_by_memory(job.rule, group_options(*options).value());
+      if (!why_not.empty()) return why_not;
+    }
+  for (int64_t n = 0; n < job.options.steps; ++n)
+    for (size_t g = 0; g < job.groups().size(); ++g)
+      if (job.options.schedule.momentum(g, n))
+        return std::string(job.options.schedule.name()) + " moves the momentum";
   return "";
 }
 

@@ -9,6 +9,7 @@
 
 #include <descent/optim/optimizer/group_options.h>
 #include <descent/optim/schedules/schedule.h>
+#include <descent/tune/many/job.h>
 
 namespace descent::many {
 
@@ -19,9 +20,12 @@ struct Place {
   size_t group;
 };
 
-/// Why a rule with these options cannot be stepped by RuleSteps, or "": it does more than to step
-/// each parameter by its own gradient.
-std::string why_not_by_memory(const engine::RuleTable& rule, const void* options);
+/// The instruction set of the present pass; none: the pass is tensor.
+std::optional<engine::Isa> current_isa();
+
+/// Why the steps of a job cannot be those of RuleSteps, or "": its optimizer does more than to step
+/// each parameter by its own gradient, for one.
+std::string why_not_stepped(const Job& job);
 
 /// Steps of one optimizer on plain memory: its rule's loops, as Optimizer::step() runs them, on the
 /// weights, gradient and buffers of a network that lie one behind the other.

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <random>
+#include <span>
 #include <sstream>
 
 #include <ATen/TensorOperators.h>
@@ -38,6 +39,7 @@ Tensors nudged(const Tensors& weights) {
 double norm(const Tensors& x, const Tensors* minus = nullptr) {
   double sum = 0;
   for (size_t k = 0; k < x.size(); ++k) {
+    if (!x[k].defined()) continue;
     at::Tensor difference = x[k].to(at::kDouble);
     if (minus) difference = difference - (*minus)[k].to(at::kDouble);
     sum += difference.square().sum().item<double>();
@@ -45,42 +47,54 @@ double norm(const Tensors& x, const Tensors* minus = nullptr) {
   return std::sqrt(sum);
 }
 
-std::string differs(const std::string& who, const std::string& what, double fast, double sure) {
+std::string differs(const FastTraining& path, const std::string& who, const std::string& what,
+                    double fast, double sure) {
   std::ostringstream text;
   text.precision(9);
-  text << "the fused path failed its self-check at " << who << ": " << what << " is " << fast
-       << " instead of " << sure;
+  text << "the " << to_text(fields::value_of(path.path())) << " path failed its self-check at "
+       << who << ": " << what << " is " << fast << " instead of " << sure;
   return text.str();
 }
 
 }  // namespace
 
-std::string self_check(const Job& job, ChainTraining& fast, Single& single,
+std::string self_check(const Job& job, FastTraining& fast, Single& single,
                        std::string* description) {
   const bool squares = job.loss.traits.squares;
   const double rounding = job.parameters.tensors[0].scalar_type() == at::kDouble ? 1e-11 : 1e-5;
-  std::mt19937_64 bits(2018);
   const int64_t steps = std::min(kSteps, job.options.steps);
+  std::mt19937_64 bits(2018);
+  std::vector<size_t> chosen;
+  std::vector<Candidate> candidates;
+  for (size_t k = 0; k < kChecked; ++k) {
+    chosen.push_back(static_cast<size_t>(bits() % job.candidates.size()));
+    candidates.push_back(job.candidates[chosen.back()]);
+  }
+  std::vector<Trained> all;
+  for (size_t k = 0; k < kChecked; k = all.size()) {
+    const auto together = std::min(kChecked - k, static_cast<size_t>(fast.at_once()));
+    for (Trained& trained : fast.train(0, std::span(candidates).subspan(k, together), steps))
+      all.push_back(std::move(trained));
+  }
   double worst = 0;
   int64_t compared = 0, gradients = 0;
   for (size_t k = 0; k < kChecked; ++k) {
-    const size_t chosen = static_cast<size_t>(bits() % job.candidates.size());
-    const Candidate& candidate = job.candidates[chosen];
+    const Candidate& candidate = job.candidates[chosen[k]];
     const std::string who = job.name_of(candidate);
     const Tensors initial = job.initial(candidate), other = nudged(initial);
 
-    const auto [own_loss, own] = fast.gradient(0, initial);
+    const auto [own_loss, own] = fast.gradient(0, candidate);
     const auto [sure_loss, sure] = single.gradient(initial);
     const auto [other_loss, moved] = single.gradient(other);
     const double size = norm(sure), gap = norm(own, &sure);
     if (std::isfinite(size) && std::isfinite(sure_loss)) {
       ++gradients;
       if (!(gap <= rounding * size + kRoundings * norm(moved, &sure)))
-        return differs(who, "the length of the first gradient's error", gap, 0);
+        return differs(fast, who, "the length of the first gradient's error", gap, 0);
       if (size > 0) worst = std::max(worst, gap / size);
     }
 
-    const Trained tried = fast.train(0, candidate, initial, steps);
+    const Trained& tried = all[k];
     const Trained right = single.train(candidate, initial, steps);
     const Trained beside = single.train(candidate, other, steps);
     double amplified = 0;
@@ -97,14 +111,15 @@ std::string self_check(const Job& job, ChainTraining& fast, Single& single,
                                ? std::abs(measured(tried.losses[t]) - measured(a)) / scale
                                : kInfinity;
       if (!(found <= rounding + kRoundings * amplified))
-        return differs(who, "the loss of step " + std::to_string(t),
+        return differs(fast, who, "the loss of step " + std::to_string(t),
                        t < tried.losses.size() ? tried.losses[t] : kInfinity, a);
       worst = std::max(worst, found);
       ++compared;
     }
   }
   if (gradients == 0 || compared == 0)
-    return "the fused path cannot be checked: no gradient that was tried is finite";
+    return "the " + to_text(fields::value_of(fast.path())) +
+           " path cannot be checked: no gradient that was tried is finite";
   char text[120];
   std::snprintf(text, sizeof text, "%zu trainings equal single ones within %.1e over %lld losses",
                 kChecked, worst, static_cast<long long>(compared));

@@ -130,7 +130,12 @@ Tensors Single::predictions() {
           "eval mode, or train one at a time");
   }
   total_loss();  // refuses what does not fit
-  for (size_t k = 0; k < buffers_.size(); ++k) buffers_[k].copy_(first_buffers_[k]);
+  changed_.clear();
+  for (size_t k = 0; k < buffers_.size(); ++k) {
+    if (buffers_[k].is_floating_point() && !buffers_[k].equal(first_buffers_[k]))
+      changed_.push_back(k);
+    buffers_[k].copy_(first_buffers_[k]);
+  }
   return result;
 }
 

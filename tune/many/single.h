@@ -23,6 +23,10 @@ class Single {
   /// What the network gives for each batch; also refuses a network that draws random numbers.
   Tensors predictions();
 
+  /// The buffers of floating types that predictions() found to be changed by the network, as the
+  /// statistics of batch normalisation, by their number.
+  const std::vector<size_t>& changed_buffers() const { return changed_; }
+
  private:
   at::Tensor loss_of(const Data& batch);
   double total_loss();
@@ -33,6 +37,7 @@ class Single {
   std::unique_ptr<landscape::Model> model_;
   landscape::Parameters own_;
   Tensors buffers_, first_buffers_;  ///< of the clone, and as they were
+  std::vector<size_t> changed_;
 };
 
 }  // namespace descent::many

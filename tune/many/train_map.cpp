@@ -21,7 +21,7 @@ constexpr int kTried = 12;
 constexpr int64_t kFewestBoxes = 16;
 /// Places of a net of boxes along each axis.
 constexpr int64_t kPlaces = 8;
-/// Trainings that are one piece of a tile.
+/// Trainings that are one piece of a tile, where they are made one after the other.
 constexpr int64_t kChunk = 16;
 
 [[noreturn]] void refuse(const std::string& what) {
@@ -77,8 +77,9 @@ class Trainings : public landscape::Evaluator {
   void prepare(int workers) override { trainer_.prepare(workers); }
   void measure(int worker, std::span<const Point> points, double* values,
                const tensors::Pulse& pulse) override {
-    for (const Point& point : points) {
-      const Trained trained = trainer_.train(worker, plan_.at(point), pulse);
+    std::vector<Candidate> candidates;
+    for (const Point& point : points) candidates.push_back(plan_.at(point));
+    for (const Trained& trained : trainer_.train(worker, candidates, pulse)) {
       *values++ = options_.value == MapValue::Final  ? trained.final
                   : options_.value == MapValue::Mean ? trained.mean
                   : trained.diverged < 0             ? trained.best
@@ -88,7 +89,7 @@ class Trainings : public landscape::Evaluator {
                                           : static_cast<double>(options_.steps);
     }
   }
-  int64_t chunk() const override { return kChunk; }
+  int64_t chunk() const override { return trainer_.at_once() > 1 ? trainer_.at_once() : kChunk; }
   int64_t bytes() const override { return 0; }
 
  private:
@@ -214,7 +215,7 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
                               .limit = options.limit};
   const OneThreadEach one_thread;
   const many::Job job(network, loss, data, optimizer, tried, each, {.name = "train_map"});
-  many::Trainer trainer(job);
+  many::Trainer trainer(job, x.n * y.n);
   std::map<std::string, std::string> notes{{"optimizer", job.rule.about.name},
                                            {"metric", loss.name},
                                            {"steps", std::to_string(options.steps)},
@@ -225,18 +226,17 @@ TrainMap train_map(const Network& network, const Metric& loss, const Batches& da
   if (trainer.path() == Path::Fused) notes["kernel"] = trainer.kernel();
   Trainings trainings(plan, trainer, options);
   landscape::Filling filling(x_axis, y_axis, 2, trainings);
-  const int workers = trainer.workers((x.n * y.n + kChunk - 1) / kChunk);
+  const int workers = trainer.workers((x.n * y.n + trainings.chunk() - 1) / trainings.chunk());
   trainer.prepare(workers);
   std::optional<landscape::Tiles> tiles;
   if (!options.tiles.empty()) {
-    std::vector<Trained> corners;
-    for (size_t k = 0; k < 4; ++k) corners.push_back(trainer.train(0, tried[k], {}));
+    const auto corners = trainer.train(0, std::span(tried).first(4), {});
     tiles.emplace("train_map", options.tiles,
                   fingerprint(tried, corners, notes, options, x_axis, y_axis));
   }
   const bool whole =
       filling.run(workers, tiles ? &*tiles : nullptr, options.store, options.on_progress);
-  if (trainer.path() == Path::Fused) notes["self_check"] = trainer.check();
+  if (trainer.path() != Path::Loop) notes["self_check"] = trainer.check();
   if (!whole) notes["stopped"] = "on_progress returned false; points that were not reached are NaN";
   if (tiles) notes["tiles"] = tensors::hexadecimal(tiles->job());
   const auto name_of = [](const MapAxis& axis) {

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 
 #include <descent/tune/many/self_check.h>
 #include <descent/tune/many/trainer.h>
@@ -9,7 +10,7 @@
 
 namespace descent::many {
 
-Trainer::Trainer(const Job& job)
+Trainer::Trainer(const Job& job, int64_t trainings)
     : job_(job), threads_(job.options.threads > 0 ? job.options.threads : at::get_num_threads()) {
   OneThreadEach::here();
   TrainManyOptions compared = job.options;
@@ -18,25 +19,41 @@ Trainer::Trainer(const Job& job)
   const Job checking(job, compared);
   Single single(checking);
   const Tensors predictions = single.predictions();
-  reason_ = "asked for";
-  if (job.options.path == Path::Loop) return;
-  std::string why_not;
-  if (const auto fast = ChainTraining::of(checking, predictions, &why_not)) {
-    fast->prepare(1);
-    why_not = self_check(checking, *fast, single, &check_);
-    if (why_not.empty()) {
-      fast_ = ChainTraining::of(job, predictions, &why_not);
-      reason_ = fast_->description();
-      return;
+  const Path asked = job.options.path;
+  std::string reasons;
+  // `make` gives the trainings of a path for a job, or nothing and the reason.
+  const auto try_path = [&](Path path, const auto& make) {
+    if (fast_ || (asked != Path::Auto && asked != path)) return;
+    const std::string name = to_text(fields::value_of(path));
+    std::string why_not;
+    try {
+      if (const auto fast = make(checking, &why_not)) {
+        fast->prepare(1);
+        why_not = self_check(checking, *fast, single, &check_);
+        if (why_not.empty()) fast_ = make(job, &why_not);
+      }
+    } catch (const c10::Error& error) {
+      why_not = std::string("it failed: ") + error.what_without_backtrace();
+    } catch (const std::exception& error) {
+      why_not = std::string("it failed: ") + error.what();
     }
-  }
-  if (job.options.path == Path::Fused)
-    job.refuse(job.caller.options + ".path is fused, but " + why_not);
-  reason_ = "not fused: " + why_not;
+    if (fast_) return;
+    if (asked == path) job.refuse(job.caller.options + ".path is " + name + ", but " + why_not);
+    reasons += (reasons.empty() ? "not " : "; not ") + name + ": " + why_not;
+  };
+  try_path(Path::Fused, [&](const Job& its, std::string* why_not) {
+    return chain_training(its, predictions, why_not);
+  });
+  try_path(Path::Batched, [&](const Job& its, std::string* why_not) {
+    return batched_training(its, single, trainings, why_not);
+  });
+  reason_ = fast_             ? fast_->description() + (reasons.empty() ? "" : "; " + reasons)
+            : reasons.empty() ? "asked for"
+                              : reasons;
 }
 
-int Trainer::workers(int64_t trainings) const {
-  return static_cast<int>(std::clamp<int64_t>(trainings, 1, threads_));
+int Trainer::workers(int64_t calls) const {
+  return static_cast<int>(std::clamp<int64_t>(calls, 1, threads_));
 }
 
 void Trainer::prepare(int workers) {
@@ -45,12 +62,15 @@ void Trainer::prepare(int workers) {
     singles_.push_back(std::make_unique<Single>(job_));
 }
 
-Trained Trainer::train(int worker, const Candidate& candidate, const tensors::Pulse& pulse) {
+std::vector<Trained> Trainer::train(int worker, std::span<const Candidate> candidates,
+                                    const tensors::Pulse& pulse) {
   OneThreadEach::here();
-  const Tensors initial = job_.initial(candidate);
-  return fast_ ? fast_->train(worker, candidate, initial, job_.options.steps, pulse)
-               : singles_[static_cast<size_t>(worker)]->train(candidate, initial,
-                                                              job_.options.steps, pulse);
+  if (fast_) return fast_->train(worker, candidates, job_.options.steps, pulse);
+  std::vector<Trained> result;
+  for (const Candidate& candidate : candidates)
+    result.push_back(singles_[static_cast<size_t>(worker)]->train(
+        candidate, job_.initial(candidate), job_.options.steps, pulse));
+  return result;
 }
 
 }  // namespace descent::many

@@ -140,6 +140,10 @@ Study tune(Space space, const Training& training, StudyOptions options) {
              " gives trials up by their reports, which trainings at once do not make; give tune() "
              "a function, or another method");
   }
+  if (training.path == Path::Batched)
+    refuse(
+        "training.path = batched, must be auto, loop or fused: a study makes its trials one by "
+        "one");
   const TrainManyOptions each{.steps = training.steps,
                               .threads = threads,
                               .path = training.path,
@@ -149,14 +153,15 @@ Study tune(Space space, const Training& training, StudyOptions options) {
   const std::vector<Candidate> candidates = tried(training, space);
   const many::Job job(training.network, training.loss, training.data, training.optimizer,
                       candidates, each, {.name = "tune", .options = "training"});
-  many::Trainer trainer(job);
+  many::Trainer trainer(job, 1);
   options.subject += (options.subject.empty() ? "" : ": ") + about(training, job);
   Places places(trainer, threads);
   return tune(
       std::move(space),
       [&](Trial& trial) {
         const Places::Taken taken(places);
-        return trainer.train(taken.place(), candidate_of(training, trial.options()), {}).final;
+        const Candidate candidate = candidate_of(training, trial.options());
+        return trainer.train(taken.place(), {&candidate, 1}, {})[0].final;
       },
       std::move(options));
 }

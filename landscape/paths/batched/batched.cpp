@@ -126,12 +126,6 @@ class Stack {
   Tensors rows_;
 };
 
-/// Says nothing: LibTorch warns of operations that vmap takes one network after the other.
-class Silent : public c10::WarningHandler {
- public:
-  void process(const c10::Warning&) override {}
-};
-
 class VmapBatched : public Batched {
  public:
   VmapBatched(const Problem& problem, int64_t networks)
@@ -175,8 +169,7 @@ class VmapBatched : public Batched {
  private:
   void measure_chunk(int worker_index, std::span<const Point> points, double* values) {
     const tensors::OneThread one;
-    Silent silent;
-    const c10::WarningUtils::WarningHandlerGuard no_warnings(&silent);
+    const NoWarnings no_warnings;
     Worker& worker = workers_[static_cast<size_t>(worker_index)];
     worker.parameters.place(points);
     worker.buffers.place(points);
@@ -261,28 +254,6 @@ class VmapBatched : public Batched {
   std::deque<Worker> workers_;  // which do not move
 };
 
-/// Why tensors cannot be stacked, or "".
-std::string refusal(const char* what, const std::vector<std::string>& names,
-                    const Tensors& tensors) {
-  std::ostringstream text;
-  for (size_t k = 0; k < tensors.size(); ++k) {
-    const Tensor& tensor = tensors[k];
-    if (!tensor.is_cpu() || tensor.layout() != at::kStrided) {
-      text << "the " << what << " '" << names[k] << "' is not a dense tensor on the CPU";
-    } else if (tensor.scalar_type() != at::kFloat && tensor.scalar_type() != at::kDouble) {
-      text << "the " << what << " '" << names[k] << "' is " << tensor.scalar_type()
-           << ", allowed are Float and Double";
-    } else if (tensor.scalar_type() != tensors.front().scalar_type()) {
-      text << "the " << what << "s '" << names.front() << "' and '" << names[k]
-           << "' are of different types";
-    } else {
-      continue;
-    }
-    break;
-  }
-  return text.str();
-}
-
 /// What one network of several takes. Batching rules may make more than the loop does: all scores of
 /// attention, for one.
 int64_t bytes_at_once(const Problem& problem) {
@@ -299,8 +270,9 @@ int64_t bytes_at_once(const Problem& problem) {
 std::unique_ptr<Batched> Batched::of(const Problem& problem, int64_t activations,
                                      std::string* why_not) {
   const Plane& plane = problem.plane;
-  *why_not = refusal("parameter", plane.names, plane.center);
-  if (why_not->empty()) *why_not = refusal("buffer", plane.buffers.names, plane.buffers.center);
+  *why_not = why_not_stacked("parameter", plane.names, plane.center);
+  if (why_not->empty())
+    *why_not = why_not_stacked("buffer", plane.buffers.names, plane.buffers.center);
   if (!why_not->empty()) return nullptr;
   int64_t one = activations;
   for (const auto* list : {&plane.center, &plane.buffers.center}) {

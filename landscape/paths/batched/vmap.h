@@ -4,8 +4,8 @@
 // private handles, so nothing outside can exchange them; but each operation passes the dispatcher,
 // and there a fallback on a key above vmap's exchanges the arguments.
 //
-// Only batched.cpp and batching_rules.h include this, and the probe of Batched.cmake, which finds out
-// whether the LibTorch at hand has all that is used here.
+// Only batched.cpp, batching_rules.h and the batched trainings of tune include this, and the probe of
+// Batched.cmake, which finds out whether the LibTorch at hand has all that is used here.
 #include <unordered_map>
 #include <utility>
 
@@ -14,6 +14,7 @@
 #include <ATen/functorch/DynamicLayer.h>
 #include <ATen/functorch/PlumbingHelper.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
+#include <c10/util/Exception.h>
 #include <torch/library.h>
 
 namespace descent::landscape {
@@ -46,6 +47,16 @@ class VmapLevel {
 
  private:
   int64_t networks_, level_;
+};
+
+/// While it lives, LibTorch does not warn of operations that vmap takes one network after the other.
+class NoWarnings {
+ private:
+  struct Silent : c10::WarningHandler {
+    void process(const c10::Warning&) override {}
+  };
+  Silent silent_;
+  c10::WarningUtils::WarningHandlerGuard guard_{&silent_};
 };
 
 /// While it lives, operations that this thread calls take other tensors in place of some, and `rule`

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <memory>
+#include <mutex>
 
 #include <c10/core/Allocator.h>
+#include <c10/util/Logging.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <descent/tensors/memory.h>
@@ -24,11 +26,35 @@ class Counter : public c10::MemoryReportingInfoBase {
   int64_t now_ = 0;
 };
 
+/// While one lives, LibTorch does not warn on stderr: it would, of memory that is freed during a
+/// measurement and older than that.
+class NoLog {
+ public:
+  NoLog() {
+    const std::lock_guard lock(mutex_);
+    if (++alive_ > 1) return;
+    level_ = FLAGS_caffe2_log_level;
+    FLAGS_caffe2_log_level = std::max(level_, kErrors);
+  }
+  ~NoLog() {
+    const std::lock_guard lock(mutex_);
+    if (--alive_ == 0) FLAGS_caffe2_log_level = level_;
+  }
+  NoLog(const NoLog&) = delete;
+  NoLog& operator=(const NoLog&) = delete;
+
+ private:
+  static constexpr int kErrors = 2;  // after information and warnings
+  static inline std::mutex mutex_;
+  static inline int alive_ = 0, level_ = 0;
+};
+
 }  // namespace
 
 int64_t peak_bytes(const std::function<void()>& work) {
   const auto counter = std::make_shared<Counter>();
   {
+    const NoLog quiet;
     const c10::DebugInfoGuard counting(c10::DebugInfoKind::PROFILER_STATE, counter);
     work();
   }

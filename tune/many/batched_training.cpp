@@ -62,9 +62,7 @@ class BatchedTraining : public FastTraining {
       places_.push_back({first, tensor.numel(), tensor.dim(), job.group_of()[k]});
       first += tensor.numel();
     }
-    for (const Data& batch : job.data)
-      weights_.push_back(job.loss.count ? job.loss.count(batch.target)
-                                        : static_cast<double>(batch.input.size(0)));
+    for (const Data& batch : job.data) weights_.push_back(job.weight_of(batch));
   }
 
   Path path() const override { return Path::Batched; }
@@ -94,9 +92,7 @@ class BatchedTraining : public FastTraining {
     std::vector<size_t> rows(candidates.size());  // of which copy each row is
     for (size_t k = 0; k < rows.size(); ++k) rows[k] = k;
     const auto end = [&](size_t row, double loss) {
-      Copy& copy = copies[rows[row]];
-      copy.goes_on = false;
-      result[rows[row]] = copy.course.end(loss);
+      result[rows[row]] = copies[rows[row]].course.end(loss);
       if (job_.options.keep_weights)
         result[rows[row]].weights =
             weights_of(candidates[rows[row]], stack.weights[static_cast<int64_t>(row)]);
@@ -151,7 +147,6 @@ class BatchedTraining : public FastTraining {
     std::vector<std::unique_ptr<torch::optim::OptimizerOptions> > options;
     RuleSteps<T> steps;
     Course course;
-    bool goes_on = true;
   };
 
   /// The weights of copies, those of one in a row, and their buffers.
@@ -292,7 +287,6 @@ std::unique_ptr<FastTraining> batched_training(const Job& job, Single& single, i
         landscape::why_not_stacked("parameter", job.parameters.names, job.parameters.tensors);
   if (!why_not->empty()) return nullptr;
 
-  const NoWarnings no_warnings;  // of memory that is older than the measurement
   Moving moving;
   Tensors gradients;
   int64_t bytes = tensors::peak_bytes(

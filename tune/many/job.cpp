@@ -64,6 +64,10 @@ void Job::refuse(const std::string& what) const {
   throw std::invalid_argument(caller.name + ": " + what);
 }
 
+double Job::weight_of(const Data& batch) const {
+  return loss.count ? loss.count(batch.target) : static_cast<double>(batch.input.size(0));
+}
+
 Job::Job(const Network& network, const Metric& its_loss, const Batches& its_data,
          std::string_view optimizer, std::span<const Candidate> its_candidates,
          const TrainManyOptions& its_options, Caller its_caller)

@@ -55,6 +55,9 @@ class Job {
   /// The weights that a candidate begins with.
   Tensors initial(const Candidate& candidate) const;
 
+  /// Of a batch in the mean over all: how many of its targets count.
+  double weight_of(const Data& batch) const;
+
   /// Throws std::invalid_argument.
   [[noreturn]] void refuse(const std::string& what) const;
 

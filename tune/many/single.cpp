@@ -52,8 +52,7 @@ double Single::total_loss() {
   const at::NoGradGuard no_grad;
   double sum = 0, weight = 0;
   for (const Data& batch : job_.data) {
-    const double own =
-        job_.loss.count ? job_.loss.count(batch.target) : static_cast<double>(batch.input.size(0));
+    const double own = job_.weight_of(batch);
     if (own == 0) continue;
     sum += own * number_of(loss_of(batch));
     weight += own;

@@ -345,11 +345,12 @@ void Loop::choose_parts(const Data& batch) {
   }
 }
 
-/// With the statistics of its batches the center is another network than the one that was seen.
+/// With the statistics of its batches the center is another network than the one that was seen. The
+/// worker is at the center.
 void Loop::recompute_center(const tensors::Pulse& pulse) {
   if (problem_.batch_norm != BatchNorm::Recompute) return;
   std::vector<double> values(problem_.metrics.size());
-  Worker& worker = renewed();
+  Worker& worker = *workers_[0];
   const int64_t peak =
       tensors::peak_bytes([&] { metrics(worker, data_.size(), values.data(), pulse); });
   activations_ = std::max(activations_, peak);
@@ -501,8 +502,8 @@ Center Loop::try_center(const tensors::Pulse& pulse) {
         "parameters, such as a view or copy that it keeps of them, which clone() does not renew. "
         "Take weights from the parameters in forward(), or override clone()");
   }
-  recompute_center(pulse);
   renewed();
+  recompute_center(pulse);
   if (samples_at_once_ == 0) whole_activations_ = activations_;
   return center;
 }

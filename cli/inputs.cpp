@@ -3,6 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
@@ -21,16 +22,17 @@ namespace {
 /// Planes, Hessians and optimizers leave parameters that are frozen where they are.
 void freeze_all_but(const SavedNetwork& network, const std::string& pattern) {
   std::vector<std::string> names;
-  bool any = false;
-  for (const auto& [name, parameter] : network.named_parameters()) {
-    const bool moves = fits_pattern(pattern, name);
-    any |= moves;
+  std::unordered_set<const c10::TensorImpl*> moving;  // of tied weights any name may fit
+  const SavedNetwork::Named parameters = network.named_parameters();
+  for (const auto& [name, parameter] : parameters) {
     names.push_back(name);
-    parameter.set_requires_grad(moves);
+    if (fits_pattern(pattern, name)) moving.insert(parameter.unsafeGetTensorImpl());
   }
-  if (!any)
+  if (moving.empty())
     throw std::invalid_argument("--parameters = " + pattern + " fits no parameter; there are " +
                                 joined(names));
+  for (const auto& [name, parameter] : parameters)
+    parameter.set_requires_grad(moving.contains(parameter.unsafeGetTensorImpl()));
 }
 
 /// "1/255" or "0.5".

@@ -297,6 +297,7 @@ Plane hessian_plane(const Network& network, const Metric& loss, const Batches& d
 
   Plane plane;
   plane.names = hessian.all().names;
+  plane.aliases = hessian.all().aliases;
   for (const Tensor& tensor : hessian.all().tensors)
     plane.center.push_back(tensor.detach().clone());
   plane.u = std::move(eigen.vectors.at(0));

@@ -102,7 +102,8 @@ Hessian::Hessian(const char* who, const Network& network, const Metric& loss, co
   for (size_t k = 0; k < all_.names.size(); ++k) {
     const Tensor& parameter = all_.tensors[k];
     first_.push_back(kNotChosen);
-    if (!is_of(options.only, all_.names[k])) continue;
+    const auto fits = [&](const std::string& name) { return is_of(options.only, name); };
+    if (!any_name(all_, k, fits)) continue;
     any_named = true;
     if (frozen_[k]) continue;
     if (!parameter.is_floating_point()) {

@@ -28,6 +28,8 @@ Parameters distinct(const Named& tensors, const Taken& taken) {
     if (is_new) {
       result.names.push_back(name);
       result.tensors.push_back(tensor);
+    } else {
+      result.aliases.emplace_back(known->second, name);
     }
     result.slot.push_back(known->second);
   }

@@ -5,13 +5,25 @@
 
 #include <descent/landscape/data/data.h>
 #include <descent/landscape/network/network.h>
+#include <descent/landscape/planes/plane.h>
 
 namespace descent::landscape {
+
+/// Whether any name of the k-th parameter of a network or a plane is taken.
+template <class Named, class Takes>
+bool any_name(const Named& of, size_t k, const Takes& takes) {
+  if (takes(of.names[k])) return true;
+  for (const auto& [place, name] : of.aliases) {
+    if (place == k && takes(name)) return true;
+  }
+  return false;
+}
 
 /// The parameters of a network, those that are registered several times (tied weights) counted
 /// once.
 struct Parameters {
   std::vector<std::string> names;   ///< of the distinct parameters, by first registration
+  Aliases aliases;                  ///< the further names of tied weights
   std::vector<at::Tensor> tensors;  ///< the distinct parameters
   std::vector<size_t> slot;  ///< for each entry of Model::parameters(): its distinct parameter
 };

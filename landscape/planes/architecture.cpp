@@ -17,6 +17,7 @@ void check_same(const char* who, const Architecture& a, const Architecture& b) {
 Plane at_center(const Architecture& center) {
   Plane plane;
   plane.names = center.parameters.names;
+  plane.aliases = center.parameters.aliases;
   plane.center = copied(center.parameters.tensors);
   return plane;
 }

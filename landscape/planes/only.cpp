@@ -14,12 +14,12 @@
 namespace descent {
 namespace {
 
-/// The plane without the directions of the parameters whose names are not taken.
-Plane restricted(const Plane& plane, const std::function<bool(const std::string&)>& takes) {
+/// The plane without the directions of the parameters that are not taken.
+Plane restricted(const Plane& plane, const std::function<bool(size_t)>& takes) {
   const at::NoGradGuard no_grad;
   Plane result = plane;
   for (size_t k = 0; k < plane.names.size(); ++k) {
-    if (takes(plane.names[k])) continue;
+    if (takes(k)) continue;
     result.u[k] = at::zeros_like(plane.u[k]);
     if (!plane.is_line()) result.v[k] = at::zeros_like(plane.v[k]);
   }
@@ -49,12 +49,14 @@ bool moves(const Plane& plane, const std::string& layer) {
 }  // namespace
 
 Plane only(const Plane& plane, const std::string& parameters) {
-  const auto takes = [&](const std::string& name) { return fits_pattern(parameters, name); };
-  const auto moving = std::count_if(plane.names.begin(), plane.names.end(), takes);
+  const auto fits = [&](const std::string& name) { return fits_pattern(parameters, name); };
+  const auto takes = [&](size_t k) { return landscape::any_name(plane, k, fits); };
+  size_t moving = 0;
+  for (size_t k = 0; k < plane.names.size(); ++k) moving += takes(k) ? 1 : 0;
   if (moving == 0)
     throw std::invalid_argument("only: parameters = \"" + parameters +
                                 "\" fits no parameter; there are " + joined(plane.names));
-  if (static_cast<size_t>(moving) == plane.names.size()) return plane;
+  if (moving == plane.names.size()) return plane;
   Plane result = restricted(plane, takes);
   const std::string why = "the plane does not move " + parameters;
   landscape::check_direction("only", "u", plane.names, plane.center, result.u, why);
@@ -81,8 +83,7 @@ Plane only_layer(const Plane& plane, const std::string& layer) {
                                 "\" is none that the plane moves; there are " + joined(names) +
                                 did_you_mean(layer, names));
   }
-  Plane result =
-      restricted(plane, [&](const std::string& name) { return layer_of(name) == layer; });
+  Plane result = restricted(plane, [&](size_t k) { return layer_of(plane.names[k]) == layer; });
   result.how += ", where only " + layer + " moves";
   return result;
 }

@@ -2,12 +2,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <descent/grid/grid.h>
 #include <descent/landscape/network/network.h>
 
 namespace descent {
+
+/// Further names of tied weights, by the position of the tensor's first name.
+using Aliases = std::vector<std::pair<size_t, std::string>>;
 
 /// A plane through the weights of a network: the points center + alpha * u + beta * v. Without v it
 /// is a line.
@@ -18,6 +22,7 @@ namespace descent {
 /// plane.
 struct Plane {
   std::vector<std::string> names;  ///< of the parameters
+  Aliases aliases;
   std::vector<at::Tensor> center;  ///< theta*
   std::vector<at::Tensor> u;       ///< direction of alpha (columns of the grid)
   std::vector<at::Tensor> v;       ///< direction of beta (rows of the grid); empty: a line

@@ -124,6 +124,7 @@ Plane pca_plane(const Network& center, const Trajectory& trajectory, int64_t mem
   }
   Plane plane;
   plane.names = snapshots.own().names;
+  plane.aliases = snapshots.own().aliases;
   plane.center = landscape::copied(snapshots.own().tensors);
   // The weights of a principal direction sum up to 0, which takes the mean off the rows.
   const Tensor a = vectors.select(1, n - 1), b = vectors.select(1, n - 2);

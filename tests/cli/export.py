@@ -135,3 +135,8 @@ inputs = {"input_ids": torch.arange(20).reshape(4, 5) % 7, "attention_mask": tor
           "labels": torch.tensor([0, 1, 2, 0])}
 torch.export.save(torch.export.export(WithLoss(), (), inputs), folder / "with_loss.pt2")
 torch.save(inputs, folder / "inputs.pt")
+
+# For tests/networks/files/tokens_eval.pt2, whose embedding and head are one tensor.
+torch.save({"input_ids": torch.arange(15).reshape(3, 5) % 11,
+            "attention_mask": torch.ones(3, 5, dtype=torch.long),
+            "target": torch.randn(3, 5, 11).double()}, folder / "tokens.pt")

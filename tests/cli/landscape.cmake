@@ -399,6 +399,11 @@ if(PYTHON)
     landscape(0 out "1 of 3 parameters frozen" ${inputs} --loss cross_entropy --parameters "${pattern}"
               ${numbers} --axes -1:1:3 --out "${FOLDER}/head" --force)
   endforeach()
+  # Tied weights move by any of their names.
+  set(tokens --model "${NETWORK_FILES}/tokens_eval.pt2" --data "${files}/tokens.pt" --loss mse ${numbers} --axes -1:1:3)
+  foreach(pattern IN ITEMS "embed.*" "head.*")
+    landscape(0 out "15 of 16 parameters frozen" ${tokens} --parameters "${pattern}" --out "${FOLDER}/tied" --force)
+  endforeach()
   landscape(0 out "where only 4.\\* moves" --model "${FOLDER}/python/net.pt2" ${on_data} --parameters "4.*"
             --plane "line:${checkpoints}/checkpoint-2" ${numbers} --axes 0:1:3 --out "${FOLDER}/line-of-a-part")
   landscape(2 error "--parameters = tail.* fits no parameter; there are embed.weight, head.weight, head.bias"
@@ -406,7 +411,7 @@ if(PYTHON)
   foreach(pattern IN ITEMS "head.bias*s" "*.*x*" "head.**w")
     landscape(2 error "fits no parameter" ${inputs} --loss cross_entropy --parameters "${pattern}" --out "${refused}/out")
   endforeach()
-  set(custom --model "${CUSTOM_NETWORK}" --data "${FOLDER}/python/custom_data.pt" --loss mse ${numbers} --axes -1:1:3)
+  set(custom --model "${NETWORK_FILES}/custom.pt2" --data "${FOLDER}/python/custom_data.pt" --loss mse ${numbers} --axes -1:1:3)
   landscape(2 error "descent_tests::twice .*is not registered.*--library" ${custom} --out "${refused}/out")
   landscape(2 error "--library = none.so cannot be loaded" ${custom} --library none.so --out "${refused}/out")
   landscape(0 out "open" ${custom} --library "${CUSTOM_LIBRARY}" --out "${FOLDER}/custom")

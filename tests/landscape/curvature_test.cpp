@@ -242,6 +242,17 @@ TEST(HessianVectorProduct, IsZeroOutsideOfTheParametersThatAreAskedFor) {
   }
 }
 
+TEST(HessianVectorProduct, TakesTiedWeightsByAnyOfTheirNames) {
+  const auto net = in_double(TiedNet());
+  const Tensor x = torch::randn({5, 3}, torch::kFloat64);
+  const auto v = random_like(*net);
+  const auto product = [&](const char* only) {
+    return hessian_vector_product(*net, mse, {x, x.square()}, v, {.only = only})[0];
+  };
+  EXPECT_TRUE(product("two.").equal(product("one.")));
+  EXPECT_TRUE(product("two.*").equal(product("one.*")));
+}
+
 TEST(HessianVectorProduct, DoesNotCountFrozenParameters) {
   torch::manual_seed(4);
   nn::Linear net(2, 1);

@@ -536,6 +536,28 @@ TEST(Only, KeepsTheMarksThatLieOnThePlane) {
   EXPECT_EQ(line.marks[0].alpha, 0);
 }
 
+/// One weight matrix as both layers.
+class TwiceImpl : public nn::Cloneable<TwiceImpl> {
+ public:
+  TwiceImpl() { TwiceImpl::reset(); }
+  void reset() override {
+    auto layer = register_module("embed", nn::Linear(3, 3));
+    register_module("head", layer);
+    register_module("last", nn::Linear(3, 1));
+  }
+};
+
+TEST(Only, TakesTiedWeightsByAnyOfTheirNames) {
+  const TwiceImpl net;
+  const Plane plane = random_plane(net);
+  ASSERT_THAT(plane.names, ElementsAre("embed.weight", "embed.bias", "last.weight", "last.bias"));
+  for (const char* const pattern : {"embed.*", "head.*"}) {
+    const Plane part = only(plane, pattern);
+    EXPECT_TRUE(part.u[0].equal(plane.u[0])) << pattern;
+    EXPECT_FALSE(part.u[2].any().item<bool>()) << pattern;
+  }
+}
+
 TEST(Only, RefusesWhatDoesNotMove) {
   const auto net = sine_net(4);
   EXPECT_THAT(

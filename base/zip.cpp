@@ -67,6 +67,7 @@ ZipReader::ZipReader(std::unique_ptr<std::istream> file) : file_(std::move(file)
   const std::string entries = directory();
   const std::string_view text = entries;
   size_t at = 0;
+  uint64_t sizes = 0;
   while (text.substr(at).starts_with("PK\1\2")) {
     const uint64_t name = number(text, at + 28, 2), fields = number(text, at + 30, 2);
     const uint64_t next = at + kEntry + name + fields + number(text, at + 32, 2);
@@ -80,6 +81,8 @@ ZipReader::ZipReader(std::unique_ptr<std::istream> file) : file_(std::move(file)
     if (!record.is_compressed) {
       check(record.size <= size_ && record.header <= size_ - record.size,
             "its record '" + record.name + "' reaches beyond the file");
+      sizes += record.size;
+      check(sizes <= size_, "its records are larger than the file: they lie over each other");
     }
     records_.push_back(std::move(record));
     at = next;

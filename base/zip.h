@@ -16,7 +16,7 @@ class ZipReader {
   struct Record {
     std::string name;
     uint64_t header;     ///< where its bytes in the file begin: with a header of their own
-    uint64_t size;       ///< never more than the file has
+    uint64_t size;       ///< of all records together never more than the file has
     uint32_t checksum;   ///< 0: it was written without one
     bool is_compressed;  ///< read() refuses it
   };

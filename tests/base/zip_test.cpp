@@ -29,7 +29,7 @@ struct Archive {
   std::string content = "numbers";
   uint64_t size = content.size(), header = 0;
   uint32_t checksum = crc32(content.data(), content.size());
-  int method = 0;
+  int method = 0, entries = 1;
   bool in_64_bits = false;
 
   std::string bytes() const {
@@ -42,10 +42,12 @@ struct Archive {
                                                 little(header, 8)
                                           : "";
     const auto number = [&](uint64_t x) { return little(in_64_bits ? 0xffffffff : x, 4); };
-    all += "PK\1\2" + std::string(6, '\0') + little(static_cast<uint64_t>(method), 2) +
-           std::string(4, '\0') + little(checksum, 4) + number(size) + number(size) +
-           little(name.size(), 2) + little(fields.size(), 2) + std::string(10, '\0') +
-           number(header) + name + fields;
+    const std::string entry = "PK\1\2" + std::string(6, '\0') +
+                              little(static_cast<uint64_t>(method), 2) + std::string(4, '\0') +
+                              little(checksum, 4) + number(size) + number(size) +
+                              little(name.size(), 2) + little(fields.size(), 2) +
+                              std::string(10, '\0') + number(header) + name + fields;
+    for (int k = 0; k < entries; ++k) all += entry;
     return all + "PK\5\6" + std::string(12, '\0') + little(directory, 4) + little(0, 2);
   }
 };
@@ -94,6 +96,12 @@ TEST_F(Zip, WithSizesBeyondTheFileIsRefusedBeforeMemoryIsTaken) {
     refused(Archive{.header = size, .in_64_bits = true}.bytes(), "reaches beyond the file");
   }
   refused(Archive{.size = 100}.bytes(), "reaches beyond the file");
+}
+
+TEST_F(Zip, WhoseRecordsLieOverEachOtherIsRefused) {
+  const std::string content(1000, 'x');
+  EXPECT_EQ(read(Archive{.content = content}.bytes()), content);
+  refused(Archive{.content = content, .entries = 2}.bytes(), "they lie over each other");
 }
 
 TEST_F(Zip, WithoutAChecksumIsRead) { EXPECT_EQ(read(Archive{.checksum = 0}.bytes()), "numbers"); }

@@ -53,14 +53,8 @@ class Tree : public torch::nn::Module {
 
 }  // namespace
 
-void SavedNetwork::make_module(bool training) {
-  const auto tree = std::make_shared<Tree>(type(), [this](bool on) {
-    const std::string problem = why_not(on);
-    if (!problem.empty()) {
-      refuse(subject_, on ? ": train(): " : ": eval(): ", problem);
-    }
-    set_training(on);
-  });
+void SavedNetwork::make_module(bool training, std::function<void(bool)> train) {
+  const auto tree = std::make_shared<Tree>(type(), std::move(train));
   for (const auto& [name, tensor] : named_parameters()) tree->add(name, tensor, true);
   for (const auto& [name, tensor] : named_buffers()) tree->add(name, tensor, false);
   tree->begin(training);

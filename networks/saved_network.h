@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -81,7 +82,7 @@ class SavedNetwork {
   virtual std::string type() const = 0;
 
   /// The network as a module without a forward() of its own, whose train() and eval() are those of
-  /// the network. It shares the tensors.
+  /// the network. It shares the tensors, and may outlive the network.
   const std::shared_ptr<torch::nn::Module>& module() const { return module_; }
   operator torch::nn::Module&() const { return *module_; }  // NOLINT(google-explicit-constructor)
 
@@ -91,10 +92,9 @@ class SavedNetwork {
  protected:
   explicit SavedNetwork(std::string subject) : subject_(std::move(subject)) {}
 
-  /// To be called once, when the tensors are there.
-  void make_module(bool training);
-  virtual void set_training(bool on) = 0;
-  virtual std::string why_not(bool training) const = 0;
+  /// To be called once, when the tensors are there. `train` switches the mode, or throws. It must
+  /// not refer to the network, which the module may outlive.
+  void make_module(bool training, std::function<void(bool)> train);
 
   const std::string subject_;  ///< opens messages: "net.pt2"
   std::string output_;         ///< that choose_output() chose; empty: none

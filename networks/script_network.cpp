@@ -29,7 +29,7 @@ class ScriptNetwork : public SavedNetwork {
  public:
   ScriptNetwork(std::string subject, jit::Module module)
       : SavedNetwork(std::move(subject)), script_(std::move(module)) {
-    make_module(script_.is_training());
+    make_module(script_.is_training(), [script = script_](bool on) mutable { script.train(on); });
   }
 
   std::vector<c10::IValue> run(std::vector<c10::IValue> inputs) override {
@@ -95,9 +95,6 @@ class ScriptNetwork : public SavedNetwork {
     for (const auto& item : list) named.emplace_back(item.name, item.value);
     return named;
   }
-
-  void set_training(bool on) override { script_.train(on); }
-  std::string why_not(bool) const override { return ""; }
 
   jit::Module script_;
 };

@@ -3,12 +3,13 @@
 
 namespace descent::tensors {
 
-/// LibTorch's autocast on the CPU, switched on or off on the calling thread while it lives.
+/// LibTorch's autocast on a kind of device, switched on or off on the calling thread while it lives.
 class Autocast {
  public:
-  Autocast(bool enables, at::ScalarType type)
-      : enabled_(at::autocast::is_autocast_enabled(at::kCPU)),
-        type_(at::autocast::get_autocast_dtype(at::kCPU)) {
+  Autocast(bool enables, at::ScalarType type, at::DeviceType device = at::kCPU)
+      : device_(device),
+        enabled_(at::autocast::is_autocast_enabled(device)),
+        type_(at::autocast::get_autocast_dtype(device)) {
     set(enables, type);
     at::autocast::increment_nesting();
   }
@@ -20,11 +21,12 @@ class Autocast {
   Autocast& operator=(const Autocast&) = delete;
 
  private:
-  static void set(bool enables, at::ScalarType type) {
-    at::autocast::set_autocast_enabled(at::kCPU, enables);
-    at::autocast::set_autocast_dtype(at::kCPU, type);
+  void set(bool enables, at::ScalarType type) const {
+    at::autocast::set_autocast_enabled(device_, enables);
+    at::autocast::set_autocast_dtype(device_, type);
   }
 
+  at::DeviceType device_;
   bool enabled_;
   at::ScalarType type_;
 };

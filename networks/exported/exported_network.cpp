@@ -42,7 +42,14 @@ ExportedNetwork::ExportedNetwork(std::string subject, std::shared_ptr<const Prog
       program_(std::move(program)),
       rest_(std::move(rest)),
       states_(std::move(states)) {
-  make_module(program_->modes().training());
+  make_module(program_->modes().training(),
+              [subject = subject_, program = program_, setting = setting_](bool on) {
+                const Modes& modes = program->modes();
+                const std::string problem = modes.why_not(on);
+                if (!problem.empty()) refuse(subject, on ? ": train(): " : ": eval(): ", problem);
+                // In the export's own mode all is as it was exported: frozen layers stay frozen.
+                setting->training = on == modes.training() ? std::nullopt : std::optional(on);
+              });
 }
 
 std::shared_ptr<ExportedNetwork> ExportedNetwork::load(const std::filesystem::path& file) {
@@ -54,11 +61,21 @@ std::shared_ptr<ExportedNetwork> ExportedNetwork::load(const std::filesystem::pa
 }
 
 std::vector<c10::IValue> ExportedNetwork::run(std::vector<c10::IValue> inputs) {
-  if (!states_.empty()) setting_.device = states_[0].device();
+  if (!states_.empty()) follow(states_[0].device());
   try {
-    return program_->run(std::move(inputs), states_, setting_);
+    return program_->run(std::move(inputs), states_, *setting_);
   } catch (const std::exception& error) {
     refuse(subject_, ": ", gist(error));
+  }
+}
+
+/// Runs where the weights are: a module that is moved takes its parameters and buffers with it, and
+/// constants are neither.
+void ExportedNetwork::follow(c10::Device device) {
+  if (setting_->device == device) return;
+  setting_->device = device;
+  for (size_t k = 0; k < states_.size(); ++k) {
+    if (program_->states()[k].role == State::Role::Constant) states_[k] = states_[k].to(device);
   }
 }
 
@@ -106,7 +123,7 @@ std::shared_ptr<ExportedNetwork> ExportedNetwork::copy() const {
   }
   std::shared_ptr<ExportedNetwork> network(
       new ExportedNetwork(subject_, program_, rest_, std::move(states)));
-  network->setting_ = setting_;
+  *network->setting_ = *setting_;
   network->output_ = output_;
   if (network->is_training() != is_training()) network->train(is_training());
   return network;

@@ -32,19 +32,18 @@ class ExportedNetwork : public SavedNetwork {
   const Tensors& states() const { return states_; }
 
   /// How the next calls run. The mode is the business of train() elsewhere.
-  Setting& setting() { return setting_; }
+  Setting& setting() { return *setting_; }
 
  private:
   ExportedNetwork(std::string subject, std::shared_ptr<const Program> program,
                   std::shared_ptr<const Archive> rest, Tensors states);
   Named named(std::initializer_list<State::Role> roles) const;
-  void set_training(bool on) override { setting_.training = on; }
-  std::string why_not(bool training) const override { return program_->modes().why_not(training); }
+  void follow(c10::Device device);
 
   std::shared_ptr<const Program> program_;
   std::shared_ptr<const Archive> rest_;  ///< what save() writes beside the states
   Tensors states_;                       ///< in the order of the program's
-  Setting setting_;
+  std::shared_ptr<Setting> setting_ = std::make_shared<Setting>();  ///< shared with module()
 };
 
 }  // namespace descent::networks

@@ -50,7 +50,7 @@ Values run_graphs(const Call& call, Values values, const Setting& setting) {
       return call.body->run(std::move(values), setting);
     }
     default: {
-      const tensors::Autocast mode(call.enables, call.autocast_type);
+      const tensors::Autocast mode(call.enables, call.autocast_type, call.autocast_device);
       return call.body->run(std::move(values), setting);
     }
   }

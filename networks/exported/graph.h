@@ -59,6 +59,7 @@ struct Switch {
   bool counts_batches = false;       ///< adds 1 to the state `counter`, in training mode only
   std::string counter{};             ///< the state that counts the batches of this normalisation
   std::string statistics{};          ///< the state of its running mean
+  std::string writes{};              ///< another state that it writes in place, in any mode
   /// The mode that an operation without a flag has for good, and why.
   enum class Fixed { No, Training, Eval, Random } fixed = Fixed::No;
 
@@ -87,6 +88,7 @@ struct Call {
   std::shared_ptr<const Graph> body{}, other{};  ///< of calls that run graphs
   bool enables = false;                          ///< GradMode, Autocast: whether it is on
   at::ScalarType autocast_type = at::kBFloat16;
+  c10::DeviceType autocast_device = c10::kCPU;
 
   const std::string& operation_name() const { return operation->operator_name().name; }
 };

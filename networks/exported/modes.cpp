@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string_view>
 #include <unordered_set>
 
@@ -83,6 +84,18 @@ Switch::Fixed decomposed(const Call& call) {
   return No;
 }
 
+/// The state that a call writes in place, or "".
+std::string written(const Call& call, const std::function<std::string(size_t position)>& state_at) {
+  const auto& arguments = call.operation->schema().arguments();
+  for (size_t k = 0; k < arguments.size(); ++k) {
+    const auto* const alias = arguments[k].alias_info();
+    if (!alias || !alias->isWrite()) continue;
+    const std::string state = state_at(k);
+    if (!state.empty()) return state;
+  }
+  return "";
+}
+
 /// "a, 2 x b" of the names and how often each is there.
 std::string counted(const std::map<std::string, int>& names) {
   std::string list;
@@ -102,8 +115,8 @@ Switch switch_of(const Call& call, const std::function<std::string(size_t positi
   if (name == "aten::add_" || name == "aten::add") {
     mode.counter = state_at(0);
     mode.counts_batches = mode.counter.ends_with(kCounter);
-    return mode;
   }
+  if (!mode.counts_batches) mode.writes = written(call, state_at);
   if (name == "aten::scaled_dot_product_attention") {
     const size_t rate = *position_of(call, "dropout_p");
     const c10::IValue& value = call.constants[rate];
@@ -129,14 +142,16 @@ Switch switch_of(const Call& call, const std::function<std::string(size_t positi
   return mode;
 }
 
-Modes::Modes(const Graph& graph) {
+Modes::Modes(const Graph& graph, const std::vector<std::string>& changed) {
   std::map<std::string, int> on, off, random;
   std::string in_training, in_eval;  // operations that have one mode
   bool keeps_statistics = false;
   std::unordered_set<std::string> counting;
+  std::set<std::string> writes(changed.begin(), changed.end());
   for_each_call(graph, [&](const Call& call) {
     const Switch& mode = call.mode;
     if (mode.counts_batches) counting.insert(mode.counter);
+    if (!mode.writes.empty()) writes.insert(mode.writes);
     if (mode.rate) ++on[call.operation_name()];
     if (mode.flag) ++(is_set(call, *mode.flag) ? on : off)[call.operation_name()];
     if (mode.fixed == Switch::Fixed::Random) ++random[call.operation_name()];
@@ -152,11 +167,11 @@ Modes::Modes(const Graph& graph) {
   });
   for_each_call(graph, [&](const Call& call) {
     const std::string& counter = call.mode.counter;
-    if (call.mode.flag && !counter.empty() && !counting.contains(counter)) {
-      counters_.push_back(counter);
-    }
+    if (counter.empty() || !call.mode.flag || is_set(call, *call.mode.flag)) return;
+    if (!counting.contains(counter)) counters_.push_back(counter);
   });
-  const bool shows = !on.empty() || !off.empty() || !in_training.empty() || !in_eval.empty();
+  for (const std::string& counter : counting) writes.erase(counter);
+  differ_ = !on.empty() || !off.empty() || !in_training.empty() || !in_eval.empty();
   training_ = !in_training.empty() || (in_eval.empty() && (!on.empty() || off.empty()));
 
   constexpr const char* kDecomposed =
@@ -172,16 +187,25 @@ Modes::Modes(const Graph& graph) {
     not_eval_ = "its operation " + random.begin()->first +
                 " draws random numbers in any mode: export net.eval()";
   }
-  about_ = !shows ? "the same in training and in eval mode"
-                  : std::string("exported in ") + (training_ ? "training" : "eval") + " mode";
+  about_ = !differ_ ? "the same in training and in eval mode"
+                    : std::string("exported in ") + (training_ ? "training" : "eval") + " mode";
   if (training_ && !on.empty() && not_eval_.empty()) {
     about_ += "; eval() switches off " + counted(on);
   }
-  if (!off.empty() && not_training_.empty()) about_ += "; train() switches on " + counted(off);
+  if (!off.empty() && not_training_.empty()) {
+    about_ += training_ ? "; train() leaves off, as the export has it, " : "; train() switches on ";
+    about_ += counted(off);
+  }
   if (!training_ && not_training_.empty()) {
     about_ +=
         "; what was left out of the export, as the dropout of attention and of paths is in "
         "eval mode, stays out";
+  }
+  if (!writes.empty()) {
+    about_ +=
+        "; its buffer '" + *writes.begin() + "' " +
+        (writes.size() > 1 ? "and " + std::to_string(writes.size() - 1) + " more are" : "is") +
+        " written in any mode";
   }
   if (!not_training_.empty()) about_ += "; there is no train(): " + not_training_;
   if (!not_eval_.empty()) about_ += "; there is no eval(): " + not_eval_;

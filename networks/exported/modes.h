@@ -18,7 +18,8 @@ Switch switch_of(const Call& call, const std::function<std::string(size_t positi
 class Modes {
  public:
   Modes() = default;
-  explicit Modes(const Graph& graph);
+  /// `changed` are the states that the program's outputs replace.
+  Modes(const Graph& graph, const std::vector<std::string>& changed);
 
   /// The mode of the export, as far as it can be seen: a program without any difference counts as
   /// one in training mode, as a new module of torch::nn does.
@@ -26,6 +27,9 @@ class Modes {
 
   /// Why the program cannot be in a mode, or "".
   std::string why_not(bool training) const { return training ? not_training_ : not_eval_; }
+
+  /// Whether anything differs between them.
+  bool differ() const { return differ_; }
 
   /// What differs, in words: "in eval mode; train() switches on 2 x aten::dropout".
   const std::string& about() const { return about_; }
@@ -36,11 +40,11 @@ class Modes {
   /// The states of running means of batch normalisation, one for each call that has one.
   const std::vector<std::string>& statistics() const { return statistics_; }
 
-  /// The states that count batches in training mode where the program does not.
+  /// The states that count batches where layers are switched to training mode.
   const std::vector<std::string>& counters() const { return counters_; }
 
  private:
-  bool training_ = true, has_fixed_batch_norm_ = false;
+  bool training_ = true, differ_ = false, has_fixed_batch_norm_ = false;
   std::string not_training_, not_eval_, about_;
   std::vector<std::string> statistics_, counters_;
 };

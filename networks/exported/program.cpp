@@ -75,7 +75,12 @@ class Program::Reader {
     read_outputs();
     read_ranges();
     program_.type_ = class_of(graph_);
-    program_.modes_ = Modes(*program_.graph_);
+    std::vector<std::string> changed;
+    for (const Output& output : program_.outputs_) {
+      if (output.kind != Output::Kind::State) continue;
+      changed.push_back(program_.states_[output.target].name);
+    }
+    program_.modes_ = Modes(*program_.graph_, changed);
     for (const std::string& counter : program_.modes_.counters()) {
       if (const auto state = program_.find_state(counter)) program_.counters_.push_back(*state);
     }
@@ -101,6 +106,7 @@ class Program::Reader {
       refuse("its signature has ", specs.size(), " inputs and its graph ",
              items(graph_, "inputs").size());
     }
+    state_names_.resize(specs.size());
     for (size_t place = 0; place < specs.size(); ++place) {
       const auto& [kind, spec] = choice(specs[place]);
       using Role = State::Role;
@@ -135,7 +141,7 @@ class Program::Reader {
     const Json* const meta = values ? optional_field(*values, in_graph.c_str()) : nullptr;
     const bool wants_gradient = role == State::Role::Parameter &&
                                 (!meta || truth(field(*meta, "requires_grad"), "requires_grad"));
-    state_names_.emplace(in_graph, name);
+    state_names_[place] = name;
     program_.states_.push_back({name, role, wants_gradient});
     program_.state_places_.push_back(place);
   }
@@ -311,8 +317,7 @@ Values Program::run(Values inputs, const Tensors& states, const Setting& setting
       to.copy_(results[output.place].toTensor());
     }
   }
-  const bool counts = setting.batch_norm.value_or(setting.training.value_or(modes_.training()));
-  if (counts) {
+  if (setting.batch_norm.value_or(setting.training.value_or(false))) {
     for (const size_t counter : counters_) states[counter].add_(1);
   }
   return users;

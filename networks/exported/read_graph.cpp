@@ -28,13 +28,17 @@ void check_allowed(const std::string& name) {
 
 class GraphReader {
  public:
-  GraphReader(const StateNames& states, int depth) : states_(states), depth_(depth) {
+  GraphReader(StateNames states, int depth) : states_(std::move(states)), depth_(depth) {
     if (depth > kMostGraphs)
       refuse("its program has graphs within graphs, more than ", kMostGraphs);
   }
 
   std::shared_ptr<const Graph> read(const Json& source) {
-    for (const Json& input : items(source, "inputs")) graph_->inputs.push_back(define_input(input));
+    const Json& inputs = items(source, "inputs");
+    states_.resize(inputs.size());
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      graph_->inputs.push_back(define_input(inputs[k], states_[k]));
+    }
     for (const Json& node : items(source, "nodes")) graph_->calls.push_back(call(node));
     for (const Json& output : items(source, "outputs")) {
       graph_->outputs.push_back(read_argument(output, {}, slot_of_));
@@ -44,22 +48,23 @@ class GraphReader {
   }
 
  private:
-  size_t define(const std::string& name) {
+  size_t define(const std::string& name, const std::string& state = "") {
     if (!graph_->names.emplace(name, graph_->slots).second) {
       refuse("its program defines '", name, "' twice");
     }
-    return fresh(name);
+    return fresh(state);
   }
 
-  size_t fresh(const std::string& name) {
-    const auto state = states_.find(name);
-    state_of_slot_.push_back(state == states_.end() ? "" : state->second);
+  size_t fresh(const std::string& state) {
+    state_of_slot_.push_back(state);
     return graph_->slots++;
   }
 
-  size_t define_input(const Json& input) {
+  size_t define_input(const Json& input, const std::string& state) {
     const auto& [kind, value] = choice(input);
-    if (kind == "as_tensor" || kind == "as_custom_obj") return define(text_field(value, "name"));
+    if (kind == "as_tensor" || kind == "as_custom_obj") {
+      return define(text_field(value, "name"), state);
+    }
     if (kind == "as_sym_int" || kind == "as_sym_float" || kind == "as_sym_bool") {
       return define(text_field(value, "as_name"));
     }
@@ -175,51 +180,60 @@ class GraphReader {
   std::string state_at(const Call& call, size_t position) const {
     for (const Argument& argument : call.arguments) {
       if (argument.position != position || argument.references.size() != 1) continue;
-      const int64_t slot = argument.references[0].slot;
-      return slot < 0 ? "" : state_of_slot_[static_cast<size_t>(slot)];
+      return state_of(argument.references[0]);
     }
     return "";
+  }
+
+  std::string state_of(const Reference& one) const {
+    return one.is_constant() ? "" : state_of_slot_[static_cast<size_t>(one.slot)];
   }
 
   void read_higher_order(Call& call, const Json& inputs) {
     const std::string name = call.target.substr(kHigherOrder.size());
     const auto given = [&](size_t k) -> const Json& { return field(inputs[k], "arg"); };
-    size_t operands = 0;
     if (name == "cond" && inputs.size() >= 3) {
       call.kind = Call::Kind::Condition;
       call.arguments.push_back(read_argument(given(0), {}, slot_of_));
-      call.body = graph(name, given(1));
-      call.other = graph(name, given(2));
-      operands = 3;
+      const StateNames states = add_operands(call, inputs, 3);
+      call.body = graph(name, given(1), states);
+      call.other = graph(name, given(2), states);
     } else if (name == "wrap_with_set_grad_enabled" && inputs.size() >= 2) {
       call.kind = Call::Kind::GradMode;
       call.enables = truth(field(given(0), "as_bool"), "the mode of gradients");
-      call.body = graph(name, given(1));
-      operands = 2;
+      call.body = graph(name, given(1), add_operands(call, inputs, 2));
     } else if (name == "wrap_with_autocast" && inputs.size() >= 5) {
       call.kind = Call::Kind::Autocast;
+      call.autocast_device = c10::Device(text_field(given(0), "as_string")).type();
       if (const Json* type = optional_field(given(1), "as_scalar_type")) {
         call.autocast_type = number_type(*type);
       }
       call.enables = truth(field(given(2), "as_bool"), "whether autocast is on");
-      call.body = graph(name, given(4));
-      operands = 5;
+      call.body = graph(name, given(4), add_operands(call, inputs, 5));
     } else {
       refuse("its program has the higher-order operation ", name, ", which is not supported");
     }
-    for (size_t k = operands; k < inputs.size(); ++k) {
-      for (Reference& one : read_argument(given(k), {}, slot_of_).references) {
+  }
+
+  /// The values that a graph within takes, from this input on. Returns which states they are.
+  StateNames add_operands(Call& call, const Json& inputs, size_t first) {
+    StateNames states;
+    for (size_t k = first; k < inputs.size(); ++k) {
+      for (Reference& one : read_argument(field(inputs[k], "arg"), {}, slot_of_).references) {
+        states.push_back(state_of(one));
         Argument operand;
         operand.references.push_back(std::move(one));
         call.arguments.push_back(std::move(operand));
       }
     }
+    return states;
   }
 
-  std::shared_ptr<const Graph> graph(const std::string& name, const Json& argument) const {
+  std::shared_ptr<const Graph> graph(const std::string& name, const Json& argument,
+                                     StateNames states) const {
     const auto& [kind, value] = choice(argument);
     if (kind != "as_graph") refuse("its operation ", name, " has no graph where one must be");
-    return GraphReader(states_, depth_ + 1).read(field(value, "graph"));
+    return GraphReader(std::move(states), depth_ + 1).read(field(value, "graph"));
   }
 
   /// Where each slot is read for the last time: there its value moves or is freed.
@@ -254,7 +268,7 @@ class GraphReader {
     }
   }
 
-  const StateNames& states_;
+  StateNames states_;
   int depth_;
   std::shared_ptr<Graph> graph_ = std::make_shared<Graph>();
   std::vector<std::string> state_of_slot_;
@@ -269,8 +283,8 @@ class GraphReader {
 
 }  // namespace
 
-std::shared_ptr<const Graph> read_graph(const Json& graph, const StateNames& states) {
-  return GraphReader(states, 0).read(graph);
+std::shared_ptr<const Graph> read_graph(const Json& graph, StateNames states) {
+  return GraphReader(std::move(states), 0).read(graph);
 }
 
 }  // namespace descent::networks

@@ -272,6 +272,62 @@ TEST(ExportedNetwork, SaysWhichModesItHas) {
   expect_refused([&] { momentum->train(); }, "has momentum=None or 0");
 }
 
+TEST(ExportedNetwork, SaysWhatItWritesInAnyMode) {
+  const auto network = load_network(kFiles / "buffers.pt2");
+  EXPECT_EQ(network->about_modes(),
+            "the same in training and in eval mode; its buffer 'calls' and 1 more are written in "
+            "any mode");
+}
+
+TEST(ExportedNetwork, LeavesFrozenLayersFrozen) {
+  const auto network = load_network(kFiles / "frozen.pt2");
+  EXPECT_EQ(network->about_modes(),
+            "exported in training mode; eval() switches off 2 x aten::batch_norm, aten::dropout; "
+            "train() leaves off, as the export has it, aten::batch_norm");
+  const auto buffers = network->module()->named_buffers();
+  const Tensor mean = buffers["norm.running_mean"].clone();
+  const auto step = [&] { network->forward(torch::randn({4, 2, 6, 6}, torch::kDouble)); };
+  step();
+  network->train();
+  step();
+  network->eval();
+  step();
+  network->train();
+  step();
+  EXPECT_TRUE(buffers["norm.running_mean"].equal(mean));
+  EXPECT_EQ(buffers["norm.num_batches_tracked"].item<int64_t>(), 0);
+  EXPECT_EQ(buffers["block.1.num_batches_tracked"].item<int64_t>(), 3);
+}
+
+TEST(ExportedNetwork, SwitchesWhatIsInGraphsWithin) {
+  for (const char* name : {"normalised_train.pt2", "normalised_eval.pt2"}) {
+    SCOPED_TRACE(name);
+    const auto network = load_network(kFiles / name);
+    const auto buffers = network->module()->named_buffers();
+    const auto counts = [&] {
+      return std::pair(buffers["a.num_batches_tracked"].item<int64_t>(),
+                       buffers["b.num_batches_tracked"].item<int64_t>());
+    };
+    const Tensor x = torch::randn({4, 3});
+    network->eval();
+    network->forward(x);
+    EXPECT_THAT(counts(), testing::Pair(0, 0));
+    network->train();
+    network->forward(x);
+    EXPECT_THAT(counts(), testing::Pair(1, 1));
+  }
+}
+
+TEST(ExportedNetwork, MayBeOutlivedByItsModule) {
+  auto network = load_network(kFiles / "paths.pt2");
+  const std::shared_ptr<torch::nn::Module> module = network->module();
+  network.reset();
+  module->train();
+  EXPECT_TRUE(module->is_training());
+  expect_refused([&] { module->eval(); },
+                 "paths.pt2: eval(): its operation aten::bernoulli_ draws random numbers");
+}
+
 TEST(ExportedNetwork, CountsBatchesInTrainingModeOnly) {
   for (const char* name : {"convolutions_train.pt2", "convolutions_eval.pt2"}) {
     SCOPED_TRACE(name);

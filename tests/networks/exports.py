@@ -177,6 +177,9 @@ def convolutions():
     write("convolutions_decomposed", seeded(Convolutions).eval(), (x,), decompose=True)
     write("convolutions_decomposed_train", seeded(lambda: Convolutions(0.1)).train(), (x,), decompose=True,
           by_network=True)
+    frozen = seeded(Convolutions).train()
+    frozen.norm.eval()
+    write("frozen", frozen, (x,), dynamic=(BATCH,), other=True)
     write("no_momentum", seeded(lambda: Convolutions(None)).eval(), (x,))
 
 
@@ -272,6 +275,23 @@ def control():
                 z = self.b(self.a(x) + y)
             return z.float(), y
 
+    class Normalised(nn.Module):
+        """Batch normalisation inside of graphs that are called."""
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.a, self.b = nn.Linear(3, 3), nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            with torch.autocast("cpu", torch.bfloat16):
+                x = self.a(self.first(x))
+            with torch.no_grad():
+                y = self.b(x.float())
+            return x.float() + y
+
+    for mode in ("train", "eval"):
+        write(f"normalised_{mode}", seeded(Normalised, False).train(mode == "train"),
+              (randn(4, 3, dtype=torch.float32),), other=True)
     write("cond", seeded(Cond), (randn(4, 3),), call=((randn(4, 3).abs(),), {}))
     write("cond_other", seeded(Cond), (-randn(4, 3).abs(),))
     write("modes", seeded(Modes, False), (randn(4, 3, dtype=torch.float32),))

@@ -31,7 +31,8 @@ using networks::ExportedNetwork;
 int64_t batch_size_of(const networks::Program& program) {
   for (const networks::Input& input : program.inputs()) {
     if (input.kind == networks::Input::Kind::Tensor) {
-      return input.sizes.empty() ? 0 : input.sizes[0].exact.value_or(0);
+      const bool is_fixed = !input.sizes.empty() && input.sizes[0] && input.sizes[0]->factor == 0;
+      return is_fixed ? input.sizes[0]->offset : 0;
     }
   }
   return 0;

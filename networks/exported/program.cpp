@@ -18,14 +18,10 @@ using c10::IValue;
 
 constexpr int64_t kSchemaMajor = 8;
 
-/// "s0" of Symbol('s0', positive=True, integer=True), or of itself; "": it is an expression.
-std::string symbol_of(const std::string& text) {
-  constexpr std::string_view kBegin = "Symbol('";
-  std::string name = text;
-  if (name.starts_with(kBegin)) {
-    name = name.substr(kBegin.size(), name.find('\'', kBegin.size()) - kBegin.size());
-  }
-  return name.find_first_of("(*+-/ ") == std::string::npos ? name : "";
+Size size_of(const Json& value) {
+  const auto& [kind, content] = choice(value);
+  if (kind == "as_int") return LinearSize{"", 0, whole(content, "a size")};
+  return linear_size(text_field(content, "expr_str"));
 }
 
 IValue constant_of(const std::string& kind, const Json& value) {
@@ -148,19 +144,19 @@ class Program::Reader {
 
   Input user_input(const Json& argument) const {
     const auto& [kind, value] = choice(argument);
-    if (is_number(kind)) return {text_field(value, "as_name"), Input::Kind::Number};
+    if (is_number(kind)) {
+      Input number{text_field(value, "as_name"), Input::Kind::Number};
+      const Json* const values = optional_field(graph_, "sym_int_values");
+      if (values && values->contains(number.name)) {
+        number.sizes.push_back(size_of((*values)[number.name]));
+      }
+      return number;
+    }
     if (kind != "as_tensor") return {"", Input::Kind::Constant, constant_of(kind, value)};
     Input input{text_field(value, "name")};
     const Json& meta = field(field(graph_, "tensor_values"), input.name.c_str());
     input.type = number_type(field(meta, "dtype"));
-    for (const Json& size : items(meta, "sizes")) {
-      const auto& [form, content] = choice(size);
-      if (form == "as_int") {
-        input.sizes.push_back({whole(content, "a size")});
-      } else {
-        input.sizes.push_back({std::nullopt, symbol_of(text_field(content, "expr_str"))});
-      }
-    }
+    for (const Json& size : items(meta, "sizes")) input.sizes.push_back(size_of(size));
     return input;
   }
 
@@ -238,48 +234,72 @@ std::vector<std::string> Program::input_names() const {
   return names;
 }
 
-void Program::check_size(const Input& input, int64_t dimension, int64_t size,
-                         std::map<std::string, int64_t>& symbols) const {
-  const Size& wanted = input.sizes[static_cast<size_t>(dimension)];
-  if (wanted.exact && *wanted.exact != size) {
-    refuse("the input '", input.name, "' has the size ", size, " in dimension ", dimension,
-           ", must be ", *wanted.exact,
-           ", for which it was exported; any size takes an export with dynamic_shapes={", dimension,
-           ": torch.export.Dim(\"", dimension == 0 ? "batch" : "size", "\")}");
+void Program::check_size(const Input& input, size_t dimension, int64_t size,
+                         Symbols& symbols) const {
+  if (!input.sizes[dimension] || input.sizes[dimension]->factor < 0) return;
+  const LinearSize& wanted = *input.sizes[dimension];
+  const bool is_number = input.kind == Input::Kind::Number;
+  const auto refuse_size = [&](const auto&... must) {
+    const std::string at = " in dimension " + std::to_string(dimension);
+    refuse("the input '", input.name, is_number ? "' is " : "' has the size ", size,
+           is_number ? "" : at, ", must be ", must...);
+  };
+  constexpr const char* kExported = ", for which it was exported";
+  if (wanted.symbol.empty() || wanted.factor == 0) {
+    if (size == wanted.offset) return;
+    if (is_number) refuse_size(wanted.offset, kExported);
+    refuse_size(wanted.offset, kExported, "; any size takes an export with dynamic_shapes={",
+                dimension, ": torch.export.Dim(\"", dimension == 0 ? "batch" : "size", "\")}");
   }
-  if (wanted.exact || wanted.symbol.empty()) return;
-  const auto [known, is_first] = symbols.emplace(wanted.symbol, size);
-  if (!is_first && known->second != size) {
-    refuse("the input '", input.name, "' has the size ", size, " in dimension ", dimension,
-           ", must be ", known->second, " as in another dimension or input");
+  // The size where the symbol has a value; that itself, where the size is beyond 64 bits.
+  const auto at = [&](int64_t symbol) {
+    int64_t result = 0;
+    const bool overflows = __builtin_mul_overflow(wanted.factor, symbol, &result) ||
+                           __builtin_add_overflow(result, wanted.offset, &result);
+    return overflows ? symbol : result;
+  };
+  int64_t symbol = 0;
+  const bool overflows = __builtin_sub_overflow(size, wanted.offset, &symbol);
+  if (overflows || symbol % wanted.factor != 0) {
+    refuse_size(at(1), ", ", at(2), ", ", at(3), " or so on", kExported);
+  }
+  symbol /= wanted.factor;
+  const auto [known, is_first] = symbols.emplace(wanted.symbol, symbol);
+  if (!is_first && known->second != symbol) {
+    refuse_size(at(known->second), " as in another dimension or input");
   }
   const auto range = ranges_.find(wanted.symbol);
   if (range == ranges_.end()) return;
   const auto [least, most] = range->second;
-  if (size >= least && size <= most) return;
-  refuse("the input '", input.name, "' has the size ", size, " in dimension ", dimension,
-         ", must be ", least,
-         most == std::numeric_limits<int64_t>::max() ? " or more" : " to " + std::to_string(most),
-         ", for which it was exported");
+  if (symbol >= least && symbol <= most) return;
+  const bool is_open = most == std::numeric_limits<int64_t>::max();
+  refuse_size(at(least), is_open ? " or more" : " to " + std::to_string(at(most)), kExported);
 }
 
-void Program::check(const Input& input, const IValue& value,
-                    std::map<std::string, int64_t>& symbols) const {
+void Program::check(const Input& input, IValue& value, Symbols& symbols) const {
   const bool is_tensor = input.kind == Input::Kind::Tensor;
   if (is_tensor ? !value.isTensor() || !value.toTensor().defined() : !value.isScalar()) {
     refuse("the input '", input.name, "' must be a ", is_tensor ? "tensor" : "number");
   }
-  if (!is_tensor) return;
+  if (!is_tensor) {
+    if (value.isInt() && !input.sizes.empty()) check_size(input, 0, value.toInt(), symbols);
+    return;
+  }
   const Tensor& tensor = value.toTensor();
   if (tensor.scalar_type() != input.type) {
-    refuse("the input '", input.name, "' is ", tensor.scalar_type(), ", must be ", input.type,
-           ", for which it was exported");
+    const auto is_whole = [](at::ScalarType type) { return at::isIntegralType(type, true); };
+    if (!is_whole(tensor.scalar_type()) || !is_whole(input.type)) {
+      refuse("the input '", input.name, "' is ", tensor.scalar_type(), ", must be ", input.type,
+             ", for which it was exported");
+    }
+    value = tensor.to(input.type);
   }
-  if (static_cast<size_t>(tensor.dim()) != input.sizes.size()) {
-    refuse("the input '", input.name, "' has ", tensor.dim(), " dimensions, must have ",
+  const c10::IntArrayRef sizes = value.toTensor().sizes();
+  if (sizes.size() != input.sizes.size()) {
+    refuse("the input '", input.name, "' has ", sizes.size(), " dimensions, must have ",
            input.sizes.size());
   }
-  for (int64_t d = 0; d < tensor.dim(); ++d) check_size(input, d, tensor.size(d), symbols);
+  for (size_t d = 0; d < sizes.size(); ++d) check_size(input, d, sizes[d], symbols);
 }
 
 Values Program::run(Values inputs, const Tensors& states, const Setting& setting) const {
@@ -289,7 +309,7 @@ Values Program::run(Values inputs, const Tensors& states, const Setting& setting
   }
   Values arguments(graph_->inputs.size());
   for (size_t k = 0; k < states.size(); ++k) arguments[state_places_[k]] = states[k];
-  std::map<std::string, int64_t> symbols;
+  Symbols symbols;
   std::vector<IValue> given(inputs_.size());
   size_t next = 0;
   for (size_t k = 0; k < inputs_.size(); ++k) {

@@ -22,11 +22,8 @@ struct State {
   bool wants_gradient;  ///< as the graph has it
 };
 
-/// A size that an input must have.
-struct Size {
-  std::optional<int64_t> exact{};
-  std::string symbol{};  ///< sizes of one symbol are equal; "": any size
-};
+/// A size that an input must have; none: any.
+using Size = std::optional<LinearSize>;
 
 struct Input {
   enum class Kind { Tensor, Number, Constant };
@@ -34,7 +31,7 @@ struct Input {
   Kind kind = Kind::Tensor;
   c10::IValue constant{};  ///< a Constant's value
   at::ScalarType type = at::ScalarType::Undefined;
-  std::vector<Size> sizes{};
+  std::vector<Size> sizes{};  ///< of a Number one, its value
 };
 
 /// What torch.export made of a network: a graph, and what goes in and out. It never changes, so that
@@ -71,10 +68,11 @@ class Program {
     int64_t least, most;
   };
 
-  void check(const Input& input, const c10::IValue& value,
-             std::map<std::string, int64_t>& symbols) const;
-  void check_size(const Input& input, int64_t dimension, int64_t size,
-                  std::map<std::string, int64_t>& symbols) const;
+  /// Numbers that symbols of sizes stand for.
+  using Symbols = std::map<std::string, int64_t>;
+  /// Casts between integral types, ids and masks, and refuses other types and sizes.
+  void check(const Input& input, c10::IValue& value, Symbols& symbols) const;
+  void check_size(const Input& input, size_t dimension, int64_t size, Symbols& symbols) const;
 
   std::string type_ = "exported program", torch_version_;
   std::vector<State> states_;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 
 #include <descent/networks/exported/sizes.h>
@@ -151,7 +152,80 @@ constexpr std::array kOperators{
     SizeOperator{"sym_sqrt", 1, root},
     SizeOperator{"_sym_sqrt", 1, root}};
 
+/// Reads sizes as sympy's srepr() writes them.
+class SizeReader {
+ public:
+  explicit SizeReader(std::string_view text) : rest_(text) {}
+
+  std::optional<LinearSize> read_all() {
+    auto size = read(0);
+    return rest_.empty() ? size : std::nullopt;
+  }
+
+ private:
+  static constexpr int kDeepest = 20;
+
+  bool take(std::string_view word) {
+    if (!rest_.starts_with(word)) return false;
+    rest_.remove_prefix(word.size());
+    return true;
+  }
+
+  std::string_view until(char end) {
+    const std::string_view before = rest_.substr(0, rest_.find(end));
+    rest_.remove_prefix(std::min(before.size() + 1, rest_.size()));
+    return before;
+  }
+
+  std::optional<LinearSize> read(int depth) {
+    if (depth > kDeepest) return std::nullopt;
+    if (take("Symbol('")) {
+      LinearSize symbol{std::string(until('\'')), 1, 0};
+      until(')');
+      return symbol;
+    }
+    if (take("Integer(")) {
+      const std::string_view digits = until(')');
+      LinearSize number;
+      const char* const end = digits.data() + digits.size();
+      const auto [stop, error] = std::from_chars(digits.data(), end, number.offset);
+      return error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
+    }
+    const bool adds = take("Add(");
+    if (!adds && !take("Mul(")) return std::nullopt;
+    std::optional<LinearSize> all = read(depth + 1);
+    while (all && take(", ")) {
+      const std::optional<LinearSize> next = read(depth + 1);
+      all = !next ? next : adds ? added(*all, *next) : multiplied(*all, *next);
+    }
+    return take(")") ? all : std::nullopt;
+  }
+
+  static std::optional<LinearSize> added(const LinearSize& a, const LinearSize& b) {
+    if (!a.symbol.empty() && !b.symbol.empty() && a.symbol != b.symbol) return std::nullopt;
+    LinearSize all{a.symbol.empty() ? b.symbol : a.symbol};
+    const bool overflows = __builtin_add_overflow(a.factor, b.factor, &all.factor) ||
+                           __builtin_add_overflow(a.offset, b.offset, &all.offset);
+    return overflows ? std::nullopt : std::optional(all);
+  }
+
+  static std::optional<LinearSize> multiplied(const LinearSize& a, const LinearSize& b) {
+    if (!a.symbol.empty()) return b.symbol.empty() ? multiplied(b, a) : std::nullopt;
+    LinearSize all{b.symbol};
+    const bool overflows = __builtin_mul_overflow(a.offset, b.factor, &all.factor) ||
+                           __builtin_mul_overflow(a.offset, b.offset, &all.offset);
+    return overflows ? std::nullopt : std::optional(all);
+  }
+
+  std::string_view rest_;
+};
+
 }  // namespace
+
+std::optional<LinearSize> linear_size(std::string_view text) {
+  if (text.find_first_of("(*+-/ ") == text.npos) return LinearSize{std::string(text), 1, 0};
+  return SizeReader(text).read_all();
+}
 
 bool is_of_sizes(const std::string& target) {
   return target.starts_with("_operator.") || target.starts_with("math.") ||

@@ -1,6 +1,9 @@
 #pragma once
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <ATen/core/ivalue.h>
 
@@ -14,6 +17,16 @@ struct SizeOperator {
   size_t operands;
   SizeFunction function;
 };
+
+/// A size that follows from another one: factor * symbol + offset.
+struct LinearSize {
+  std::string symbol{};  ///< "": the size is `offset`
+  int64_t factor = 0, offset = 0;
+};
+
+/// Reads what torch.export writes of a size: "Add(Mul(Integer(2), Symbol('s0', integer=True)),
+/// Integer(1))", or "s0". None: it is another function of symbols.
+std::optional<LinearSize> linear_size(std::string_view text);
 
 /// Whether a node's target is of this kind: "_operator.mul", "math.trunc", "torch.sym_max".
 bool is_of_sizes(const std::string& target);

@@ -245,6 +245,38 @@ TEST(ExportedNetwork, RefusesInputsThatItWasNotExportedFor) {
         sizes->run({input({3, 61, 2}), input({3})});
       },
       "the input 'x' has the size 61 in dimension 1, must be 3 to 60");
+  const auto derived = load_network(kFiles / "derived.pt2");
+  derived->run({input({3, 2}), input({7}), 5});
+  expect_refused(
+      [&] {
+        derived->run({input({3, 2}), input({8}), 5});
+      },
+      "the input 'y' has the size 8 in dimension 0, must be 3, 5, 7 or so on");
+  expect_refused(
+      [&] {
+        derived->run({input({3, 2}), input({9}), 5});
+      },
+      "the input 'y' has the size 9 in dimension 0, must be 7 as in another");
+  expect_refused(
+      [&] {
+        derived->run({input({51, 2}), input({103}), 5});
+      },
+      "the input 'x' has the size 51 in dimension 0, must be 2 to 50");
+  expect_refused(
+      [&] {
+        derived->run({input({3, 2}), input({7}), -1});
+      },
+      "the input 'n' is -1, must be 0 or more, for which it was exported");
+}
+
+TEST(ExportedNetwork, TakesWholeNumbersOfAnyType) {
+  const auto network = load_network(kFiles / "tokens_eval.pt2");
+  const Tensor ids = torch::arange(10).reshape({2, 5}), mask = ids < 9;
+  const auto logits = [&](torch::Dtype of_ids, torch::Dtype of_mask) {
+    return network->forward({{"input_ids", ids.to(of_ids)}, {"attention_mask", mask.to(of_mask)}});
+  };
+  EXPECT_TRUE(logits(torch::kInt, torch::kBool).equal(logits(torch::kLong, torch::kLong)));
+  expect_refused([&] { logits(torch::kFloat, torch::kLong); }, "is Float, must be Long");
 }
 
 TEST(ExportedNetwork, SaysWhichModesItHas) {

@@ -327,6 +327,17 @@ def sizes():
     shapes = ({0: Dim("b", min=2, max=50), 1: Dim("t", min=3, max=60)}, {0: Dim("b", min=2, max=50)})
     write("sizes", seeded(Sizes), (randn(3, 4, 2), randn(3)), dynamic=shapes,
           call=((randn(5, 7, 2), randn(5)), {}))
+    class Derived(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+
+        def forward(self, x, y, n):
+            return self.linear(x).sum() + y[1::2].sum() * n
+
+    b = Dim("b", min=2, max=50)
+    write("derived", seeded(Derived), (randn(3, 2), randn(7), 4),
+          dynamic=({0: b}, {0: 2 * b + 1}, Dim.DYNAMIC), refused=True)
     write("unbacked", seeded(Unbacked), (randn(6, 2),))
 
 

@@ -3,22 +3,31 @@
 
 #include <descent/base/nearest.h>
 #include <descent/landscape/trajectory/snapshots.h>
-#include <descent/networks/weights/weights_file.h>
 
 namespace descent::landscape {
+namespace {
+
+std::vector<std::string> names_of(const Named& named) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : named) names.push_back(name);
+  return names;
+}
+
+}  // namespace
+
 SnapshotsAsWeights::SnapshotsAsWeights(const char* who, const Network& network,
                                        const Trajectory& trajectory)
     : who_(who),
       trajectory_(trajectory),
       own_(parameters_of(network.model())),
       own_buffers_(floating_buffers_of(network.model())),
+      names_(names_of(network.model().parameters()), trajectory.names()),
       places_(own_.names.size(), kNoSlot),
       buffer_places_(own_buffers_.names.size(), kNoSlot) {
   if (trajectory.size() == 0) {
     throw std::invalid_argument(std::string(who) + ": the trajectory has no snapshots");
   }
   check_center(who, own_.names, own_.tensors);
-  prefix_ = networks::prefix_of(trajectory.names(), own_.names.front());
   const auto find = [&](const Named& named, const Parameters& own, std::vector<size_t>& places) {
     for (size_t k = 0; k < named.size(); ++k) {
       if (own.slot[k] == kNoSlot) continue;
@@ -41,7 +50,7 @@ SnapshotsAsWeights::SnapshotsAsWeights(const char* who, const Network& network,
 
 std::optional<size_t> SnapshotsAsWeights::place_of(const std::string& name) const {
   const auto& names = trajectory_.names();
-  const auto found = std::find(names.begin(), names.end(), prefix_ + name);
+  const auto found = std::find(names.begin(), names.end(), names_.of(name));
   if (found == names.end()) return std::nullopt;
   return static_cast<size_t>(found - names.begin());
 }

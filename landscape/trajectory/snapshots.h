@@ -6,11 +6,12 @@
 
 #include <descent/landscape/planes/weights.h>
 #include <descent/landscape/trajectory/trajectory.h>
+#include <descent/networks/weights/weights_file.h>
 
 namespace descent::landscape {
 
-/// The snapshots of a trajectory as weights of a network, which are found by name; all names of the
-/// files may have one prefix, such as "module.", beside those of the network. Network and trajectory
+/// The snapshots of a trajectory as weights of a network, which are found by name, but for a
+/// prefix, see NamesInFile. Network and trajectory
 /// must outlive it; `who` opens the messages of std::invalid_argument.
 class SnapshotsAsWeights {
  public:
@@ -45,7 +46,7 @@ class SnapshotsAsWeights {
   const char* who_;
   const Trajectory& trajectory_;
   Parameters own_, own_buffers_;
-  std::string prefix_;
+  networks::NamesInFile names_;
   std::vector<size_t> places_, buffer_places_;  ///< of each tensor of the network: in a snapshot
   std::vector<std::string> missing_buffers_;
 };

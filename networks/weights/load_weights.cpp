@@ -28,22 +28,13 @@ std::string first_of(const std::vector<std::string>& names) {
   return list;
 }
 
-/// What all names of the file have before those of the network.
-std::string shared_prefix(const Named& own, const std::vector<std::string>& names) {
-  for (const auto& [name, tensor] : own) {
-    const std::string prefix = networks::prefix_of(names, name);
-    if (!prefix.empty()) return prefix;
-  }
-  return "";
-}
-
-void check_names(const std::string& subject, const Named& own, const std::string& prefix,
+void check_names(const std::string& subject, const Named& own, const networks::NamesInFile& names,
                  const networks::WeightsFile& weights) {
   std::unordered_set<const c10::TensorImpl*> there;
   std::unordered_set<std::string> known;
   for (const auto& [name, tensor] : own) {
-    known.insert(prefix + name);
-    if (weights.holds(prefix + name)) there.insert(tensor.unsafeGetTensorImpl());
+    known.insert(names.of(name));
+    if (weights.holds(names.of(name))) there.insert(tensor.unsafeGetTensorImpl());
   }
   std::vector<std::string> missing, extra;
   for (const auto& [name, tensor] : own) {
@@ -61,12 +52,14 @@ void check_names(const std::string& subject, const Named& own, const std::string
 void load(const Named& own, const std::filesystem::path& file) {
   const std::string subject = "load_weights: " + file.string();
   networks::WeightsFile weights(file);
-  const std::string prefix = shared_prefix(own, weights.names());
-  check_names(subject, own, prefix, weights);
+  std::vector<std::string> own_names;
+  for (const auto& [name, tensor] : own) own_names.push_back(name);
+  const networks::NamesInFile names(own_names, weights.names());
+  check_names(subject, own, names, weights);
   std::vector<std::pair<Tensor, Tensor>> copies;  // to and from
   for (const auto& [name, tensor] : own) {
-    if (!weights.holds(prefix + name)) continue;  // of tied weights
-    Tensor value = weights.tensor(prefix + name);
+    if (!weights.holds(names.of(name))) continue;  // of tied weights
+    Tensor value = weights.tensor(names.of(name));
     if (value.sizes() != tensor.sizes()) {
       refuse(subject, ": the tensor '", name, "' has the shape ", value.sizes(), ", must have ",
              tensor.sizes());

@@ -34,11 +34,12 @@ constexpr std::array kSafetensorsTypes{SafetensorsType{"F64", at::kDouble},
 
 constexpr uint64_t kLength = 8;
 
-at::ScalarType type_of(const std::string& tensor, const std::string& name) {
+/// Undefined: it is unknown here.
+at::ScalarType type_of(const std::string& name) {
   for (const SafetensorsType& row : kSafetensorsTypes) {
     if (row.name == name) return row.type;
   }
-  refuse("its tensor '", tensor, "' has the dtype ", name, ", which is unknown here");
+  return at::ScalarType::Undefined;
 }
 
 std::vector<int64_t> numbers(const std::string& tensor, const Json& entry, const char* key) {
@@ -82,27 +83,44 @@ Safetensors::Safetensors(const std::filesystem::path& file)
   if (!file_) refuse("it cannot be read");
   const Json header = parse(text, "header");
   if (!header.is_object()) refuse("its header holds no tensors by name");
+  std::map<uint64_t, uint64_t> ranges;  // from and to
   const uint64_t first = kLength + length, room = size - first;
   for (const auto& [name, value] : header.items()) {
     if (name == "__metadata__") continue;
     if (!value.is_object()) refuse("its tensor '", name, "' is not described");
     const auto dtype = value.find("dtype");
     if (dtype == value.end() || !dtype->is_string()) refuse("its tensor '", name, "' has no dtype");
-    Entry entry{type_of(name, dtype->get<std::string>()), numbers(name, value, "shape"), 0, 0};
+    Entry entry{dtype->get<std::string>(), numbers(name, value, "shape"), 0, 0};
     const auto offsets = numbers(name, value, "data_offsets");
-    const int64_t bytes = pickle::reach(entry.type, 0, entry.sizes, strides_of(entry.sizes));
-    if (offsets.size() != 2 || bytes < 0 || offsets[0] > offsets[1] ||
+    if (offsets.size() != 2 || offsets[0] > offsets[1] ||
         static_cast<uint64_t>(offsets[1]) > room) {
-      refuse("its tensor '", name, "' has an impossible shape or reaches beyond the file");
+      refuse("its tensor '", name, "' reaches beyond the file");
     }
-    if (offsets[1] - offsets[0] != bytes) {
-      refuse("its tensor '", name, "' has ", offsets[1] - offsets[0], " bytes, must have ", bytes,
-             " for its shape and dtype");
+    const auto begin = static_cast<uint64_t>(offsets[0]), end = static_cast<uint64_t>(offsets[1]);
+    if (begin < end && !ranges.emplace(begin, end).second) {
+      refuse("its tensor '", name, "' lies over another one");
     }
-    entry.begin = first + static_cast<uint64_t>(offsets[0]);
-    entry.bytes = static_cast<uint64_t>(bytes);
+    entry.begin = first + begin;
+    entry.bytes = end - begin;
+    check_size(name, entry);
     entries_.emplace(name, std::move(entry));
   }
+  uint64_t done = 0;  // the format has neither overlaps nor gaps
+  for (const auto& [begin, end] : ranges) {
+    if (begin != done) refuse("its tensors lie over each other or have a gap at byte ", done);
+    done = end;
+  }
+  if (done != room) refuse("it has ", room - done, " bytes behind its tensors");
+}
+
+void Safetensors::check_size(const std::string& name, const Entry& entry) {
+  const at::ScalarType type = type_of(entry.dtype);
+  if (type == at::ScalarType::Undefined) return;  // tensor() refuses it
+  const int64_t bytes = pickle::reach(type, 0, entry.sizes, strides_of(entry.sizes));
+  if (bytes < 0) refuse("its tensor '", name, "' has an impossible shape");
+  if (entry.bytes == static_cast<uint64_t>(bytes)) return;
+  refuse("its tensor '", name, "' has ", entry.bytes, " bytes, must have ", bytes,
+         " for its shape and dtype");
 }
 
 std::vector<std::string> Safetensors::names() const {
@@ -115,7 +133,11 @@ at::Tensor Safetensors::tensor(const std::string& name) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) refuse("it has no tensor '", name, "'");
   const Entry& entry = found->second;
-  at::Tensor tensor = at::empty(entry.sizes, entry.type);
+  const at::ScalarType type = type_of(entry.dtype);
+  if (type == at::ScalarType::Undefined) {
+    refuse("its tensor '", name, "' has the dtype ", entry.dtype, ", which is unknown here");
+  }
+  at::Tensor tensor = at::empty(entry.sizes, type);
   if (entry.bytes == 0) return tensor;
   file_.seekg(static_cast<std::streamoff>(entry.begin));
   file_.read(static_cast<char*>(tensor.mutable_data_ptr()),

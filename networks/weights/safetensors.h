@@ -18,14 +18,17 @@ class Safetensors {
 
   std::vector<std::string> names() const;
   bool holds(const std::string& name) const { return entries_.contains(name); }
+  /// Refuses types that LibTorch does not have: others of the file can be read all the same.
   at::Tensor tensor(const std::string& name);
 
  private:
   struct Entry {
-    at::ScalarType type;
+    std::string dtype;
     std::vector<int64_t> sizes;
     uint64_t begin, bytes;  ///< in the file
   };
+  static void check_size(const std::string& name, const Entry& entry);
+
   std::ifstream file_;
   std::map<std::string, Entry> entries_;
 };

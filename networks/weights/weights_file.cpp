@@ -3,6 +3,7 @@
 #include <map>
 #include <stdexcept>
 #include <string_view>
+#include <unordered_set>
 
 #include <c10/util/Exception.h>
 
@@ -215,17 +216,43 @@ fs::path WeightsFile::in_folder(const fs::path& folder) {
   return {};
 }
 
-std::string prefix_of(const std::vector<std::string>& names, const std::string& own) {
-  if (std::find(names.begin(), names.end(), own) != names.end()) return "";
+namespace {
+
+/// What `names` have in front of another list's, one of which is `other`: all that have a dot.
+std::string prefix_before(const std::vector<std::string>& names, const std::string& other) {
   for (const std::string& name : names) {
-    if (!name.ends_with("." + own)) continue;
-    const std::string prefix = name.substr(0, name.size() - own.size());
-    const bool shared = std::all_of(names.begin(), names.end(), [&](const std::string& other) {
-      return other.starts_with(prefix) || other.find('.') == std::string::npos;
+    if (!name.ends_with("." + other)) continue;
+    const std::string prefix = name.substr(0, name.size() - other.size());
+    const bool shared = std::all_of(names.begin(), names.end(), [&](const std::string& one) {
+      return one.starts_with(prefix) || one.find('.') == std::string::npos;
     });
     if (shared) return prefix;
   }
   return "";
+}
+
+/// Of the first of `others` that is not among `names` as it is.
+std::string prefix_before(const std::vector<std::string>& names,
+                          const std::vector<std::string>& others) {
+  const std::unordered_set<std::string> known(names.begin(), names.end());
+  for (const std::string& other : others) {
+    if (known.contains(other)) return "";
+  }
+  for (const std::string& other : others) {
+    const std::string prefix = prefix_before(names, other);
+    if (!prefix.empty()) return prefix;
+  }
+  return "";
+}
+
+}  // namespace
+
+NamesInFile::NamesInFile(const std::vector<std::string>& own, const std::vector<std::string>& file)
+    : in_file_(prefix_before(file, own)),
+      in_network_(in_file_.empty() ? prefix_before(own, file) : "") {}
+
+std::string NamesInFile::of(const std::string& own) const {
+  return in_file_ + (own.starts_with(in_network_) ? own.substr(in_network_.size()) : own);
 }
 
 }  // namespace descent::networks

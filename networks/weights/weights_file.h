@@ -39,8 +39,17 @@ class WeightsFile {
   std::vector<std::string> names_in_file_;  ///< of each of names_
 };
 
-/// What the file's names have in front of the network's, if all of its dotted names have it:
-/// "module." of a DataParallel, "model." of a LightningModule; `own` is one of the network's.
-std::string prefix_of(const std::vector<std::string>& names, const std::string& own);
+/// What a file calls the tensors of a network. Where no name fits, one of them may have a prefix
+/// before all of its dotted names: the file "module." of a DataParallel or "model." of a
+/// LightningModule, the network "network." of a module that was wrapped for its export.
+class NamesInFile {
+ public:
+  NamesInFile(const std::vector<std::string>& own, const std::vector<std::string>& file);
+
+  std::string of(const std::string& own) const;
+
+ private:
+  std::string in_file_, in_network_;
+};
 
 }  // namespace descent::networks

@@ -141,6 +141,19 @@ TEST_F(Weights, AreReadFromStateDictsAndCheckpoints) {
   }
 }
 
+TEST_F(Weights, AreReadWhereTheNetworkWasWrapped) {
+  const auto all = tensors_of(*trained_);
+  class Wrapper : public nn::Module {};
+  Wrapper wrapper;
+  nn::Sequential other = network();
+  wrapper.register_module("network", other.ptr());
+  load_weights(wrapper, pickled(all));
+  const auto ours = tensors_of(*other);
+  for (size_t k = 0; k < ours.size(); ++k) {
+    EXPECT_TRUE(ours[k].second.equal(all[k].second)) << ours[k].first;
+  }
+}
+
 TEST_F(Weights, AreReadFromSafetensors) {
   const auto all = tensors_of(*trained_);
   expect_loaded(safe("a.safetensors", all));
@@ -210,6 +223,23 @@ TEST_F(Weights, OfTiedTensorsNeedOneName) {
   }
 }
 
+TEST_F(Weights, OfNarrowTypesAreReadBesideThoseThatLibTorchLacks) {
+  // 1.5 in bfloat16 and in float8_e4m3, and a scale of a type that only the format has.
+  const std::string header =
+      "{\"a\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]},"
+      "\"b\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[4,5]},"
+      "\"c\":{\"dtype\":\"F4\",\"shape\":[6],\"data_offsets\":[5,8]}}";
+  const std::string numbers("\xc0\x3f\xc0\xbf\x3c\0\0\0", 8);
+  networks::WeightsFile weights(
+      write("narrow.safetensors", little(header.size()) + header + numbers));
+  EXPECT_EQ(weights.names().size(), 3u);
+  EXPECT_TRUE(weights.tensor("a").equal(torch::tensor({1.5, -1.5}, torch::kBFloat16)));
+  EXPECT_EQ(weights.tensor("b").to(torch::kFloat).item<float>(), 1.5F);
+  EXPECT_THAT([&] { weights.tensor("c"); },
+              ThrowsMessage<std::runtime_error>(
+                  HasSubstr("its tensor 'c' has the dtype F4, which is unknown here")));
+}
+
 TEST_F(Weights, OfDamagedSafetensorsAreRefused) {
   const auto file = [&](const std::string& header, const std::string& numbers = "") {
     return write("bad.safetensors", little(header.size()) + header + numbers);
@@ -232,7 +262,6 @@ TEST_F(Weights, OfDamagedSafetensorsAreRefused) {
            "}}";
   };
   const std::string four(16, 'x');
-  refused(file(entry("F31", "[4]", "[0,16]"), four), "has the dtype F31");
   refused(file(entry("F32", "[4]", "[0,17]"), four), "reaches beyond the file");
   refused(file(entry("F32", "[4]", "[16,0]"), four), "reaches beyond the file");
   refused(file(entry("F32", "[3]", "[0,16]"), four), "has 16 bytes, must have 12");
@@ -241,6 +270,14 @@ TEST_F(Weights, OfDamagedSafetensorsAreRefused) {
   refused(file(entry("F32", "[4]", "[0,99999999999999999999]"), four),
           "has impossible data_offsets");
   refused(file(entry("F32", "4", "[0,16]"), four), "has no shape");
+  refused(file(entry("F32", "[3]", "[0,12]"), four), "has 4 bytes behind its tensors");
+  refused(file(entry("F32", "[3]", "[4,16]"), four), "have a gap at byte 0");
+  const std::string beside = "{\"b\":{\"dtype\":\"I8\",\"shape\":[8],\"data_offsets\":";
+  const auto two = [&](const std::string& place, const std::string& other) {
+    return file(beside + place + "}," + entry("F32", other, "[0,16]").substr(1), four);
+  };
+  refused(two("[0,8]", "[4]"), "lies over another one");
+  refused(two("[8,16]", "[4]"), "its tensors lie over each other");
   networks::WeightsFile good(file(entry("F32", "[2,2]", "[0,16]"), four));
   EXPECT_EQ(good.tensor("a").sizes(), (std::vector<int64_t>{2, 2}));
 }

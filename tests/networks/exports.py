@@ -159,6 +159,9 @@ def guide():
     """What docs/networks.md loads."""
     net = seeded(lambda: nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Dropout(0.1), nn.Linear(8, 1)), False)
     write("guide", net, (randn(20, 1, dtype=torch.float32),), dynamic=(BATCH,))
+    write("guide_eval", net.eval(), (randn(20, 1, dtype=torch.float32),), dynamic=(BATCH,), other=True)
+    plain = seeded(lambda: nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1)), False)
+    write("guide_plain", plain, (randn(20, 1, dtype=torch.float32),), dynamic=(BATCH,))
     header, numbers = {}, b""
     for name, tensor in net.state_dict().items():
         bytes = tensor.numpy().tobytes()

@@ -2,13 +2,16 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 
+#include <caffe2/serialize/inline_container.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include <descent/base/atomic_file.h>
+#include <descent/base/zip.h>
 #include <descent/networks.h>
 
 #include "networks.h"
@@ -134,6 +137,31 @@ void expect_refused(const Call& call, const std::string& reason) {
 }
 
 TEST(ExportedNetwork, DoesWhatItDoesInPython) { EXPECT_GE(expect_all_as_python(kFiles), 10); }
+
+/// Twenty steps of an optimizer give the losses that they give in Python.
+template <class Optimizer, class Options>
+void expect_steps_as_python(const char* kind, const Options& options) {
+  SCOPED_TRACE(kind);
+  Recorded python(kFiles / "convolutions_train.steps.pt");
+  const std::vector<Tensor> losses = python.list(kind);
+  ASSERT_EQ(losses.size(), 20u);
+  const auto network = load_network(kFiles / "convolutions_train.pt2");
+  network->train();
+  Optimizer opt(network->parameters(), options);
+  torch::manual_seed(7);
+  for (const Tensor& expected : losses) {
+    opt.zero_grad();
+    const Tensor loss = loss_of(network->run(values_of(python.list("inputs"))));
+    loss.backward();
+    opt.step();
+    EXPECT_NEAR(loss.item<double>(), expected.item<double>(), 1e-7);
+  }
+}
+
+TEST(ExportedNetwork, TrainsAsInPython) {
+  expect_steps_as_python<torch::optim::SGD>("sgd", torch::optim::SGDOptions(0.05).momentum(0.9));
+  expect_steps_as_python<torch::optim::AdamW>("adamw", torch::optim::AdamWOptions(0.01));
+}
 
 TEST(ExportedNetwork, OfTimmAndTransformersDoesWhatItDoesInPython) {
   const char* const folder = std::getenv("DESCENT_NETWORKS");
@@ -411,8 +439,73 @@ class ExportedFile : public testing::Test {
     return file;
   }
 
+  /// The committed file with other records.
+  fs::path rewritten(
+      const std::function<void(std::map<std::string, std::string>& records)>& change) const {
+    ZipReader zip(kFiles / "mlp.pt2");
+    std::map<std::string, std::string> records;
+    for (const ZipReader::Record& record : zip.records()) {
+      const std::string name = record.name.substr(record.name.find('/') + 1);
+      if (!name.starts_with(".data/")) records[name] = zip.read(record);
+    }
+    change(records);
+    const fs::path file = folder_ / "rewritten.pt2";
+    caffe2::serialize::PyTorchStreamWriter writer(file.string());
+    for (const auto& [name, bytes] : records) writer.writeRecord(name, bytes.data(), bytes.size());
+    writer.writeEndOfFile();
+    return file;
+  }
+
   fs::path folder_ = fs::path(testing::TempDir()) / "descent_exported";
 };
+
+TEST_F(ExportedFile, OfAnotherKindIsRefusedWithWhatItIs) {
+  using Records = std::map<std::string, std::string>;
+  const auto refused = [&](const std::function<void(Records&)>& change, const std::string& why) {
+    const fs::path file = rewritten(change);
+    expect_refused([&] { load_network(file); }, why);
+  };
+  const std::string program = "models/model.json",
+                    weights = "data/weights/model_weights_config.json";
+  load_network(rewritten([](Records&) {}));
+  refused([](Records& r) { r["byteorder"] = "big"; }, "its numbers are not little-endian");
+  refused([](Records& r) { r["archive_version"] = "1"; }, "has the version 1, must be 0");
+  refused([&](Records& r) { r["models/other.json"] = r[program]; },
+          "it holds several programs (model, other)");
+  refused([&](Records& r) { r.erase(program); },
+          "compiled packages (aoti_compile_and_package) have none");
+  refused([&](Records& r) { r[program] = std::string(300, '[') + std::string(300, ']'); },
+          "is nested too deeply");
+  const auto replace = [](std::string& text, const std::string& from, const std::string& to) {
+    const size_t place = text.find(from);
+    ASSERT_NE(place, std::string::npos) << from;
+    text.replace(place, from.size(), to);
+  };
+  refused([&](Records& r) { replace(r[weights], "\"layout\": 7", "\"layout\": 1"); },
+          "is not dense, which is not supported");
+  refused([&](Records& r) { replace(r[program], "{\"user_input\"", "{\"custom_obj\""); },
+          "takes an input of the kind custom_obj");
+  const std::string nodes = "\"nodes\": [";
+  refused(
+      [&](Records& r) {
+        replace(r[program], nodes,
+                nodes + R"({"target": "_operator.neg", "inputs": [{"name": "", "arg": )"
+                        R"({"as_int": 1}}], "outputs": [{"as_sym_int": {"as_name": "input"}}]}, )");
+      },
+      "its program defines 'input' twice");
+  std::string graph = R"({"inputs": [], "outputs": [], "nodes": []})";
+  for (int k = 0; k < 17; ++k) {
+    graph =
+        R"({"inputs": [], "outputs": [], "nodes": [{"target": )"
+        R"("torch.ops.higher_order.wrap_with_set_grad_enabled", "inputs": [{"name": "", "arg": )"
+        R"({"as_bool": false}}, {"name": "", "arg": {"as_graph": {"name": "g", "graph": )" +
+        graph + R"(}}}], "outputs": []}]})";
+  }
+  const size_t begin = graph.find(nodes) + nodes.size();
+  const std::string node = graph.substr(begin, graph.size() - 2 - begin);
+  refused([&](Records& r) { replace(r[program], nodes, nodes + node + ", "); },
+          "has graphs within graphs, more than 16");
+}
 
 TEST_F(ExportedFile, ThatIsDamagedIsRefusedWithWhatIsWrong) {
   const auto refused = [&](const std::string& from, const std::string& to, const std::string& why) {

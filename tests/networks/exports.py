@@ -95,6 +95,24 @@ def write(name, net, args, kwargs=None, dynamic=None, decompose=False, other=Fal
         record(f"{name}.other", copy.deepcopy(net).train(not net.training), args, kwargs)
 
 
+def record_steps(name, x):
+    """The losses of 20 steps of SGD and of AdamW."""
+    losses = {}
+    for kind, make in [("sgd", lambda p: torch.optim.SGD(p, 0.05, momentum=0.9)),
+                       ("adamw", lambda p: torch.optim.AdamW(p, 0.01))]:
+        module = torch.export.load(folder / f"{name}.pt2").module()
+        opt = make(module.parameters())
+        torch.manual_seed(7)
+        losses[kind] = []
+        for _ in range(20):
+            opt.zero_grad()
+            loss = loss_of([module(x)])
+            loss.backward()
+            opt.step()
+            losses[kind].append(loss.item())
+    torch.save({"inputs": [x], **losses}, folder / f"{name}.steps.pt")
+
+
 class Mlp(nn.Sequential):
     def __init__(self):
         super().__init__(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3))
@@ -176,6 +194,7 @@ def guide():
 def convolutions():
     x = randn(4, 2, 6, 6)
     write("convolutions_train", seeded(Convolutions).train(), (x,), dynamic=(BATCH,), other=True)
+    record_steps("convolutions_train", x)
     write("convolutions_eval", seeded(Convolutions).eval(), (x,), dynamic=(BATCH,), other=True)
     write("convolutions_decomposed", seeded(Convolutions).eval(), (x,), decompose=True)
     write("convolutions_decomposed_train", seeded(lambda: Convolutions(0.1)).train(), (x,), decompose=True,

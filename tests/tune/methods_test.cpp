@@ -17,8 +17,9 @@
 
 namespace {
 
-using descent::Choice, descent::Integer, descent::LogRange, descent::OptionValues, descent::Range,
-    descent::Space, descent::Study, descent::StudyOptions, descent::Trial, descent::TrialState;
+using descent::Choice, descent::Integer, descent::LogInteger, descent::LogRange,
+    descent::OptionValues, descent::Range, descent::Space, descent::Study, descent::StudyOptions,
+    descent::Trial, descent::TrialState;
 using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -78,6 +79,23 @@ TEST(GridSearch, GoesThroughAllPointsTheLastParameterFastest) {
     EXPECT_EQ(functions::number(values, 3), -1 + 0.5 * static_cast<double>(i % 5));
   }
   EXPECT_EQ(functions::number(study.trials().back().values, 0), 1);
+}
+
+TEST(GridSearch, GoesFromEndToEndInWholeNumbers) {
+  const auto values = [](const descent::Scale& scale, int64_t points) {
+    std::vector<double> list;
+    const Study study = finished({{"n", scale}}, {.method = descent::GridSearch{.points = points}});
+    for (const auto& trial : study.trials()) list.push_back(functions::number(trial.values, 0));
+    return list;
+  };
+  using Values = std::vector<double>;
+  EXPECT_EQ(values(LogInteger{8, 512}, 7), (Values{8, 16, 32, 64, 128, 256, 512}));
+  EXPECT_EQ(values(LogInteger{1, 100}, 10), (Values{1, 2, 3, 5, 8, 13, 22, 36, 60, 100}));
+  EXPECT_EQ(values(Integer{1, 100}, 10), (Values{1, 12, 23, 34, 45, 56, 67, 78, 89, 100}));
+  EXPECT_EQ(values(LogInteger{1, 3}, 5), (Values{1, 2, 3})) << "all of few";
+  EXPECT_EQ(values(LogInteger{1, 100}, 20),
+            (Values{1, 2, 3, 4, 5, 7, 9, 11, 14, 18, 23, 30, 38, 48, 62, 78, 100}))
+      << "1.3, 1.6 and 2.1 make two";
 }
 
 TEST(GridSearch, HasAsManyTrialsAsPoints) {

@@ -8,6 +8,7 @@
 
 #include <descent/base/text.h>
 #include <descent/optim/optimizer/optimizer.h>
+#include <descent/optim/wrappers/wrapper.h>
 #include <descent/tune/kept_training.h>
 #include <descent/tune/rates.h>
 
@@ -117,8 +118,9 @@ double critical_rate(torch::optim::Optimizer& optimizer, const RateClosure& clos
                              " where it begins, must be finite");
   std::vector<at::Tensor> gradients;
   for (const at::Tensor& p : kept.parameters()) gradients.push_back(p.grad());
-  // One of this library calls the closure once, ahead of its step: the gradients are known.
-  const bool known = dynamic_cast<OptimizerBase*>(&optimizer) != nullptr;
+  // One of this library that calls the closure once, at the parameters: the gradients are known.
+  const bool known = dynamic_cast<OptimizerBase*>(&optimizer) != nullptr &&
+                     Wrapper::caller_of_closures(optimizer).empty();
   const auto raises = [&](double tried) {
     kept.put_back();
     set_rate(optimizer, tried);

@@ -217,6 +217,30 @@ TEST(TheCriticalRate, IsThatOfAQuadratic) {
   }
 }
 
+TEST(TheCriticalRate, IsThatOfARuleThatLooksAhead) {
+  const at::Tensor h = torch::tensor({1.0, 40.0}, torch::kDouble);
+  const auto loss_after = [&](double rate, double* found) {
+    at::Tensor x = torch::tensor({3.0, 1.0}, torch::kDouble).set_requires_grad(true);
+    const auto closure = [&] {
+      x.mutable_grad() = at::Tensor();
+      at::Tensor loss = (h * x * x).sum() / 2;
+      loss.backward();
+      return loss;
+    };
+    descent::SGD sgd({x}, {.lr = 0.02, .momentum = 0.9, .lookahead = true});
+    for (int i = 0; i < 3; ++i) sgd.step(closure);
+    const double before = closure().item<double>();
+    if (found != nullptr) *found = critical_rate(sgd, closure);
+    sgd.param_groups()[0].options().set_lr(rate);
+    sgd.step(closure);
+    return closure().item<double>() - before;
+  };
+  double found = 0;
+  loss_after(0.02, &found);
+  EXPECT_GT(loss_after(found, nullptr), 0);
+  EXPECT_LE(loss_after(found * (1 - 1.0 / 16), nullptr), 0);
+}
+
 TEST(TheCriticalRate, PutsEverythingBack) {
   const auto test = [](torch::optim::Optimizer& optimizer, Setting& setting) {
     setting.net->eval();  // dropout would give another loss at each call

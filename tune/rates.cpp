@@ -53,8 +53,9 @@ void RangeTest::suggest(int64_t sure_steps) {
       if (s[i] < s[j] && length[i] < length[j] + 1) length[i] = length[j] + 1;
     if (length[end] < length[i]) end = i;
   }
-  const size_t all = length[end], start = end > all ? end - all : 0;
-  valley = rate[std::min(start + all / 3 + all / 6, n - 1)];
+  // As in fastai the descent begins a point ahead of its first one, which may be none that counts.
+  const size_t all = length[end], place = end + all / 3 + all / 6;
+  valley = rate[place < all ? 0 : std::min(place - all, n - 1)];
 
   size_t lowest = 0, steepest = 0;
   double least = kInfinity;

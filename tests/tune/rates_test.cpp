@@ -1,7 +1,9 @@
 #include <cmath>
+#include <fstream>
 #include <stdexcept>
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 #include <torch/torch.h>
 
 #include <descent/optim.h>
@@ -154,6 +156,19 @@ TEST(TheRangeTest, SmoothsWithoutTheBiasOfTheBeginning) {
       weights += std::pow(0.98, static_cast<double>(i - j));
     }
     EXPECT_NEAR(found.smoothed[i], sum / weights, 1e-6);
+  }
+}
+
+TEST(TheRangeTest, HasTheValleysOfAnIndependentEvaluation) {
+  const auto golden = nlohmann::json::parse(std::ifstream(GOLDEN_FILE));
+  for (const auto& curve : golden["valleys"]) {
+    RangeTest test;
+    test.smoothed = curve["losses"].get<std::vector<double>>();
+    for (size_t i = 0; i < test.smoothed.size(); ++i) test.rates.push_back(static_cast<double>(i));
+    test.smoothed.push_back(0);  // does not count
+    test.rates.push_back(0);
+    test.suggest(0);
+    EXPECT_EQ(test.valley, curve["valley"].get<double>());
   }
 }
 

@@ -195,6 +195,23 @@ def gaussian_process():
             "loss": float(loss), "log_improvement": improvements}
 
 
+def valleys():
+    """The index that fastai's `valley` takes of losses: of the longest falling subsequence."""
+    def valley(losses):
+        length = []  # of the longest that ends at each
+        for i, loss in enumerate(losses):
+            length.append(1 + max((length[j] for j in range(i) if losses[j] > loss), default=0))
+        most = max(length)
+        return max(length.index(most) - most + most // 3 + most // 6, 0)
+
+    draw = random.Random(4)
+    falls = [[float(-i) for i in range(89)]]
+    for n in (20, 40, 60, 89, 120):
+        lowest = draw.uniform(0.3, 0.9) * n
+        falls.append([abs(i - lowest) / n + 0.3 * draw.random() for i in range(n)])
+    return [{"losses": losses, "valley": valley(losses)} for losses in falls]
+
+
 def everything():
     table = curves(3, 81, 81)
     rounds = hyperband(81, 3)["brackets"][0]
@@ -206,6 +223,7 @@ def everything():
                  for r, eta, s in ((1, 4, 0), (2, 3, 1))],
         "parzen_weights": weights(),
         "tpe": tpe(30),
+        "valleys": valleys(),
         "sobol": qmc.Sobol(32, scramble=False).random(64).tolist(),
         "gaussian_process": gaussian_process(),
     }

@@ -98,8 +98,8 @@ RangeTest range_test(torch::optim::Optimizer& optimizer, const RateClosure& clos
     test.losses.push_back(loss);
     test.smoothed.push_back(smooth);
     lowest = std::min(lowest, smooth);
-    test.gave_up =
-        !std::isfinite(smooth) || (i >= options.sure_steps && smooth > options.give_up * lowest);
+    test.gave_up = !std::isfinite(smooth) ||
+                   (i >= options.sure_steps && lowest > 0 && smooth > options.give_up * lowest);
   }
   test.suggest(options.sure_steps);
   return test;

@@ -17,7 +17,8 @@ struct RangeTestOptions {
   double lo = 1e-8, hi = 1;  ///< the first rate and the one after the last step
   int64_t steps = 100;
   double smoothing = 0.98;  ///< of the losses' exponential mean
-  double give_up = 4;       ///< stops at a smoothed loss of so many times the lowest one
+  double give_up = 4;  ///< stops at a smoothed loss of so many times the lowest one, if that is
+                       ///< positive, and at one that is not finite
   int64_t sure_steps = 10;  ///< not stopped before, and without a voice in the suggestions
   DESCENT_OPTIONS((lo, positive), (hi, positive), (steps, at_least_one), (smoothing, unit),
                   (give_up, above_one), (sure_steps, non_negative))

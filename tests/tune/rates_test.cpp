@@ -139,6 +139,20 @@ TEST(TheRangeTest, RisesFromLoToHiAndGivesUpWhenTheLossExplodes) {
   EXPECT_EQ(x.item<double>(), 1);
 }
 
+TEST(TheRangeTest, GoesOnWhereLossesAreNegative) {
+  at::Tensor x = torch::ones({1}, torch::dtype(torch::kDouble).requires_grad(true));
+  descent::SGD optimizer({x}, {.lr = 0.5});
+  const auto closure = [&] {
+    at::Tensor loss = (x * x).sum() / 2 - 3;
+    loss.backward();
+    return loss;
+  };
+  const RangeTest found = range_test(optimizer, closure, {}, {.lo = 1e-4, .steps = 60});
+  EXPECT_FALSE(found.gave_up);
+  EXPECT_EQ(found.rates.size(), 60u);
+  EXPECT_GT(found.valley, 1e-4);
+}
+
 TEST(TheRangeTest, SmoothsWithoutTheBiasOfTheBeginning) {
   at::Tensor x = torch::ones({1}, torch::requires_grad());
   descent::SGD optimizer({x}, {.lr = 0.5});

@@ -35,6 +35,16 @@ std::filesystem::path trial_folder(const StudyOptions& options, int64_t number) 
   return options.checkpoints / ("trial-" + std::to_string(number));
 }
 
+std::string reason_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& thrown) {
+    return thrown.what();
+  } catch (...) {
+    return "";
+  }
+}
+
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
@@ -54,6 +64,7 @@ class StudyRun {
     while (!stopping_ && !study_.finished()) {
       try {
         if (running_ < threads_) {
+          forget_other_run();
           if (const std::optional<int64_t> number = study_.ask()) {
             ++running_;
             threads.emplace(*number, std::thread([this, number] { make(*number); }));
@@ -84,22 +95,40 @@ class StudyRun {
     if (!stopped_ && study_.options().on_progress) study_.options().on_progress(study_);
   }
 
-  bool report(int64_t number, int64_t step, double loss) {
-    std::unique_lock lock(mutex_);
-    if (stopping_) return cut(number);
-    return go_on(lock, number, study_.report(number, step, loss));
-  }
-
-  /// The same of a step that an earlier run has kept, and maybe reported.
-  bool restored(int64_t number, int64_t step, double loss) {
+  /// `kept`: by an earlier run, which may have reported it.
+  bool report(int64_t number, int64_t step, double loss, bool kept) {
     std::unique_lock lock(mutex_);
     if (stopping_) return cut(number);
     const auto& reports = study_.trials()[static_cast<size_t>(number)].reports;
-    const bool known = !reports.empty() && reports.back().step >= step;
-    return go_on(lock, number, known ? study_.verdict(number) : study_.report(number, step, loss));
+    const bool known = kept && !reports.empty() && reports.back().step >= step;
+    try {
+      return go_on(lock, number,
+                   known ? study_.verdict(number) : study_.report(number, step, loss));
+    } catch (const std::runtime_error&) {  // of the journal or the table
+      stop(std::current_exception());
+      return cut(number);
+    }
+  }
+
+  /// Ends the study by what is wrong with the folder of a trial, which does not count as failed.
+  [[noreturn]] void end(int64_t number, const std::filesystem::path& folder, const char* what) {
+    const std::string reason = reason_of(std::current_exception());
+    const std::runtime_error error("Trial: " + folder.string() + " cannot be " + what + ": " +
+                                   reason.substr(0, reason.find('\n')));
+    const std::lock_guard lock(mutex_);
+    cut(number);
+    stop(std::make_exception_ptr(error));
+    throw error;
   }
 
  private:
+  /// What is kept of a trial that has not begun is that of a run whose journal is not there.
+  void forget_other_run() const {
+    const auto next = static_cast<int64_t>(study_.trials().size());
+    const auto folder = trial_folder(study_.options(), next);
+    if (!folder.empty()) std::filesystem::remove_all(folder);
+  }
+
   bool go_on(std::unique_lock<std::mutex>& lock, int64_t number, Verdict verdict) {
     if (waiting_ > 0) changed_.notify_all();
     if (verdict == Verdict::Wait) {
@@ -127,13 +156,12 @@ class StudyRun {
     const auto begin = Clock::now();
     double value = 0;
     std::string error;
-    bool failed = true;
+    bool failed = false;
     try {
       value = function_(trial);
-      failed = false;
-    } catch (const std::exception& thrown) {
-      error = thrown.what();
     } catch (...) {
+      failed = true;
+      error = reason_of(std::current_exception());
     }
     lock.lock();
     try {
@@ -200,7 +228,10 @@ double Trial::number(std::string_view name) const {
                               " is no number; use value()");
 }
 
-bool Trial::report(int64_t step, double loss) { return run_.report(number_, step, loss); }
+bool Trial::report(int64_t step, double loss) {
+  last_loss_ = loss;
+  return run_.report(number_, step, loss, false);
+}
 
 void Trial::keep(int64_t step, double loss,
                  const std::function<void(const std::filesystem::path& folder)>& save) {
@@ -209,14 +240,19 @@ void Trial::keep(int64_t step, double loss,
     throw std::invalid_argument(
         "Trial: keep() needs a folder, which StudyOptions::checkpoints must name");
   const fs::path making = folder_ / "making", kept = folder_ / (kStep + std::to_string(step));
-  fs::remove_all(making);
-  fs::create_directories(making);
-  save(making);
-  write_atomically(making / kLoss, digits(loss) + "\n");
-  fs::remove_all(kept);
-  fs::rename(making, kept);
-  for (const auto& entry : fs::directory_iterator(folder_))
-    if (entry.path() != kept) fs::remove_all(entry.path());
+  try {
+    fs::remove_all(making);
+    fs::create_directories(making);
+    save(making);
+    write_atomically(making / kLoss, digits(loss) + "\n");
+    fs::remove_all(kept);
+    fs::rename(making, kept);
+    for (const auto& entry : fs::directory_iterator(folder_))
+      if (entry.path() != kept) fs::remove_all(entry.path());
+  } catch (...) {
+    run_.end(number_, kept, "written");
+  }
+  last_loss_ = loss;
 }
 
 int64_t Trial::restore(const std::function<void(const std::filesystem::path& folder)>& load) {
@@ -229,11 +265,14 @@ int64_t Trial::restore(const std::function<void(const std::filesystem::path& fol
   }
   if (newest < 0) return 0;
   const fs::path kept = folder_ / (kStep + std::to_string(newest));
-  load(kept);
-  const OptionValue loss = value_from_text(read_file(kept / kLoss));
-  return run_.restored(number_, newest, std::get<double>(loss))
-             ? newest + 1
-             : std::numeric_limits<int64_t>::max();
+  try {
+    last_loss_ = std::get<double>(value_from_text(read_file(kept / kLoss)));
+    load(kept);
+  } catch (...) {
+    run_.end(number_, kept, "read");
+  }
+  return run_.report(number_, newest, last_loss_, true) ? newest + 1
+                                                        : std::numeric_limits<int64_t>::max();
 }
 
 Study tune(Space space, const TrialFunction& trial, StudyOptions options) {

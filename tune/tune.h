@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 
 #include <descent/tune/study.h>
 
@@ -36,7 +37,8 @@ class Trial {
             const std::function<void(const std::filesystem::path& folder)>& save);
   /// The first step that is left to do. 0 in a trial that begins; in one that an earlier run has
   /// begun and kept, `load` is called with the folder first, whose files are those of keep(). The
-  /// largest number if the method has given it up since:
+  /// largest number if the method has given it up since. No step may be left, so the loss is that of
+  /// last_loss():
   ///
   ///   int64_t step = trial.restore([&](auto& folder) { load(*opt, folder / "opt"); ... });
   ///   for (; step < 1000; ++step) {
@@ -44,7 +46,13 @@ class Trial {
   ///     trial.keep(step, loss, [&](auto& folder) { save(*opt, folder / "opt"); ... });
   ///     if (!trial.report(step, loss)) break;
   ///   }
+  ///   return trial.last_loss();
+  ///
+  /// What goes wrong in keep() or restore(), `save` and `load` included, ends the study: tune()
+  /// throws std::runtime_error that names the folder, and the trial counts as not ended.
   int64_t restore(const std::function<void(const std::filesystem::path& folder)>& load);
+  /// What was reported, kept or restored last; NaN in a trial that begins.
+  double last_loss() const { return last_loss_; }
 
  private:
   friend class StudyRun;
@@ -55,6 +63,7 @@ class Trial {
   OptionValues options_;
   uint64_t seed_;
   std::filesystem::path folder_;
+  double last_loss_ = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// Makes a trial and returns its loss, which is minimised. What is not finite is the worst; what it
@@ -75,8 +84,8 @@ using TrialFunction = std::function<double(Trial&)>;
 /// Trials run on threads of their own, in each of which LibTorch works on one thread.
 ///
 /// Throws what Study's constructor throws, and std::invalid_argument for a trial that never reports
-/// to a method that needs it; std::runtime_error if the journal cannot be written: all trials that
-/// had ended are in it. Returns after on_progress has asked for it, with what is there.
+/// to a method that needs it; std::runtime_error if the journal or a trial's folder cannot be
+/// written: all trials that had ended are in the journal. Returns after on_progress has asked for it, with what is there.
 Study tune(Space space, const TrialFunction& trial, StudyOptions options = {});
 
 }  // namespace descent

@@ -5,6 +5,7 @@
 #include <limits>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include <descent/base/atomic_file.h>
+#include <descent/base/text.h>
 #include <descent/tune/tune.h>
 
 #include "../full_disk.h"
@@ -408,47 +410,132 @@ TEST_F(AStudy, IsAskedAndToldByHand) {
   EXPECT_EQ(study.best().number, 1);
 }
 
-TEST_F(AStudy, KeepsCheckpointsOfTrialsThatWereInterrupted) {
-  const auto checkpoints = folder / "checkpoints";
-  StudyOptions options{.method = descent::Halving{.resource = 27},
-                       .threads = 2,
-                       .journal = journal,
-                       .checkpoints = checkpoints};
+/// Trials that keep a sum after each step, and go on from it.
+struct Summed {
   std::atomic<int64_t> steps{0}, restored{0};
-  const auto exact = [&](Trial& trial) {
+  double make(Trial& trial) {
     double sum = 0;
     int64_t step = trial.restore([&](const auto& at) {
-      const std::string bytes = descent::read_file(at / "sum");
-      sum = std::stod(bytes);
+      sum = std::stod(descent::read_file(at / "sum"));
       ++restored;
     });
     for (; step < 27; ++step) {
       ++steps;
       sum += functions::log_bowl(trial.options()) / 27;
       trial.keep(step, sum, [&](const auto& at) {
-        std::ofstream out(at / "sum");
-        out.precision(17);
-        out << sum;
+        descent::write_atomically(at / "sum", descent::digits(sum));
       });
       if (!trial.report(step, sum)) break;
     }
-    return sum;
-  };
+    return trial.last_loss();
+  }
+};
+
+TEST_F(AStudy, KeepsCheckpointsOfTrialsThatWereInterrupted) {
+  const auto checkpoints = folder / "checkpoints";
+  StudyOptions options{.method = descent::Halving{.resource = 27},
+                       .threads = 2,
+                       .journal = journal,
+                       .checkpoints = checkpoints};
+  Summed summed;
+  const auto exact = [&](Trial& trial) { return summed.make(trial); };
   options.on_progress = [](const Study& study) { return study.trials().size() < 20; };
   tune(space, exact, options);
   options.on_progress = nullptr;
   const auto resumed = texts(tune(space, exact, options));
-  EXPECT_GT(restored, 5);
+  EXPECT_GT(summed.restored, 5);
   StudyOptions plain{.method = descent::Halving{.resource = 27}, .checkpoints = folder / "others"};
-  const int64_t in_two_runs = steps;
-  steps = 0;
+  const int64_t in_two_runs = summed.steps;
+  summed.steps = 0;
   EXPECT_EQ(resumed, texts(tune(space, exact, plain)));
-  EXPECT_EQ(in_two_runs, steps) << "no step was made twice";
+  EXPECT_EQ(in_two_runs, summed.steps) << "no step was made twice";
   plain.seed = 9;
   EXPECT_REFUSES(tune(space, exact, plain),
                  HasSubstr("others is of another study: seed = 0, not 9"));
   EXPECT_REFUSES(Study(space, {.checkpoints = checkpoints, .first = {{{"a", 1}, {"b", 1}}}}),
                  HasSubstr("checkpoints is of another study"));
+}
+
+TEST_F(AStudy, BeginsTrialsAnewWhoseJournalIsNotThere) {
+  Summed summed;
+  const auto exact = [&](Trial& trial) { return summed.make(trial); };
+  const StudyOptions options{.method = descent::Halving{.resource = 27},
+                             .checkpoints = folder / "checkpoints"};
+  const auto wanted = texts(tune(space, exact, options));
+  EXPECT_EQ(texts(tune(space, exact, options)), wanted);
+  EXPECT_EQ(summed.restored, 0);
+}
+
+TEST_F(AStudy, HasTheLossesOfTrialsThatOnlyHadToBeTold) {
+  for (const descent::Method& method : {descent::Method(descent::RandomSearch{.rounds = 1}),
+                                        descent::Method(descent::Halving{.resource = 27})}) {
+    Summed summed;
+    const auto exact = [&](Trial& trial) { return summed.make(trial); };
+    const StudyOptions options{
+        .method = method, .trials = 20, .journal = journal, .checkpoints = folder / "checkpoints"};
+    const auto wanted = texts(tune(space, exact, options));
+    // As if it had been killed when all trials had made their last report.
+    std::istringstream lines(descent::read_file(journal));
+    std::string kept;
+    for (std::string line; std::getline(lines, line);)
+      if (line.find("state") == line.npos) kept += line + "\n";
+    descent::write_atomically(journal, kept);
+    EXPECT_EQ(texts(tune(space, exact, options)), wanted) << to_text(method);
+    EXPECT_EQ(summed.restored, 20);
+    std::filesystem::remove_all(folder / "checkpoints");
+    std::filesystem::remove(journal);
+  }
+}
+
+TEST_F(AStudy, EndsWhenATrialCannotBeReportedOrKept) {
+  const StudyOptions options{.method = descent::RandomSearch{.rounds = 1},
+                             .trials = 10,
+                             .journal = journal,
+                             .checkpoints = folder / "checkpoints"};
+  Summed summed;
+  const auto exact = [&](Trial& trial) { return summed.make(trial); };
+  const auto keep = [](Trial& trial) {
+    trial.keep(0, 1, [](const auto& at) {
+      descent::write_atomically(at / "sum", "a sum of more than ten bytes");
+    });
+  };
+  EXPECT_FAILS(tune(
+                   space,
+                   [&](Trial& trial) {
+                     if (trial.number() < 3) return exact(trial);
+                     const FullDisk full(10);
+                     keep(trial);
+                     return 1.0;
+                   },
+                   options),
+               HasSubstr("step-0 cannot be written: "), HasSubstr("sum"));
+  EXPECT_EQ(descent::load_study(journal).ended(), 3);
+  EXPECT_FAILS(tune(
+                   space,
+                   [&](Trial& trial) {
+                     if (trial.number() < 5) return exact(trial);
+                     keep(trial);
+                     const FullDisk full(10);
+                     return trial.report(0, 1) ? 1.0 : 2.0;
+                   },
+                   options),
+               HasSubstr("study.jsonl: cannot write"));
+  EXPECT_EQ(descent::load_study(journal).ended(), 5);
+  EXPECT_FAILS(tune(
+                   space,
+                   [](Trial& trial) -> double {
+                     trial.restore([](const auto&) { throw std::runtime_error("damaged"); });
+                     return 1;
+                   },
+                   options),
+               HasSubstr("trial-5/step-0 cannot be read: damaged"));
+  EXPECT_EQ(descent::load_study(journal).ended(), 5);
+  std::filesystem::remove_all(folder / "checkpoints" / "trial-5");
+  const auto resumed = texts(tune(space, exact, options));
+  EXPECT_EQ(
+      resumed,
+      texts(tune(space, exact,
+                 {.method = options.method, .trials = 10, .checkpoints = folder / "others"})));
 }
 
 TEST_F(AStudy, GivesTrialsTheirValuesByName) {

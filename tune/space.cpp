@@ -13,6 +13,12 @@ namespace {
 
 constexpr double kLargestWhole = 9007199254740992;  // 2^53
 
+std::string trimmed(std::string_view text) {
+  constexpr const char* kSpaces = " \t\n";
+  const size_t first = text.find_first_not_of(kSpaces), last = text.find_last_not_of(kSpaces);
+  return std::string(first == text.npos ? "" : text.substr(first, last - first + 1));
+}
+
 [[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("Space: " + what); }
 
 template <class T>
@@ -56,6 +62,13 @@ void check(const std::string& name, const T& scale) {
   if (!std::isfinite(hi - lo)) wrong("hi", hi, "so near to lo that hi - lo is finite");
 }
 
+bool has_nan(const OptionValue& value) {
+  const double* const x = std::get_if<double>(&value);
+  const auto* const list = std::get_if<std::vector<double>>(&value);
+  return (x && std::isnan(*x)) ||
+         (list && std::any_of(list->begin(), list->end(), [](double y) { return std::isnan(y); }));
+}
+
 void check(const std::string& name, Choice& scale) {
   if (scale.values.empty()) refuse(name + ": the list of values is empty");
   for (size_t i = 0; i < scale.values.size(); ++i) {
@@ -64,15 +77,19 @@ void check(const std::string& name, Choice& scale) {
     if (std::holds_alternative<std::string>(value)) {
       if (text.empty() || text.find_first_of("|,[]=:") != std::string::npos)
         refuse(name + ": the word '" + text + "', must not be empty and hold none of | , [ ] = :");
-      value = value_from_text(text);  // so that "1" and 1 are one value
+      value = value_from_text(text);  // so that "1", " 1" and 1 are one value
     }
+    if (has_nan(value)) refuse(name + ": the value " + text + ", must hold no nan");
     for (size_t j = 0; j < i; ++j)
       if (scale.values[j] == value) refuse(name + ": the value " + text + " is given twice");
   }
 }
 
 double at(const Range& scale, double u) { return scale.lo + u * (scale.hi - scale.lo); }
-double at(const LogRange& scale, double u) { return scale.lo * std::pow(scale.hi / scale.lo, u); }
+/// lo (hi / lo)^u, without the quotient, which may be infinite.
+double at(const LogRange& scale, double u) {
+  return std::pow(scale.lo, 1 - u) * std::pow(scale.hi, u);
+}
 template <class T>
 double at(const T& scale, double u) {
   const auto [lo, hi] = ends(scale);
@@ -173,10 +190,10 @@ Parameter parameter_of(std::string_view text) {
   if (equals == std::string::npos)
     refuse("'" + item + "' cannot be read, must be name=scale, for example lr=log:1e-5:1");
   const std::string_view scale = text.substr(equals + 1);
-  const std::string word(scale.substr(0, scale.find(':')));
+  const std::string word = trimmed(scale.substr(0, scale.find(':')));
   const std::string_view rest =
       scale.find(':') == scale.npos ? std::string_view() : scale.substr(scale.find(':') + 1);
-  Parameter parameter{item.substr(0, equals), Range{}};
+  Parameter parameter{trimmed(text.substr(0, equals)), Range{}};
   if (word == kList) {
     Choice choice{};
     if (!rest.empty())
@@ -206,8 +223,9 @@ Space::Space(std::vector<Parameter> parameters) : parameters_(std::move(paramete
   if (parameters_.empty()) refuse("no parameters");
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const std::string& name = parameters_[i].name;
-    if (name.empty() || name.find_first_of("=,") != std::string::npos)
-      refuse("the name '" + name + "', must not be empty and hold neither = nor ,");
+    if (name.empty() || name.find_first_of("=,") != std::string::npos || name != trimmed(name))
+      refuse("the name '" + name +
+             "', must not be empty, hold neither = nor , and have no spaces around it");
     for (size_t j = 0; j < i; ++j)
       if (parameters_[j].name == name) refuse("the name " + name + " is given twice");
     std::visit([&](auto& scale) { check(name, scale); }, parameters_[i].scale);

@@ -52,8 +52,8 @@ struct Parameter {
 ///   Space space{{"lr", LogRange{1e-5, 1}}, {"nesterov", Choice{true, false}}};
 ///
 /// Throws std::invalid_argument that names the parameter for lo >= hi, ends that are not finite, a
-/// log scale from lo <= 0, whole numbers beyond 2^53, an empty list, a value given twice, a word
-/// that holds one of |,[]=, no name, a name given twice, and no parameters.
+/// log scale from lo <= 0, whole numbers beyond 2^53, an empty list, a value given twice or nan, a
+/// word that holds one of |,[]=:, no name, a name given twice, and no parameters.
 class Space {
  public:
   Space(std::initializer_list<Parameter> parameters) : Space(std::vector<Parameter>(parameters)) {}
@@ -86,7 +86,8 @@ class Space {
 
 /// "lr=log:1e-05:1,width=log_integer:8:512,depth=integer:1:4,dropout=range:0:0.5,mode=choice:a|b".
 std::string to_text(const Space& space);
-/// The inverse; throws std::invalid_argument that quotes what cannot be read.
+/// The inverse, with spaces where one likes; throws std::invalid_argument that quotes what cannot be
+/// read.
 Space parse_space(std::string_view text);
 
 }  // namespace descent

@@ -50,6 +50,12 @@ TEST(ASpace, HasTheEndsOfEachScaleAtTheEndsOfItsSide) {
   EXPECT_NEAR(std::get<double>(space.values(std::vector<double>(7, 0.4))[0].second), 1e-3, 1e-17);
 }
 
+TEST(ASpace, IsEvenHoweverFarItsEndsLieApart) {
+  const Space space{{"x", LogRange{1e-200, 1e200}}};
+  for (const auto& [u, x] : {std::pair{0.25, 1e-100}, {0.5, 1.0}, {0.75, 1e100}})
+    EXPECT_NEAR(std::get<double>(space.values({u})[0].second) / x, 1, 1e-12);
+}
+
 TEST(ASpace, GivesWholeNumbersEqualPartsOfTheirSide) {
   const Space space{{"n", Integer{-1, 2}}, {"m", LogInteger{1, 3}}};
   for (const auto& [u, n] : {std::pair{0.24, -1}, {0.26, 0}, {0.49, 0}, {0.51, 1}, {0.76, 2}})
@@ -80,6 +86,8 @@ TEST(ASpace, IsTheSameAfterItsTextIsRead) {
             "mode=choice:coupled|decoupled,betas=choice:[0.9, 0.99]|[0.9, 0.999]|[0.8, 0.95],"
             "amsgrad=choice:true|false");
   EXPECT_EQ(to_text(descent::parse_space(to_text(mixed()))), to_text(mixed()));
+  EXPECT_EQ(to_text(descent::parse_space(" lr = log : 1e-5 : 1, mode = choice: a | [0.9, 1] \n")),
+            "lr=log:1e-05:1,mode=choice:a|[0.9, 1]");
 }
 
 TEST(ASpace, RefusesScalesWithoutNumbers) {
@@ -96,12 +104,18 @@ TEST(ASpace, RefusesScalesWithoutNumbers) {
   EXPECT_REFUSES(Space({{"mode", Choice{}}}), HasSubstr("mode: the list of values is empty"));
   EXPECT_REFUSES(Space({{"mode", Choice{1, 2, "1"}}}),
                  HasSubstr("mode: the value 1 is given twice"));
-  EXPECT_REFUSES(Space({{"mode", Choice{"a|b"}}}), HasSubstr("mode: the word 'a|b'"));
+  for (const char* const word : {"a|b", "a:b", ""})
+    EXPECT_REFUSES(Space({{"mode", Choice{word}}}),
+                   HasSubstr("mode: the word '" + std::string(word) + "'"));
+  EXPECT_REFUSES(Space({{"mode", Choice{1, kNan}}}), HasSubstr("mode: the value nan"));
+  EXPECT_REFUSES(Space({{"mode", Choice{"nan"}}}), HasSubstr("mode: the value nan"));
+  EXPECT_REFUSES(Space({{"mode", Choice{{0.9, kNan}}}}), HasSubstr("mode: the value [0.9, nan]"));
 }
 
 TEST(ASpace, RefusesNamesThatAreNoneOrGivenTwice) {
   EXPECT_REFUSES(Space({{"lr", Range{0, 1}}, {"lr", Range{0, 2}}}), HasSubstr("lr is given twice"));
   EXPECT_REFUSES(Space({{"", Range{0, 1}}}), HasSubstr("the name ''"));
+  EXPECT_REFUSES(Space({{" lr", Range{0, 1}}}), HasSubstr("the name ' lr'"));
   EXPECT_REFUSES(Space(std::vector<descent::Parameter>{}), HasSubstr("no parameters"));
 }
 

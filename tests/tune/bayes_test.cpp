@@ -242,6 +242,17 @@ TEST(Bayes, TakesWhatIsNotFiniteAsTheWorst) {
   }
 }
 
+TEST(Bayes, AvoidsWhereValuesAreHuge) {
+  descent::Study study({{"x", descent::Range{0, 1}}}, {.method = descent::Bayes{}, .trials = 30});
+  int64_t huge = 0;
+  while (const auto trial = study.ask()) {
+    const double x = functions::number(study.trials().back().values, 0);
+    study.tell(*trial, x > 0.7 ? 1e200 : std::abs(x - 0.4));
+    huge += *trial >= 10 && x > 0.75;
+  }
+  EXPECT_LE(huge, 2);
+}
+
 TEST(Bayes, NeedsMoreTrialsThanRandomOnes) {
   EXPECT_THAT(
       [] {

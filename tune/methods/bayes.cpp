@@ -21,17 +21,23 @@ constexpr int64_t kIterations = 200;
 
 /// The values negated, with mean 0 and variance 1; what is not finite is as bad as the worst.
 std::vector<double> standardised(const Records& records, size_t n) {
-  double worst = -kInfinity;
-  for (size_t i = 0; i < n; ++i)
-    if (std::isfinite(records[i].value)) worst = std::max(worst, records[i].value);
+  double worst = -kInfinity, largest = 0;
+  for (size_t i = 0; i < n; ++i) {
+    if (!std::isfinite(records[i].value)) continue;
+    worst = std::max(worst, records[i].value);
+    largest = std::max(largest, std::abs(records[i].value));
+  }
+  // Squares must be finite. A power of two changes no other bit.
+  const double unit = largest > 0 ? std::exp2(std::floor(std::log2(largest))) : 1;
   std::vector<double> y(n);
   double mean = 0, square = 0;
   for (size_t i = 0; i < n; ++i) {
-    y[i] = -(std::isfinite(records[i].value) ? records[i].value : std::isfinite(worst) ? worst : 0);
+    const double value = std::isfinite(records[i].value) ? records[i].value : worst;
+    y[i] = std::isfinite(value) ? -value / unit : 0;
     mean += y[i] / static_cast<double>(n);
   }
   for (const double x : y) square += (x - mean) * (x - mean) / static_cast<double>(n);
-  const double deviation = std::max(std::sqrt(square), kLeastDeviation);
+  const double deviation = std::max(std::sqrt(square), kLeastDeviation / unit);
   for (double& x : y) x = (x - mean) / deviation;
   return y;
 }
@@ -72,7 +78,8 @@ class OfBayes final : public Search {
       process.fit(last, options_.deterministic);
     for (size_t i = known; i < static_cast<size_t>(number); ++i) process.believe(records[i].point);
 
-    const auto best = static_cast<size_t>(std::max_element(y.begin(), y.end()) - y.begin());
+    // Not by y, in which values may be equal that are small beside the largest.
+    const size_t best = best_trial(records, static_cast<int64_t>(known), false);
     Chosen chosen{most_improving(process, y[best], records[best].point, bits)};
     chosen.memory = process.kernel().weights;
     chosen.memory.push_back(process.kernel().scale);

@@ -294,7 +294,12 @@ OptionValues Population::explored(const OptionValues& values, std::mt19937_64& b
       point[i] = std::clamp(point[i] + (first ? 1 : -1) / count, 0.5 / count, 1 - 0.5 / count);
     } else {
       const double x = std::get<double>(values[i].second);
-      point[i] = space_.place_near(i, x * options_.factors[first ? 0 : 1]);
+      const double factor = options_.factors[first ? 0 : 1];
+      double moved = x * factor;
+      // A whole number that rounding would leave where it is moves by one.
+      if (count > 0 && factor != 1 && std::round(moved) == x)
+        moved = x + ((factor > 1) == (x >= 0) ? 1 : -1);
+      point[i] = space_.place_near(i, moved);
     }
   }
   return space_.values(point);

@@ -67,8 +67,8 @@ struct PopulationOptions {
 /// Population-based training: members train side by side; from time to time the worst copy the best
 /// and change the hyperparameters that they got, so that these become schedules. Jaderberg et al.
 /// 2017, arXiv:1711.09846, with the constants of Ray Tune. A member that has copied explores: each
-/// hyperparameter is multiplied by one of the factors and cut to its scale, a value of a list moves
-/// one place, or it is drawn anew.
+/// hyperparameter is multiplied by one of the factors and cut to its scale, a whole number moves by at
+/// least one, a value of a list by one place, or it is drawn anew.
 ///
 ///   Population members(space, 8, make_member, {.interval = 100});
 ///   members.run(5000);

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <memory>
+#include <set>
 #include <stdexcept>
 
 #include <gmock/gmock.h>
@@ -154,6 +155,23 @@ TEST(APopulation, MovesListsByOnePlaceAndDrawsAnewWhereAskedTo) {
                          std::get<double>(drawn.values(copy.from)[0].second);
     EXPECT_GT(std::min(std::abs(ratio - 1.2), std::abs(ratio - 0.8)), 1e-6);
   }
+}
+
+TEST(APopulation, MovesWholeNumbersByAtLeastOne) {
+  for (const descent::Scale& scale :
+       {descent::Scale(descent::Integer{-9, 9}), descent::Scale(descent::LogInteger{1, 9})})
+    for (const int start : {-2, 0, 1, 2, 4}) {
+      if (start < 1 && std::holds_alternative<descent::LogInteger>(scale)) continue;
+      PopulationOptions options{.interval = 1, .resample = 0};
+      for (int i = 0; i < 40; ++i) options.first.push_back({{"n", start}});
+      Population members({{"n", scale}}, 40, numbered, options);
+      members.run(1);
+      std::set<double> seen;
+      for (const auto& copy : members.copies())
+        seen.insert(std::get<double>(copy.values[0].second) - start);
+      const bool held = start == 1 && std::holds_alternative<descent::LogInteger>(scale);
+      EXPECT_EQ(seen, held ? (std::set<double>{0, 1}) : (std::set<double>{-1, 1})) << start;
+    }
 }
 
 TEST(APopulation, HasTheSameMembersOnAnyNumberOfThreads) {

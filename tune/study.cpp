@@ -214,7 +214,8 @@ struct Study::Parts {
     return wanted;
   }
 
-  void open_checkpoints() const {
+  /// Ahead of the journal, which would be made in vain if they are another study's.
+  void check_checkpoints() const {
     if (options.checkpoints.empty()) return;
     std::error_code error;
     std::filesystem::create_directories(options.checkpoints, error);
@@ -225,7 +226,11 @@ struct Study::Parts {
     const auto file = options.checkpoints / kIdentity;
     if (std::filesystem::exists(file))
       identity().check(read_file(file), options.checkpoints.string());
-    else
+  }
+
+  void open_checkpoints() const {
+    const auto file = options.checkpoints / kIdentity;
+    if (!options.checkpoints.empty() && !std::filesystem::exists(file))
       write_atomically(file, dump(identity().json) + "\n");
   }
 
@@ -402,6 +407,7 @@ Study::Study(Space space, StudyOptions options)
   if (const std::string& optimizer = parts_->options.optimizer; !optimizer.empty())
     search::check_options(parts_->space, optimizer);
   parts_->open_store();
+  parts_->check_checkpoints();
   parts_->open_journal();
   parts_->open_checkpoints();
   parts_->count();

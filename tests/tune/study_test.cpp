@@ -452,6 +452,13 @@ TEST_F(AStudy, KeepsCheckpointsOfTrialsThatWereInterrupted) {
   plain.seed = 9;
   EXPECT_REFUSES(tune(space, exact, plain),
                  HasSubstr("others is of another study: seed = 0, not 9"));
+  plain.journal = folder / "new.jsonl";
+  EXPECT_REFUSES(tune(space, exact, plain), HasSubstr("others is of another study"));
+  EXPECT_FALSE(std::filesystem::exists(plain.journal));
+  plain.checkpoints = folder / "new";
+  plain.journal = journal;
+  EXPECT_REFUSES(tune(space, exact, plain), HasSubstr("study.jsonl is of another study"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "new" / "study.json"));
   EXPECT_REFUSES(Study(space, {.checkpoints = checkpoints, .first = {{{"a", 1}, {"b", 1}}}}),
                  HasSubstr("checkpoints is of another study"));
 }

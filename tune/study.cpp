@@ -511,14 +511,15 @@ const StudyOptions& Study::options() const { return parts_->options; }
 std::string Study::about() const { return dump(parts_->identity().json); }
 
 const TrialRecord& Study::best() const {
+  const bool of_means = parts_->search->takes_means();  // also of what failed at that point
   for (const TrialState state : {TrialState::Done, TrialState::Stopped}) {
     search::Records ended;
     for (const TrialRecord& record : trials())
-      if (record.state == state && std::isfinite(record.value)) ended.push_back(record);
+      if (of_means ? record.ended() : record.state == state) ended.push_back(record);
     if (ended.empty()) continue;
-    const size_t best = search::best_trial(ended, static_cast<int64_t>(ended.size()),
-                                           parts_->search->takes_means());
-    return trials()[static_cast<size_t>(ended[best].number)];
+    const TrialRecord& best =
+        ended[search::best_trial(ended, static_cast<int64_t>(ended.size()), of_means)];
+    if (std::isfinite(best.value)) return trials()[static_cast<size_t>(best.number)];
   }
   throw std::runtime_error("Study: none of " + std::to_string(ended()) +
                            " trials has ended with a finite value");

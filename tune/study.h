@@ -108,8 +108,9 @@ class Study {
   /// All trials that have begun, by number.
   const std::vector<TrialRecord>& trials() const;
   /// The trial with the lowest value among those that were not given up, or else among these; of
-  /// equals the first. With noisy random search the lowest mean at one point counts. Throws
-  /// std::runtime_error if no trial has ended with a finite value.
+  /// equals the first. With noisy random search the lowest mean of all values at one point counts, in
+  /// which a value that is not finite is infinite. Throws std::runtime_error if no trial has ended with
+  /// a finite value.
   const TrialRecord& best() const;
 
   const Space& space() const;

@@ -152,6 +152,26 @@ TEST(RandomSearch, TriesTheBestAgainWhereValuesAreNoisy) {
   EXPECT_EQ(study.best().number, 0) << "(-1 + 3) / 2 is less than (0.1 + 6) / 2";
 }
 
+TEST(RandomSearch, CountsAllValuesAtOnePoint) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto best = [](const std::vector<double>& values) {
+    size_t calls = 0;
+    Study study({{"x", Range{0, 1}}},
+                {.method = descent::RandomSearch{.rounds = 3, .noisy = true}, .trials = 6});
+    while (const auto trial = study.ask()) {
+      const double value = values[calls++];
+      if (value == -9)
+        study.fail(*trial, "no memory");
+      else
+        study.tell(*trial, value);
+    }
+    return study.best().number;
+  };
+  EXPECT_EQ(best({-1, 0.1, nan, 5, 6, 7}), 1) << "trial 2 is at the point of trial 0";
+  EXPECT_EQ(best({-1, 0.1, -9, 5, 6, 7}), 1);
+  EXPECT_EQ(best({-1, nan, nan, nan, nan, nan}), 0) << "of all that were not finite once";
+}
+
 TEST(RandomSearch, NeedsATrialForEachRound) {
   const Space space{{"x", Range{0, 1}}};
   EXPECT_REFUSES(Study(space, {.trials = 9}),

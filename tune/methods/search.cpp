@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include <descent/base/random.h>
 #include <descent/tune/methods/search.h>
@@ -40,10 +41,12 @@ size_t best_trial(const Records& records, int64_t trials, bool of_means) {
       sum.values += rank(records[static_cast<size_t>(t)].value);
       ++sum.count;
     }
+  // Where all means are infinite, the values themselves decide.
   const auto score = [&](const TrialRecord& record) {
-    if (!of_means) return rank(record.value);
+    if (!of_means) return std::pair(rank(record.value), 0.0);
     const Sum& sum = sums.at(record.point);
-    return sum.values / static_cast<double>(sum.count);
+    const double mean = sum.values / static_cast<double>(sum.count);
+    return std::pair(mean, mean < kInfinity ? 0.0 : rank(record.value));
   };
   size_t best = 0;
   for (int64_t t = 1; t < trials; ++t)

@@ -182,12 +182,24 @@ struct Study::Parts {
     if (options.trials < 0) refuse(fields::out_of_range("trials", options.trials, ">= 0"));
     if (options.threads < 1) refuse(fields::out_of_range("threads", options.threads, ">= 1"));
     if (options.batch < 1) refuse(fields::out_of_range("batch", options.batch, ">= 1"));
-    for (const OptionValues& values : options.first) first.push_back(space.point(values));
+    const std::vector<std::string> names = space.names();
+    const auto place = [&names](const auto& value) {
+      return std::find(names.begin(), names.end(), value.first);
+    };
+    for (OptionValues& values : options.first) {
+      first.push_back(space.point(values));
+      // In one order, whatever the user's, for the identity.
+      std::sort(values.begin(), values.end(),
+                [&](const auto& a, const auto& b) { return place(a) < place(b); });
+    }
     search = search::make_search(options.method, {.space = space,
                                                   .trials = options.trials,
                                                   .given = static_cast<int64_t>(first.size()),
                                                   .seed = options.seed,
                                                   .batch = options.batch});
+    if (static_cast<int64_t>(first.size()) > search->trials())
+      refuse(std::to_string(first.size()) + " first points, must be at most the trials, " +
+             std::to_string(search->trials()));
   }
 
   Identity identity() const { return {space, options, search->depends_on()}; }

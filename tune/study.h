@@ -71,7 +71,7 @@ class Study {
  public:
   /// Throws std::invalid_argument for options out of range, first points outside of the space,
   /// parameters that are no options of the optimizer, trials that the method cannot have, a store
-  /// beside a journal or checkpoints, and
+  /// beside a journal or checkpoints, more first points than trials, and
   /// a journal, a table or a folder of checkpoints of another space, method, seed, batch, optimizer, subject
   /// or first points, which it names; std::runtime_error for files that cannot
   /// be read, written or understood; WorldError, as all functions that ask the table, if the store

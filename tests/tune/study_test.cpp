@@ -277,6 +277,24 @@ TEST_F(AStudy, TakesFirstPointsByHand) {
   EXPECT_REFUSES(tune(space, bowl, {.first = {{{"a", 100}, {"b", 0.5}}}}),
                  HasSubstr("a = 100, must be in [1e-06, 10]"));
   EXPECT_REFUSES(tune(space, bowl, {.first = {{{"a", 1}}}}), HasSubstr("without b"));
+  for (const descent::Method& method : {descent::Method(descent::RandomSearch{.rounds = 1}),
+                                        descent::Method(descent::Halving{.eta = 2})})
+    EXPECT_REFUSES(
+        Study(space,
+              {.method = method, .trials = 2, .first = std::vector(3, earlier.best().options())}),
+        HasSubstr("3 first points, must be at most the trials, 2"));
+}
+
+TEST_F(AStudy, IsTheSameInWhateverOrderItsFirstPointsAreWritten) {
+  const StudyOptions options{.trials = 12, .journal = journal, .first = {{{"b", 0.5}, {"a", 2}}}};
+  const auto wanted = texts(tune(space, bowl, options));
+  StudyOptions other = options;
+  other.first = {{{"a", 2}, {"b", 0.5}}};
+  EXPECT_EQ(texts(tune(space, bowl, other)), wanted);
+  const Space turned{space.parameters()[1], space.parameters()[0]};
+  Study(turned, {.first = options.first}).save(folder / "study.json");
+  EXPECT_EQ(descent::load_study(folder / "study.json").about(),
+            Study(turned, {.first = other.first}).about());
 }
 
 TEST_F(AStudy, IsTheSameAfterItWasSaved) {

@@ -49,9 +49,6 @@ class OfHalving final : public Search {
     if (trials_ % cycle_ != 0)
       refuse(key, fields::out_of_range("trials", trials_,
                                        std::to_string(cycle_) + " or a multiple, all brackets"));
-    if (setting.given > trials_)
-      refuse(key, std::to_string(setting.given) +
-                      " first points, must be at most trials = " + std::to_string(trials_));
   }
 
   int64_t trials() const override { return trials_; }

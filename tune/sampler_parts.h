@@ -1,4 +1,6 @@
 #pragma once
+#include <string>
+
 #include <descent/tune/samplers.h>
 
 namespace descent {
@@ -16,6 +18,7 @@ struct ResumedSampler::Parts {
   int64_t size;
   uint64_t seed;
   int64_t order_hash = 0;  ///< of a curriculum
+  std::string pacing{};    ///< its options in words
   SamplerPlace place{};
   bool goes_on = true;  ///< at the next reset()
 };

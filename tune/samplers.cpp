@@ -140,6 +140,8 @@ CurriculumSampler::CurriculumSampler(const std::vector<double>& difficulty,
   uint64_t hash = 14695981039346656037u;  // FNV-1a: another order is another sampler
   for (const size_t index : parts->order) hash = (hash ^ index) * 1099511628211u;
   parts->order_hash = static_cast<int64_t>(hash >> 1);
+  for (const OptionInfo& option : fields::describe(options))
+    parts->pacing += (parts->pacing.empty() ? "" : ",") + option.name + "=" + to_text(option.value);
   parts_ = parts;
 }
 

@@ -46,7 +46,7 @@ class ResumedSampler {
   /// Throws std::invalid_argument for a place that is none.
   void go_to(const SamplerPlace& place);
   void save(torch::serialize::OutputArchive& archive) const;
-  /// Throws std::invalid_argument for the archive of another sampler: size, seed or order.
+  /// Throws std::invalid_argument for the archive of another sampler: size, seed, order or pacing.
   void load(torch::serialize::InputArchive& archive);
 
   struct Parts;  ///< what the copies share

@@ -17,6 +17,7 @@ void ResumedSampler::save(torch::serialize::OutputArchive& archive) const {
                                     {"sample", p.place.sample},
                                     {"step", p.place.step}})
     archive.write(key, c10::IValue(number));
+  if (!p.pacing.empty()) archive.write("pacing", c10::IValue(p.pacing));
 }
 
 void ResumedSampler::load(torch::serialize::InputArchive& archive) {
@@ -34,6 +35,13 @@ void ResumedSampler::load(torch::serialize::InputArchive& archive) {
       throw std::invalid_argument(
           "Sampler: the archive is of another sampler: " + std::string(key) + " = " +
           std::to_string(theirs) + ", not " + std::to_string(own));
+  c10::IValue pacing;
+  if (!p.pacing.empty() && (!archive.try_read("pacing", pacing) || !pacing.isString() ||
+                            pacing.toStringRef() != p.pacing))
+    throw std::invalid_argument(
+        "Sampler: the archive is of another curriculum, " +
+        (pacing.isString() ? pacing.toStringRef() : "whose pacing it does not say") + ", not " +
+        p.pacing);
   go_to({read("epoch"), read("sample"), read("step")});
 }
 

@@ -65,6 +65,22 @@ void read_back(ResumedSampler& sampler, const std::string& bytes) {
   sampler.load(archive);
 }
 
+/// As archives were before they held a curriculum's pacing.
+std::string without_pacing(const std::string& bytes) {
+  torch::serialize::InputArchive from;
+  std::istringstream in(bytes);
+  from.load_from(in);
+  torch::serialize::OutputArchive to;
+  for (const char* const key : {"size", "seed", "order", "epoch", "sample", "step"}) {
+    c10::IValue value;
+    from.read(key, value);
+    to.write(key, value);
+  }
+  std::ostringstream out;
+  to.save_to(out);
+  return out.str();
+}
+
 std::vector<double> difficulties(int64_t n) {
   std::vector<double> list;
   for (int64_t i = 0; i < n; ++i) list.push_back(std::sin(static_cast<double>(7 * i)));
@@ -144,6 +160,13 @@ TEST(ASampler, RefusesWhatIsAnothers) {
   auto other = difficulties(22);
   std::swap(other[0], other[1]);
   expect(CurriculumSampler(other), saved(CurriculumSampler(difficulties(22))), "order = ");
+  const std::string own = saved(CurriculumSampler(difficulties(22), {.steps = 50}));
+  expect(CurriculumSampler(difficulties(22), {.pacing = Pacing::Root, .steps = 50}), own,
+         "another curriculum, pacing=linear,start=0.1,steps=50,increase=1.9,length=100, not "
+         "pacing=root,");
+  expect(CurriculumSampler(difficulties(22), {.steps = 60}), own, "steps=60");
+  expect(CurriculumSampler(difficulties(22), {.steps = 50}), without_pacing(own),
+         "whose pacing it does not say");
   torch::serialize::OutputArchive empty;
   std::ostringstream out;
   empty.save_to(out);

@@ -44,7 +44,7 @@ DESCENT_ENUM(Exploit, Truncation, BinaryTournament, Never)
 struct PopulationOptions {
   int64_t interval = 100;  ///< steps between two comparisons
   Exploit exploit = Exploit::Truncation;
-  double quantile = 0.2;   ///< of the members, rounded up
+  double quantile = 0.25;  ///< of the members, rounded up; 0.2 in the paper
   double resample = 0.25;  ///< how likely a hyperparameter is drawn anew; 0 in the paper
   std::array<double, 2> factors{1.2, 0.8};  ///< by which it is multiplied else, as likely each
   int64_t burn_in = 0;                      ///< steps ahead of the first comparison

@@ -98,7 +98,7 @@ std::unique_ptr<PopulationMember> numbered(int64_t index) {
 const Space kRate{{"lr", descent::LogRange{1e-6, 1}}};
 
 TEST(APopulation, LetsTheWorstFifthCopyTheBestFifth) {
-  PopulationOptions options{.interval = 10, .resample = 0};
+  PopulationOptions options{.interval = 10, .quantile = 0.2, .resample = 0};
   for (int i = 0; i < 12; ++i) options.first.push_back({{"lr", 1e-3 * (i + 1)}});
   Population members(kRate, 12, numbered, options);
   members.run(19);
@@ -194,8 +194,8 @@ TEST(APopulation, TakesWhatIsNotFiniteAsTheWorst) {
   Population members(kRate, 10, [](int64_t i) { return std::make_unique<Broken>(i); },
                      {.interval = 10});
   members.run(10);
-  ASSERT_EQ(members.copies().size(), 2u);
-  EXPECT_EQ(members.copies()[1].member, 0);
+  ASSERT_EQ(members.copies().size(), 3u);  // ceil(0.25 * 10)
+  EXPECT_EQ(members.copies()[2].member, 0);
 }
 
 TEST(APopulation, EndsWithWhatAMemberThrows) {
@@ -213,6 +213,7 @@ TEST(APopulation, EndsWithWhatAMemberThrows) {
 TEST(APopulation, RefusesWhatItCannotBe) {
   EXPECT_REFUSES(Population(kRate, 1, numbered), "members = 1, must be at least 2");
   EXPECT_REFUSES(Population(kRate, 3, numbered, {.quantile = 0.5}), "quantile = 0.5");
+  EXPECT_EQ(PopulationOptions().quantile, 0.25) << "as Ray Tune's";
   EXPECT_REFUSES(Population(kRate, 8, numbered, {.quantile = 0.6}), "quantile = 0.6, must be in");
   EXPECT_REFUSES(Population(kRate, 8, numbered, {.interval = 0}), "interval = 0");
   EXPECT_REFUSES(Population(kRate, 8, numbered, {.factors = {1.2, 0}}), "factors = [1.2, 0]");

@@ -298,7 +298,7 @@ TrustRegionStop TrustRegion::minimize(const LossClosure& closure, int64_t max_it
   Point point = evaluate(closure);
   for (int64_t i = 0; i < max_iterations && stop_ == TrustRegionStop::None; ++i)
     point = iterate(closure, std::move(point));
-  return stop_;
+  return stop_ == TrustRegionStop::None ? TrustRegionStop::Iterations : stop_;
 }
 
 void TrustRegion::save(torch::serialize::OutputArchive& archive) const {

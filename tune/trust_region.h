@@ -29,11 +29,12 @@ struct TrustRegionOptions {
 
 /// Why a trust region goes no further.
 ///   None               it may go on
+///   Iterations         minimize() has made as many as it may; stop() is None, and it may go on
 ///   Gradient           the gradient's norm is below gtol
 ///   NoReduction        the model promises no lower loss: rounding has the upper hand
 ///   NotFinite          the loss or its gradient is not finite where the parameters are
 ///   IndefiniteHessian  the Hessian is not positive definite, which Dogleg needs
-DESCENT_ENUM(TrustRegionStop, None, Gradient, NoReduction, NotFinite, IndefiniteHessian)
+DESCENT_ENUM(TrustRegionStop, None, Gradient, NoReduction, NotFinite, IndefiniteHessian, Iterations)
 
 /// Newton's method in a region in which the quadratic model of the loss is trusted: it leaves
 /// saddles and needs no rate. Nocedal & Wright, algorithms 4.1, 7.2 (Steihaug) and section 4.1

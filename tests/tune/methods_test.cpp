@@ -313,6 +313,11 @@ TEST(Tpe, TakesWhatIsNotFiniteAsTheWorst) {
   EXPECT_LT(study.best().value, 0.01);
 }
 
+TEST(Tpe, LearnsHoweverManyTrialsAreRandom) {
+  const Study study({{"x", Range{0, 1}}}, {.method = descent::Tpe{.startup = 60}});
+  EXPECT_EQ(study.size(), 61);
+}
+
 TEST(TheInverseOfTheNormalDistribution, IsItsInverse) {
   EXPECT_EQ(descent::search::inverse_normal(0.5), 0);
   for (const double x : {-8.0, -3.0, -1.0, -0.2, 0.7, 2.0, 5.0})

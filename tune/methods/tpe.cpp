@@ -45,10 +45,10 @@ class OfTpe final : public Search {
  public:
   OfTpe(const Tpe& options, const Setting& setting)
       : options_(options),
-        trials_(setting.trials == 0 ? std::max(kTrials, options.startup) : setting.trials),
+        trials_(setting.trials == 0 ? std::max(kTrials, options.startup + 1) : setting.trials),
         batch_(setting.batch),
         seed_(setting.seed) {
-    if (trials_ <= options.startup && setting.trials != 0)
+    if (trials_ <= options.startup)
       refuse(options.key,
              fields::out_of_range("trials", trials_,
                                   "more than startup = " + std::to_string(options.startup)));

@@ -11,7 +11,9 @@ namespace descent {
 /// Tune that stops and never resumes.
 ///
 /// A trial is compared with those of smaller numbers alone, and waits at a rung for those of them
-/// that run and have not come there. So the decisions do not depend on threads.
+/// that run and have not come there. So the decisions do not depend on threads. A trial that waits
+/// keeps its thread and what it holds, and others begin: behind one that is very slow all others may
+/// wait, each at its rung.
 struct Asha {
   static constexpr const char* key = "asha";
   int64_t min_resource = 1;  ///< steps to the first rung

@@ -12,7 +12,8 @@ namespace descent {
 struct Bayes {
   static constexpr const char* key = "bayes";
   int64_t startup = 10;        ///< random trials ahead of all others
-  int64_t candidates = 2048;   ///< points of a Sobol sequence among which maxima are looked for
+  int64_t candidates = 2048;   ///< points of a Sobol sequence among which maxima are looked for, of
+                               ///< more than 32 parameters random points
   int64_t starts = 10;         ///< of the search for the maximum
   bool deterministic = false;  ///< equal points have equal values, to 1e-6 of their variance
   DESCENT_OPTIONS((startup, at_least_one), (candidates, at_least_one), (starts, at_least_one),

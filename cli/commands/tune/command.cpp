@@ -237,7 +237,8 @@ void run(TuneJob& job, std::ostream& out) {
         return std::move(*fast);
       at_once = false;
       return tune(
-          space, [&](Trial& trial) { return train(*task, steps, trial); }, options);
+          space, [&](Trial& trial) { return train(*task, steps, trial, options.threads == 1); },
+          options);
     } catch (const std::runtime_error& error) {
       throw std::runtime_error(error.what() + job.kept());
     }

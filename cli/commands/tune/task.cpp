@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include <descent/base/text.h>
 #include <descent/surfaces/surface.h>
 #include <descent/tensors/fingerprint.h>
+#include <descent/tensors/seeded.h>
 #include <descent/tune/training.h>
 #include <descent/tune/tune.h>
 
@@ -226,9 +228,12 @@ MadeOptimizer Task::made(std::vector<at::Tensor> parameters, const OptionValues&
   }
 }
 
-double train(const Task& task, int64_t steps, Trial& trial) {
+double train(const Task& task, int64_t steps, Trial& trial, bool alone) {
   const std::unique_ptr<Training> training = task.begin(trial.options());
+  std::optional<tensors::KeptGenerator> generator;
+  if (alone) generator.emplace();
   for (int64_t step = 0; step < steps; ++step) {
+    if (generator) generator->seed(trial.seed() + static_cast<uint64_t>(step));
     const double loss = training->step();
     if (!std::isfinite(loss)) return loss;
     if (!trial.report(step, loss)) break;

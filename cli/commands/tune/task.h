@@ -87,8 +87,9 @@ void add_task(CLI::App& command, TaskOptions& options);
 std::unique_ptr<Task> make_task(TaskOptions& options);
 
 /// Makes a trial of a study: so many steps with its options, each of which is reported. Returns the
-/// loss on all data, or the first one that is not finite.
-double train(const Task& task, int64_t steps, Trial& trial);
+/// loss on all data, or the first one that is not finite. `alone`: no other trial runs at once, so
+/// that each step may draw its own numbers from LibTorch's generator, whatever was drawn before.
+double train(const Task& task, int64_t steps, Trial& trial, bool alone);
 
 /// "adamw:lr=0.01,weight_decay=0.1", as --optimizer takes it.
 std::string optimizer_text(const std::string& optimizer, const OptionValues& options);

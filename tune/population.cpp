@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include <descent/base/nearest.h>
 #include <descent/base/random.h>
 #include <descent/base/text.h>
 #include <descent/sharing/pieces.h>
@@ -313,6 +314,42 @@ int64_t Population::best() const {
 
 std::vector<Population::Change> Population::schedule() const {
   return ways_[static_cast<size_t>(best())];
+}
+
+namespace {
+
+/// values[i] from steps[i] on.
+struct Replayed {
+  static constexpr const char* name = "Replayed";
+  std::vector<int64_t> steps;
+  std::vector<double> values;
+  DESCENT_OPTIONS((steps, non_negative), (values, finite))
+  double at(double /*base*/, int64_t n) const {
+    const auto next = std::upper_bound(steps.begin() + 1, steps.end(), n);
+    return values[static_cast<size_t>(next - steps.begin()) - 1];
+  }
+};
+
+}  // namespace
+
+Schedule replayed(const std::vector<Population::Change>& changes, std::string_view name) {
+  if (changes.empty() || changes.front().step != 0)
+    refuse("replayed: no values from step 0 on, must be those of schedule()");
+  Replayed schedule;
+  for (const Population::Change& change : changes) {
+    std::vector<std::string> names;
+    for (const auto& [known, value] : change.values) {
+      names.push_back(known);
+      if (known != name) continue;
+      const double* const x = std::get_if<double>(&value);
+      if (!x) refuse("replayed: " + known + " = " + to_text(value) + ", must be a number");
+      schedule.steps.push_back(change.step);
+      schedule.values.push_back(*x);
+    }
+    if (schedule.steps.empty() || schedule.steps.back() != change.step)
+      refuse("replayed: has no " + std::string(name) + did_you_mean(name, names));
+  }
+  return schedule;
 }
 
 }  // namespace descent

@@ -7,10 +7,12 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <descent/grid/trials.h>
+#include <descent/optim/schedules/schedule.h>
 #include <descent/sharing/store.h>
 #include <descent/tune/methods/domains.h>
 #include <descent/tune/space.h>
@@ -143,5 +145,12 @@ class Population {
   int64_t steps_ = 0;
   std::vector<std::filesystem::path> kept_;  ///< with a store: what each member is, after step 0
 };
+
+/// What schedule() says of one hyperparameter, for the rates of another training:
+///
+///   Scheduler scheduler(opt, descent::replayed(members.schedule()));
+///
+/// Throws std::invalid_argument if there is no change from step 0 on, or no number of that name.
+Schedule replayed(const std::vector<Population::Change>& changes, std::string_view name = "lr");
 
 }  // namespace descent

@@ -81,6 +81,23 @@ TEST(APopulation, HasAScheduleThatLeadsToTheSameWeights) {
   EXPECT_EQ(again.t[1], best.t[1]);
 }
 
+TEST(APopulation, HasAScheduleThatIsReplayed) {
+  Population members(kSides, 2, toy, figure_2());
+  members.run(203);
+  const auto changes = members.schedule();
+  const descent::Schedule replayed = descent::replayed(changes, "h1");
+  size_t now = 0;
+  for (int64_t step = 0; step < 203; ++step) {
+    while (now + 1 < changes.size() && changes[now + 1].step <= step) ++now;
+    EXPECT_EQ(replayed.at(0.5, step), std::get<double>(changes[now].values[1].second)) << step;
+  }
+  EXPECT_GT(now, 2u);
+  EXPECT_EQ(replayed.problem(1), "");
+  EXPECT_REFUSES(descent::replayed(changes, "h2"), "replayed: has no h2");
+  EXPECT_REFUSES(descent::replayed({}), "no values from step 0 on");
+  EXPECT_REFUSES(descent::replayed({{0, {{"lr", "high"}}}}), "lr = high, must be a number");
+}
+
 /// A member whose loss is its number, and which says how it was treated.
 struct Numbered : PopulationMember {
   explicit Numbered(int64_t index) : weight(index) {}

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <numeric>
 #include <random>
 
@@ -240,6 +241,32 @@ TEST(Bayes, TakesWhatIsNotFiniteAsTheWorst) {
     if (none) continue;
     EXPECT_LT(study.best().value, 0.01);
   }
+}
+
+/// Few points, which are all known soon, and values that are all equal.
+TEST(MethodsThatLearn, GoOnWhereNothingIsLeftToLearn) {
+  const descent::Space space{{"mode", descent::Choice{"a", "b"}}, {"n", descent::Integer{0, 2}}};
+  for (const descent::Method& method :
+       {descent::Method(descent::Tpe{}), descent::Method(descent::Bayes{}),
+        descent::Method(descent::Bayes{.deterministic = true})})
+    for (const bool equal : {false, true}) {
+      descent::Study study(space, {.method = method, .trials = 50, .seed = 2, .batch = 3});
+      std::map<std::vector<double>, int> points;
+      while (const auto trial = study.ask()) {
+        const auto& record = study.trials().back();
+        ++points[record.point];
+        const double n = functions::number(record.values, 1);
+        study.tell(*trial, equal ? 1
+                                 : (std::get<std::string>(record.values[0].second) == "b" ? 0 : 1) +
+                                       std::abs(n - 2));
+      }
+      EXPECT_TRUE(study.finished());
+      EXPECT_EQ(points.size(), 6u) << to_text(method);
+      EXPECT_EQ(study.best().value, equal ? 1 : 0);
+      if (equal) {
+        EXPECT_EQ(study.best().number, 0) << "of equals the first";
+      }
+    }
 }
 
 TEST(Bayes, AvoidsWhereValuesAreHuge) {

@@ -56,9 +56,10 @@ TEST(APopulation, StaysWhereItIsWithoutCopying) {
 TEST(APopulation, FindsTheMaximumOfThePapersFigure2ByCopying) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     PopulationOptions options = figure_2();
+    options.interval = 1;
     options.seed = seed;
     Population members(kSides, 2, toy, options);
-    members.run(400);
+    members.run(200);
     EXPECT_GT(-members.losses()[static_cast<size_t>(members.best())], 1.19) << seed;
   }
 }

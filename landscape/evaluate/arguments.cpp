@@ -145,8 +145,10 @@ void check_options(const Plane& plane, const std::vector<Metric>& metrics, const
         "evaluate: options.store is given, but options.tiles is empty; it must name the folder "
         "through which processes get the values of each other");
   }
-  if (options.memory < 1)
-    refuse("evaluate: options.memory is ", options.memory, "; allowed is 1 and more");
+  if (options.memory < 0) {
+    refuse("evaluate: options.memory is ", options.memory,
+           "; allowed are 1, 2, ... and 0 for the default");
+  }
 }
 
 Plane widened(const Plane& line) {

@@ -8,6 +8,11 @@
 /// that throw std::invalid_argument.
 namespace descent::landscape {
 
+/// What EvaluateOptions::memory stands for.
+inline int64_t memory_of(const EvaluateOptions& options) {
+  return options.memory > 0 ? options.memory : EvaluateOptions::kMemory;
+}
+
 /// What BatchNorm::Auto stands for over this plane; what was asked for, if it was something else.
 BatchNorm chosen(BatchNorm asked, const Plane& plane);
 

@@ -23,7 +23,7 @@ Choice choose(const Problem& problem, const std::vector<at::Tensor>& predictions
       fast->prepare(1);
       why_not = self_check(problem, x, y, name.c_str(), *fast, loop, &choice.check);
       if (why_not.empty()) {
-        why_not = over_budget(fast->shared_bytes() + fast->bytes(), options.memory);
+        why_not = over_budget(fast->shared_bytes() + fast->bytes(), problem.memory);
       }
       if (why_not.empty()) {
         choice.fast = std::move(fast);

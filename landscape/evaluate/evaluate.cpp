@@ -49,14 +49,14 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
     measured.push_back(witness());
   }
   const Plane with_v = plane.is_line() ? widened(plane) : plane;
-  const Problem problem{.model = network.model(),
-                        .metrics = measured,
-                        .data = data,
-                        .plane = with_v,
-                        .batch_norm = batch_norm,
-                        .precision = options.precision,
-                        .moves_buffers = batch_norm == BatchNorm::Interpolate,
-                        .memory = options.memory};
+  Problem problem{.model = network.model(),
+                  .metrics = measured,
+                  .data = data,
+                  .plane = with_v,
+                  .batch_norm = batch_norm,
+                  .precision = options.precision,
+                  .moves_buffers = batch_norm == BatchNorm::Interpolate,
+                  .memory = memory_of(options)};
   Loop loop(problem);
   Notes notes = notes_of(problem, plane);
   Choice choice;
@@ -64,7 +64,7 @@ std::vector<Grid> evaluate(const Network& network, const std::vector<Metric>& me
   bool whole = false;
   try {
     const Center center = loop.try_center(pulse_of(options));
-    check_budget(loop, options);
+    fit_budget(problem, loop, options);
     choice = choose(problem, center.predictions, x, y, options, loop);
     Evaluator& evaluator = choice.fast ? *choice.fast : loop;
     std::optional<Tiles> tiles;
@@ -159,14 +159,14 @@ std::vector<double> losses_at(const Network& network, const Metric& metric, cons
   plane.center = plane.u = plane.v = weights.front();
   plane.buffers.center = copied(own_buffers.tensors);
   check_options(plane, metrics, Axis{0, 0, 1}, Axis{0, 0, 1}, options);
-  const Problem problem{.model = network.model(),
-                        .metrics = metrics,
-                        .data = data,
-                        .plane = plane,
-                        .batch_norm = chosen(options.batch_norm, plane),
-                        .precision = options.precision,
-                        .moves_buffers = !buffers.empty(),
-                        .memory = options.memory};
+  Problem problem{.model = network.model(),
+                  .metrics = metrics,
+                  .data = data,
+                  .plane = plane,
+                  .batch_norm = chosen(options.batch_norm, plane),
+                  .precision = options.precision,
+                  .moves_buffers = !buffers.empty(),
+                  .memory = memory_of(options)};
   Loop loop(problem);
   std::vector<double> values(weights.size(), std::numeric_limits<double>::quiet_NaN());
   try {
@@ -174,7 +174,7 @@ std::vector<double> losses_at(const Network& network, const Metric& metric, cons
   } catch (const tensors::Stopped&) {
     return values;
   }
-  check_budget(loop, options);
+  fit_budget(problem, loop, options);
   const auto count = static_cast<int64_t>(weights.size());
   const int workers = workers_for(problem, loop, count, options);
   loop.prepare(workers);

@@ -41,8 +41,9 @@ struct EvaluateOptions {
 
   /// Bytes for weights and activations of the networks in work, beside the data and the plane. Then
   /// the number of samples, of threads and of networks at once is what fits. One network must fit;
-  /// where the loop may take batches in parts, on one sample.
-  int64_t memory = kMemory;
+  /// where the loop may take batches in parts, on one sample. 0: kMemory, or what one network takes
+  /// so, if that is more.
+  int64_t memory = 0;
 
   /// A folder in which what is computed is kept as it is computed, made if missing; empty: none. A
   /// run that is repeated after an interruption of any kind takes what is there and computes the
@@ -66,7 +67,7 @@ struct EvaluateOptions {
   std::function<bool(double)> on_progress{};
 
   DESCENT_OPTIONS((path), (threads, non_negative), (batch_norm), (precision),
-                  (memory, at_least_one), (tiles, not_text), (store, not_text),
+                  (memory, non_negative), (tiles, not_text), (store, not_text),
                   (on_progress, not_text))
   /// The options that values do not depend on, but by the path, the chunks and the samples at once
   /// that are chosen. All others are a part of the tiles' fingerprint.

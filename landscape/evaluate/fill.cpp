@@ -117,16 +117,18 @@ int workers_for(const Problem& problem, const Evaluator& evaluator, int64_t item
   if (!problem.plane.center[0].is_cpu() || at::in_parallel_region()) return 1;
   const int64_t threads = options.threads > 0 ? options.threads : at::get_num_threads();
   const int64_t affordable =
-      (options.memory - evaluator.shared_bytes()) / std::max<int64_t>(evaluator.bytes(), 1);
+      (problem.memory - evaluator.shared_bytes()) / std::max<int64_t>(evaluator.bytes(), 1);
   return static_cast<int>(std::max<int64_t>(1, std::min({threads, affordable, items})));
 }
 
-void check_budget(const Loop& loop, const EvaluateOptions& options) {
-  if (loop.bytes() > options.memory) {
+void fit_budget(Problem& problem, const Loop& loop, const EvaluateOptions& options) {
+  if (loop.bytes() <= problem.memory) return;
+  if (options.memory > 0) {
     refuse("evaluate: options.memory is ", options.memory,
            " bytes, but one network on this data needs ", loop.bytes(),
            "; allow more, or use smaller batches");
   }
+  problem.memory = loop.bytes();
 }
 
 }  // namespace descent::landscape

@@ -50,7 +50,7 @@ class Filling {
 int workers_for(const Problem& problem, const Evaluator& evaluator, int64_t items,
                 const EvaluateOptions& options);
 
-/// Refuses where one network is too large for the budget.
-void check_budget(const Loop& loop, const EvaluateOptions& options);
+/// Where one network is too large for the budget: refuses what was asked for, and raises the default.
+void fit_budget(Problem& problem, const Loop& loop, const EvaluateOptions& options);
 
 }  // namespace descent::landscape

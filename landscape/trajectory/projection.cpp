@@ -132,7 +132,7 @@ Projection project(const Trajectory& trajectory, const Plane& plane, const Netwo
   bool stopped = false;
   const int64_t bytes = 2 * tensors::bytes_of(plane.center);
   const auto at_once = static_cast<size_t>(std::clamp<int64_t>(
-      options.memory / 4 / std::max<int64_t>(bytes, 1), 1, static_cast<int64_t>(n)));
+      landscape::memory_of(options) / 4 / std::max<int64_t>(bytes, 1), 1, static_cast<int64_t>(n)));
   Tensors before;
   for (size_t from = 0; from < n && !stopped; from += at_once) {
     const size_t to = std::min(from + at_once, n);

@@ -982,6 +982,24 @@ TEST(Evaluate, KeepsToItsBudget) {
   EXPECT_EQ(wide.values, tight.values);
 }
 
+/// A weight of 208 MB, of which it takes the first number.
+class LargeImpl : public nn::Cloneable<LargeImpl> {
+ public:
+  LargeImpl() { LargeImpl::reset(); }
+  void reset() override { weight_ = register_parameter("weight", torch::ones({52'000'000})); }
+  torch::Tensor forward(const torch::Tensor& x) { return x * weight_[0]; }
+
+ private:
+  torch::Tensor weight_;
+};
+
+TEST(Evaluate, TakesANetworkThatIsLargerThanTheDefaultBudget) {
+  const LargeImpl net;
+  const Plane line = given_plane(net, {torch::ones({52'000'000})});
+  const Data data{torch::ones({1, 1}), torch::zeros({1, 1})};
+  EXPECT_EQ(evaluate(net, mse, data, line, {1, 1, 1}).values, std::vector<double>{4});
+}
+
 TEST(Evaluate, KeepsNoPredictions) {
   auto net = classifier();
   const Batches data(std::vector<Data>{labelled(1000), labelled(500)});

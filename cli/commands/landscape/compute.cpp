@@ -112,8 +112,8 @@ void add_computation(CLI::App& command, Job& job) {
       "--memory",
       [&job](const std::string& text) { job.memory = job.options.memory = bytes_of(text); },
       "for what is computed at once (default: " + mebibytes(EvaluateOptions::kMemory) +
-          " of networks or snapshots, " + mebibytes(CurvatureOptions().memory) +
-          " of vectors for eigenvalues)");
+          " of networks or snapshots, or what one network takes; " +
+          mebibytes(CurvatureOptions().memory) + " of vectors for eigenvalues)");
   command.add_option_function<double>(
       "--weight-decay",
       [&job](double decay) {

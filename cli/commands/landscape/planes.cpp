@@ -78,10 +78,9 @@ PlaneToDraw between(const Job& job) {
 
 PlaneToDraw along_trajectory(const Job& job) {
   const Trajectory trajectory = Trajectory::load(job.plane_of);
+  const int64_t memory = job.memory.value_or(EvaluateOptions::kMemory);
   PlaneToDraw laid{
-      .plane = restricted(job, pca_plane(job.network(), trajectory, job.options.memory)),
-      .x = {},
-      .y = {}};
+      .plane = restricted(job, pca_plane(job.network(), trajectory, memory)), .x = {}, .y = {}};
   Progress progress;
   EvaluateOptions options = job.options;
   options.on_progress = shown_by(progress, "losses along the trajectory");

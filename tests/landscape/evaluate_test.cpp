@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <descent/landscape/paths/loop/loop.h>
+#include <descent/networks.h>
 
 #include "models.h"
 
@@ -998,6 +999,45 @@ TEST(Evaluate, TakesANetworkThatIsLargerThanTheDefaultBudget) {
   const Plane line = given_plane(net, {torch::ones({52'000'000})});
   const Data data{torch::ones({1, 1}), torch::zeros({1, 1})};
   EXPECT_EQ(evaluate(net, mse, data, line, {1, 1, 1}).values, std::vector<double>{4});
+}
+
+/// Counts its calls in a buffer, also when it is evaluated.
+class CountingImpl : public nn::Cloneable<CountingImpl> {
+ public:
+  explicit CountingImpl(bool predicts) : predicts_(predicts) { CountingImpl::reset(); }
+  void reset() override {
+    linear_ = register_module("linear", nn::Linear(2, 1));
+    calls_ = register_buffer("calls", torch::zeros({}));
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    calls_.add_(1);
+    return predicts_ ? linear_(x) * calls_ : linear_(x);
+  }
+
+ private:
+  bool predicts_;
+  nn::Linear linear_{nullptr};
+  torch::Tensor calls_;
+};
+
+TEST(Evaluate, RefusesPredictionsThatDependOnTheCallsBefore) {
+  const Data data{torch::randn({6, 2}), torch::randn({6, 1})};
+  const auto run = [&](const Network& network) {
+    return evaluate(network, mse, data, random_plane(network), {0, 1, 2}, {.path = Path::Loop});
+  };
+  const CountingImpl harmless(false), harmful(true);
+  run(harmless);
+  EXPECT_THAT([&] { run(harmful); },
+              ThrowsMessage<std::invalid_argument>(
+                  HasSubstr("writes its buffer 'calls', and predicts otherwise afterwards")));
+  const auto exported = load_network(NETWORK_FILES "/buffers.pt2");
+  const Plane plane = random_plane(exported, {.draw = Draw::Gaussian});
+  const Data some{torch::randn({4, 3}, torch::kDouble), torch::randn({4, 3}, torch::kDouble)};
+  EXPECT_THAT(
+      [&] {
+        evaluate(exported, mse, some, plane, Axis{0, 1, 2});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("writes its buffer '")));
 }
 
 TEST(Evaluate, KeepsNoPredictions) {

@@ -68,6 +68,18 @@ uint64_t state_of(const Tensor& tensor) {
   return tensor.is_inference() ? hash_of(tensor) : tensor._version();
 }
 
+Tensors tensors_of(const Named& named) {
+  Tensors tensors;
+  for (const auto& [name, tensor] : named) tensors.push_back(tensor);
+  return tensors;
+}
+
+std::vector<uint64_t> states_of(const Tensors& tensors) {
+  std::vector<uint64_t> states;
+  for (const Tensor& tensor : tensors) states.push_back(state_of(tensor));
+  return states;
+}
+
 /// The batch with all images as they are taken.
 Data laid_out(const Data& batch, bool channels_last) {
   Data result = batch;
@@ -370,13 +382,17 @@ std::string Loop::about_precision(size_t metric) const {
 Center Loop::seen_at_center(const tensors::Pulse& pulse) {
   Worker& worker = renewed();
   Center center;
+  const std::vector<uint64_t> buffers_before = states_of(tensors_of(worker.model->buffers()));
   tensors::Fingerprint values;
   std::vector<double> sums(problem_.metrics.size());
   const auto look = [&](size_t b) {
     // Copies, so that the user's own stay as they are whatever is done to them.
     const Data own = copied(data_[b]);
     const Tensor &input = own.input, &target = own.target;
-    const uint64_t input_before = state_of(input), target_before = state_of(target);
+    Tensors inputs = tensors_of(own.named);
+    inputs.push_back(input);
+    const std::vector<uint64_t> inputs_before = states_of(inputs);
+    const uint64_t target_before = state_of(target);
     Tensor prediction;
     uint64_t prediction_before = 0;
     const int64_t peak = tensors::peak_bytes([&] {
@@ -387,7 +403,7 @@ Center Loop::seen_at_center(const tensors::Pulse& pulse) {
               : "");
       if (!prediction.defined())
         refuse("evaluate: forward() of the network returned an undefined tensor");
-      if (state_of(input) != input_before) {
+      if (states_of(inputs) != inputs_before) {
         refuse("evaluate: forward() of the network of type ", problem_.model.type(),
                " changes its input in place, which would change your data at every point; let it "
                "begin with x.clone(), or take operations without an underscore: x - 0.5 instead of "
@@ -411,7 +427,7 @@ Center Loop::seen_at_center(const tensors::Pulse& pulse) {
         const double weight = weights_.of(b, m);
         if (weight != 0) sums[m] += weight * here;
         const bool shared = problem_.metrics.size() > 1;  // with the other metrics
-        if (state_of(input) != input_before || state_of(target) != target_before ||
+        if (states_of(inputs) != inputs_before || state_of(target) != target_before ||
             (shared && state_of(prediction) != prediction_before)) {
           refuse("evaluate: the metric '", metric.name,
                  "' changes its arguments in place; let it take operations without an underscore");
@@ -427,11 +443,27 @@ Center Loop::seen_at_center(const tensors::Pulse& pulse) {
     outlines.push_back(look(b));
     if (pulse && b + 1 < data_.size()) pulse(0);
   }
+  check_written(worker, buffers_before, center.hashes.front());
   center.values = values.value();
   divide(data_.size(), sums.data());
   if (problem_.batch_norm != BatchNorm::Recompute && known_.empty()) know({0, 0}, sums.data());
   center.predictions = samples_at_once_ == 0 ? std::move(outlines) : whole(outlines);
   return center;
+}
+
+/// A network may write its buffers (a cache, a count), but not predict otherwise for it. `first` is
+/// the hash of what it predicted of the first batch.
+void Loop::check_written(Worker& worker, const std::vector<uint64_t>& before,
+                         uint64_t first) const {
+  const Named buffers = worker.model->buffers();
+  const std::vector<uint64_t> after = states_of(tensors_of(buffers));
+  const auto changed = std::mismatch(after.begin(), after.end(), before.begin()).first;
+  if (changed == after.end() || hash_of(predict(worker, copied(data_[0]))) == first) return;
+  refuse(
+      "evaluate: forward() of the network of type ", problem_.model.type(), " writes its buffer '",
+      buffers[static_cast<size_t>(changed - after.begin())].first,
+      "', and predicts otherwise afterwards: no two points would be measured alike. Let it do so "
+      "only while it trains, and export net.eval()");
 }
 
 /// The outlines of whole batches.

@@ -78,6 +78,7 @@ class Loop : public Evaluator {
   Center seen_at_center(const tensors::Pulse& pulse);
   std::vector<at::Tensor> whole(const std::vector<at::Tensor>& parts) const;
   void recompute_center(const tensors::Pulse& pulse);
+  void check_written(Worker& worker, const std::vector<uint64_t>& before, uint64_t first) const;
   bool follows_parameters(const std::vector<uint64_t>& hashes);
   double value(const Metric& metric, const at::Tensor& prediction, const at::Tensor& target) const;
   /// A copy of a batch, laid out as it is taken.

@@ -116,7 +116,8 @@ class ExportedModel : public Model {
   Tensor in_batches(int64_t samples, const std::function<Tensor(const Part&)>& of_part) {
     const bool takes_all = batch_size_ == 0 || samples == 0 || samples == batch_size_;
     // Batch statistics are of whole batches: there the network itself refuses other sizes.
-    if (takes_all || changeable().setting().batch_norm) {
+    const bool trains = network_->is_training() && network_->program().modes().differ();
+    if (takes_all || trains || changeable().setting().batch_norm) {
       return of_part([](const Tensor& all) { return all; });
     }
     std::vector<Tensor> predictions;

@@ -1040,6 +1040,16 @@ TEST(Evaluate, RefusesPredictionsThatDependOnTheCallsBefore) {
       ThrowsMessage<std::invalid_argument>(HasSubstr("writes its buffer '")));
 }
 
+TEST(Evaluate, SplitsBatchesOfAnExportOnlyWhereItDoesNotTrain) {
+  const Network network(load_network(NETWORK_FILES "/lstm.pt2"));  // for two samples
+  const auto model = network.model().clone("test");
+  const torch::Tensor x = torch::randn({4, 5, 3}, torch::kDouble);
+  EXPECT_THAT([&] { model->forward(x); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("must be 2, for which it was")));
+  model->eval(false);
+  EXPECT_EQ(model->forward(x).size(0), 4);
+}
+
 TEST(Evaluate, KeepsNoPredictions) {
   auto net = classifier();
   const Batches data(std::vector<Data>{labelled(1000), labelled(500)});

@@ -280,6 +280,16 @@ TEST(Bayes, AvoidsWhereValuesAreHuge) {
   EXPECT_LE(huge, 2);
 }
 
+/// As losses are: a bowl, and trainings that diverge, to 1e21, at rates above 0.1.
+TEST(Bayes, FindsTheMinimumBesideLossesThatDiverge) {
+  functions::Function function = functions::all()[2];
+  function.value = [](const descent::OptionValues& values) {
+    const double rate = functions::number(values, 0);
+    return rate > 0.1 ? 10 * std::pow(rate / 0.1, 10) : functions::log_bowl(values);
+  };
+  EXPECT_LT(functions::median_regret(function, descent::Bayes{}, 50, 5), 1e-3);
+}
+
 TEST(Bayes, NeedsMoreTrialsThanRandomOnes) {
   EXPECT_THAT(
       [] {

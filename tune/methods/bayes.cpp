@@ -16,23 +16,36 @@ using Point = std::vector<double>;
 
 constexpr double kLeastDeviation = 1e-10;  // of the values
 constexpr double kLeastVariance = 1e-12;   // of a prediction
+constexpr double kFar = 10;                // beyond the median, in its distances to the best
 constexpr double kTolerance = 1e-2;
 constexpr int64_t kIterations = 200;
 
+/// The worst value that counts as it is. Beside the loss of a training that has diverged, but is
+/// finite, all others would be equal.
+double worst_of(const Records& records, size_t n) {
+  std::vector<double> finite;
+  for (size_t i = 0; i < n; ++i)
+    if (std::isfinite(records[i].value)) finite.push_back(records[i].value);
+  if (finite.empty()) return -kInfinity;
+  std::sort(finite.begin(), finite.end());
+  const double least = finite.front(), median = finite[finite.size() / 2], worst = finite.back();
+  return median > least ? std::min(worst, median + kFar * (median - least)) : worst;
+}
+
 /// The values negated, with mean 0 and variance 1; what is not finite is as bad as the worst.
 std::vector<double> standardised(const Records& records, size_t n) {
-  double worst = -kInfinity, largest = 0;
-  for (size_t i = 0; i < n; ++i) {
-    if (!std::isfinite(records[i].value)) continue;
-    worst = std::max(worst, records[i].value);
-    largest = std::max(largest, std::abs(records[i].value));
-  }
+  const double worst = worst_of(records, n);
+  double largest = 0;
+  for (size_t i = 0; i < n; ++i)
+    if (std::isfinite(records[i].value))
+      largest = std::max(largest, std::abs(std::min(records[i].value, worst)));
   // Squares must be finite. A power of two changes no other bit.
   const double unit = largest > 0 ? std::exp2(std::floor(std::log2(largest))) : 1;
   std::vector<double> y(n);
   double mean = 0, square = 0;
   for (size_t i = 0; i < n; ++i) {
-    const double value = std::isfinite(records[i].value) ? records[i].value : worst;
+    const double value =
+        std::isfinite(records[i].value) ? std::min(records[i].value, worst) : worst;
     y[i] = std::isfinite(value) ? -value / unit : 0;
     mean += y[i] / static_cast<double>(n);
   }

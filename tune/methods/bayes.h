@@ -8,7 +8,9 @@ namespace descent {
 /// Bayesian optimisation: a Gaussian process with a Matern 5/2 kernel is fitted to all values, and
 /// the next point has the largest expected improvement by it. Jones et al. 1998; the improvement's
 /// logarithm as Ament et al. 2023, arXiv:2310.20708; priors and constants as Optuna's GPSampler.
-/// For expensive trials and few parameters: the fit takes the time of n^3 operations.
+/// For expensive trials and few parameters: the fit takes the time of n^3 operations. A value counts
+/// as at most ten times as far beyond the median as the best lies below it, because beside the loss
+/// of a training that has diverged all others would be equal.
 struct Bayes {
   static constexpr const char* key = "bayes";
   int64_t startup = 10;        ///< random trials ahead of all others

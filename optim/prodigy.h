@@ -14,7 +14,7 @@ namespace rules {
 ///   s <- b3 s + (d/d0) a g,  with safeguard_warmup d in the place of a
 ///   e = d_coef n / sum |s|;   d <- max(d, e) while d = d0;   d_max <- max(d_max, e)
 ///   d <- min(d_max, d growth_rate);   p <- p (1 - a wd) - a m / (sqrt(v) + d eps)
-/// a holds the d from before. With b1 = 0, d g is m. Where all s are 0 nothing moves.
+/// a holds the d from before. With b1 = 0 m is d g of the new d. Where all s are 0 nothing moves.
 struct Prodigy {
   static constexpr About about{"Prodigy", "prodigy", "Mishchenko & Defazio 2023, arXiv:2306.06101",
                                "konstmish/prodigy"};
@@ -75,7 +75,7 @@ struct Prodigy {
 
   template <class T>
   struct Coefficients {
-    T of_n, b1, w1, b2, w2, b3, of_s, keep, rate, eps, d;
+    T of_n, b1, w1, b2, w2, b3, of_s, keep, rate, eps;
   };
 
   static Coefficients<double> begin(const Options& o, const StepInfo&, const Shared& s) {
@@ -94,8 +94,7 @@ struct Prodigy {
             .of_s = d / o.d0 * (o.safeguard_warmup ? d : a),
             .keep = decoupled ? 1 - a * o.weight_decay : 1,
             .rate = a,
-            .eps = o.eps,
-            .d = d};
+            .eps = o.eps};
   }
 
   template <Form F, class T, class S>
@@ -123,7 +122,7 @@ struct Prodigy {
   template <Form F, class T, class S>
   DESCENT_FN static void apply(T& p, const T& g, const State<T>& s, const Coefficients<S>& k,
                                const S& d) {
-    T m = k.d * g;
+    T m = d * g;
     if constexpr (F.momentum) m = s.exp_avg;
     p = k.keep * p - (k.rate * m) / (sqrt(s.exp_avg_sq) + d * k.eps);
   }

@@ -75,7 +75,7 @@ def step(groups):
     wide["d_max"] = max(wide["d_max"], found)
     new = min(wide["d_max"], new * first["growth_rate"])
     for o, p, g, rate in moved:
-        m = p.state["m"] if o["betas"][0] > 0 else d * g
+        m = p.state["m"] if o["betas"][0] > 0 else new * g
         p.value = decayed(o, rate, p.value) - rate * m / (np.sqrt(p.state["v"]) + new * o["eps"])
     wide.update(d=new, num=num, k=wide["k"] + 1)
 

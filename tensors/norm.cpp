@@ -4,10 +4,12 @@
 #include <ATen/ops/linalg_vector_norm.h>
 
 #include <descent/tensors/norm.h>
+#include <descent/tensors/real_view.h>
 
 namespace descent::tensors {
 
-at::Tensor norm(const at::Tensor& x, double order, at::IntArrayRef axes, bool keep) {
+at::Tensor norm(const at::Tensor& numbers, double order, at::IntArrayRef axes, bool keep) {
+  const at::Tensor x = real_view(numbers);
   at::OptionalIntArrayRef along;
   if (!axes.empty()) along = axes;
   // Elsewhere than on the CPU a look at the result would wait for the device.

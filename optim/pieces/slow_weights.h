@@ -1,6 +1,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <descent/tensors/real_view.h>
+
 namespace descent {
 
 /// Lookahead's synchronisation: slow <- slow + alpha (p - slow);  p <- slow. Zhang et al. 2019,
@@ -11,7 +13,7 @@ inline void synchronize(at::Tensor& slow, const at::Tensor& p, double alpha) {
     slow = p.detach().clone();
     return;
   }
-  slow.lerp_(p, alpha);
+  tensors::real_view(slow).lerp_(tensors::real_view(p), alpha);
   p.copy_(slow);
 }
 

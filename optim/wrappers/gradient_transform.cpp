@@ -1,6 +1,8 @@
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/view_as_complex.h>
 
 #include <descent/optim/wrappers/gradient_transform.h>
+#include <descent/tensors/real_view.h>
 
 namespace descent {
 
@@ -34,15 +36,22 @@ void GradientTransform::exchange(tensors::ExchangedGradients& exchanged) {
       TORCH_CHECK(gradient.sizes() == params[i].sizes(), name(), ": the gradient of params[", i,
                   "] of group ", g, " has sizes ", gradient.sizes(), ", must be ",
                   params[i].sizes());
-      TORCH_CHECK(at::isFloatingType(gradient.scalar_type()), name(), ": the gradient of params[",
-                  i, "] of group ", g, " has dtype ", gradient.scalar_type(),
-                  ", must be a real floating-point type");
-      gradients.push_back({params[i], gradient, g});
+      TORCH_CHECK(at::isFloatingType(gradient.scalar_type()) ||
+                      (gradient.is_complex() && params[i].is_complex()),
+                  name(), ": the gradient of params[", i, "] of group ", g, " has dtype ",
+                  gradient.scalar_type(), ", must be a floating-point type",
+                  params[i].is_complex() ? ", or complex" : "");
+      gradients.push_back({params[i], tensors::real_view(gradient), g});
     }
   }
+  const std::vector<Gradient> given = gradients;
   transform(gradients);
-  for (const auto& [parameter, value, group] : gradients)
-    if (!value.is_same(parameter.grad())) exchanged.exchange(parameter, value);
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const auto& [parameter, value, group] = gradients[i];
+    if (value.is_same(given[i].value)) continue;
+    exchanged.exchange(
+        parameter, parameter.grad().is_complex() ? at::view_as_complex(value.contiguous()) : value);
+  }
 }
 
 }  // namespace descent

@@ -22,7 +22,7 @@ class GradientTransform : public Wrapper {
 
   struct Gradient {
     at::Tensor parameter;
-    at::Tensor value;  ///< to be exchanged for another tensor, never written
+    at::Tensor value;  ///< or its real view; to be exchanged for another tensor, never written
     size_t group;
   };
   /// Exchanges the values of all gradients that there are, in group order.

@@ -12,6 +12,7 @@
 #include <descent/optim/wrappers/gradient_transforms.h>
 #include <descent/tensors/computed_in.h>
 #include <descent/tensors/norm.h>
+#include <descent/tensors/real_view.h>
 #include <descent/tensors/record.h>
 
 namespace descent {
@@ -156,7 +157,8 @@ void AdaptiveClip::transform(std::vector<Gradient>& gradients) {
   for (auto& [parameter, value, group] : gradients) {
     if (excluded_addresses_.contains(parameter.unsafeGetTensorImpl())) continue;
     const at::Tensor norms = unit_norms(value);
-    const at::Tensor allowed = unit_norms(parameter).clamp_min(options_.eps) * options_.clipping;
+    const at::Tensor allowed =
+        unit_norms(tensors::real_view(parameter)).clamp_min(options_.eps) * options_.clipping;
     const at::Tensor clipped =
         value * (allowed / norms.clamp_min(1e-6)).to(tensors::computed_in(value));
     value = at::where(norms < allowed, value, clipped).to(value.scalar_type());

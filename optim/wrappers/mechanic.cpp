@@ -9,11 +9,16 @@
 #include <descent/tensors/computed_in.h>
 #include <descent/tensors/fit.h>
 #include <descent/tensors/loss_of.h>
+#include <descent/tensors/real_view.h>
 
 namespace descent {
 namespace {
 
-double sum_of(const at::Tensor& x) { return x.to(at::kDouble).sum().item<double>(); }
+/// The inner product, of complex tensors that of their real views.
+double product(const at::Tensor& x, const at::Tensor& y) {
+  using tensors::real_view;
+  return (real_view(x) * real_view(y)).to(at::kDouble).sum().item<double>();
+}
 
 }  // namespace
 
@@ -75,10 +80,10 @@ at::Tensor Mechanic::step(LossClosure closure) {
       const at::Tensor before = tensors::widened(p), gradient = sign * tensors::widened(p.grad());
       const at::Tensor start = known == nullptr ? before : tensors::widened(known->to(p.device()));
       const at::Tensor direction = (start - before) / (scale + options_.eps);
-      gradients += sum_of(gradient * gradient);
-      weights += sum_of(before * before);
-      along += sum_of(gradient * direction);
-      against += sum_of(before * direction);
+      gradients += product(gradient, gradient);
+      weights += product(before, before);
+      along += product(gradient, direction);
+      against += product(before, direction);
       moved.push_back({p, before, start, direction});
     }
   }

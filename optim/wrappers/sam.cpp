@@ -5,6 +5,7 @@
 #include <descent/optim/wrappers/sam.h>
 #include <descent/tensors/fit.h>
 #include <descent/tensors/norm.h>
+#include <descent/tensors/real_view.h>
 #include <descent/tensors/restore.h>
 
 namespace descent {
@@ -74,13 +75,13 @@ void SAM::climb(const std::vector<at::Tensor>& params, const std::vector<double>
   };
   std::vector<at::Tensor> norms;
   for (const auto& p : params) {
-    const at::Tensor& g = p.grad();
-    norms.push_back(tensors::norm(scaled(p, g)).to(params.front().device()));
+    const at::Tensor x = tensors::real_view(p), g = tensors::real_view(p.grad());
+    norms.push_back(tensors::norm(scaled(x, g)).to(params.front().device()));
   }
   const at::Tensor length = options_.rho / (tensors::norm(at::stack(norms)) + 1e-12);
   for (size_t i = 0; i < params.size(); ++i) {
-    const at::Tensor& p = params[i];
-    at::Tensor direction = scaled(p, p.grad());
+    const at::Tensor p = tensors::real_view(params[i]);
+    at::Tensor direction = scaled(p, tensors::real_view(params[i].grad()));
     if (options_.adaptive) direction = p.abs() * direction;
     p.add_(direction * length.to(p.device()), signs[i]);
   }

@@ -1,9 +1,16 @@
 // Complex parameters, which are stepped as their real views (..., 2).
 #include <cmath>
+#include <limits>
 #include <sstream>
 
 #include <gmock/gmock.h>
 #include <torch/torch.h>
+
+#include <descent/optim/wrappers/gradient_transforms.h>
+#include <descent/optim/wrappers/lookahead.h>
+#include <descent/optim/wrappers/mechanic.h>
+#include <descent/optim/wrappers/sam.h>
+#include <descent/optim/wrappers/schedule_free.h>
 
 #include "../replay/parity.h"
 #include "checks.h"
@@ -119,6 +126,77 @@ TEST_P(Complex, StatesAreComplexAndContinueFromAnArchive) {
 TEST(ComplexAdamW, HasTheNumbersOfTheSpecification) {
   std::vector<at::Tensor> params;
   int64_t first = 0;
+using Wrap = std::function<std::unique_ptr<torch::optim::Optimizer>(std::vector<at::Tensor>)>;
+template <class Outer, class Inner = descent::SGD>
+Wrap wrap(const typename Outer::Options& outer,
+          const typename Inner::Options& inner = {.lr = 0.1}) {
+  return [=](const std::vector<at::Tensor>& params) {
+    return std::make_unique<Outer>(Inner(params, inner), outer);
+  };
+}
+
+TEST(ComplexParameters, AreSteppedAsTheirRealViewsInEveryWrapper) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const std::vector<std::pair<const char*, Wrap>> wrappers{
+      {"Mechanic", wrap<descent::Mechanic, descent::AdamW>({.s_init = 0.01}, {.lr = 0.1})},
+      {"Lookahead", wrap<descent::Lookahead>({.k = 2})},
+      {"ScheduleFree", wrap<descent::ScheduleFree>({})},
+      {"SAM", wrap<descent::SAM>({.rho = 0.5, .call_closure_first = true})},
+      {"adaptive SAM",
+       wrap<descent::SAM>({.rho = 0.5, .adaptive = true, .call_closure_first = true})},
+      {"ClipNorm", wrap<descent::ClipNorm>({.max_norm = 0.5})},
+      {"ClipNorm of order 1", wrap<descent::ClipNorm>({.max_norm = 0.5, .norm_type = 1})},
+      {"ClipNorm of the largest",
+       wrap<descent::ClipNorm>({.max_norm = 0.5, .norm_type = kInfinity})},
+      {"ClipValue", wrap<descent::ClipValue>({.clip_value = 0.3})},
+      {"AdaptiveClip", wrap<descent::AdaptiveClip>({})},
+      {"GradientCentralization", wrap<descent::GradientCentralization>({})},
+      {"GradientNoise", wrap<descent::GradientNoise>({.eta = 1})},
+  };
+  for (const auto& [name, make] : wrappers)
+    for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+      std::vector<at::Tensor> views, params;
+      for (const Shape& shape : kShapes) {
+        Shape with_parts = shape;
+        with_parts.push_back(2);
+        views.push_back(noise(with_parts, type, static_cast<int64_t>(views.size())));
+        params.push_back(at::view_as_complex(views.back().clone()).requires_grad_());
+        views.back().requires_grad_();
+      }
+      const auto of_views = make(views), of_params = make(params);
+      const double tolerance = type == at::kFloat ? 2e-6 : 1e-12;
+      for (int64_t t = 1; t <= 6; ++t) {
+        // Gradients that go by where the parameters are, as SAM wants them.
+        const auto gradient = [&](const at::Tensor& x, size_t i) {
+          return x + noise(x.sizes(), type, 10 * t + static_cast<int64_t>(i));
+        };
+        const auto closure = [&](const std::vector<at::Tensor>& all) {
+          return [&] {
+            const at::NoGradGuard no_grad;
+            for (size_t i = 0; i < all.size(); ++i)
+              all[i].mutable_grad() =
+                  all[i].is_complex()
+                      ? at::view_as_complex(gradient(at::view_as_real(all[i].detach()), i))
+                      : gradient(all[i].detach(), i);
+            return at::zeros({});
+          };
+        };
+        of_views->step(closure(views));
+        of_params->step(closure(params));
+        ASSERT_EQ(difference(real(params), views, tolerance), "") << name << ", step " << t;
+      }
+    }
+}
+
+TEST(ComplexParameters, HaveTheNormOfTheirRealViews) {
+  const at::Tensor view = noise({7, 2}, at::kFloat, 1).requires_grad_();
+  const at::Tensor p = at::view_as_complex(view.detach().clone()).requires_grad_();
+  view.mutable_grad() = noise({7, 2}, at::kFloat, 2);
+  p.mutable_grad() = at::view_as_complex(view.grad().clone());
+  for (const double order : {1.0, 2.0, 3.0})
+    EXPECT_TRUE(at::equal(descent::grad_norm({p}, order), descent::grad_norm({view}, order)));
+}
+
   for (const Shape& shape : {Shape{4, 3, 2}, Shape{5, 2}}) {
     const int64_t n = at::empty(shape).numel();
     const at::Tensor i = at::arange(first, first + n, at::kDouble);

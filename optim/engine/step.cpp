@@ -124,7 +124,9 @@ void OptimizerBase::Engine::step(OptimizerBase& optimizer, double loss) {
   }
   copies_.clear();
   ++steps;
-  if (rule.pull != nullptr) pull_slow_weights(optimizer);
+  if (rule.pull == nullptr) return;
+  make_complex_again();
+  pull_slow_weights(optimizer);
 }
 
 std::array<double, kMaxShared>& OptimizerBase::Engine::shared_of(size_t group) {

@@ -51,6 +51,7 @@ struct Prodigy {
   };
   static constexpr std::array own{"lr", "weight_decay"};
   static constexpr bool rests_at_zero = true;
+  static constexpr bool divides_by_lr = true;  // e is a quotient of sums in proportion to it
   static constexpr bool decays_itself = true;
   static constexpr bool adds_values = true;
   static constexpr bool beyond_half = true;  // squares times d^2, which begins with 1e-12

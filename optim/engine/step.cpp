@@ -146,9 +146,14 @@ std::string OptimizerBase::Engine::beside_first(const OptimizerBase& optimizer,
         return c10::str(found[i].name, " = ", to_text(found[i].value), ", must be ",
                         to_text(wanted[i].value), " as in group 0: it is one for all groups");
   }
-  const double lr = options.get_lr(), of_first = first.get_lr();
-  if (rule.rests_at_zero && lr != of_first && lr != 0 && of_first != 0)
-    return c10::str("lr = ", lr, ", must be ", of_first, " as in group 0, or 0");
+  if (!rule.rests_at_zero || options.get_lr() == 0) return "";
+  // Groups of rate 0 rest; all others have the rate of the first of these.
+  for (size_t g = 0; g < optimizer.param_groups().size(); ++g) {
+    const double lr = optimizer.adopt_options(g).get_lr();
+    if (lr == 0) continue;
+    if (lr == options.get_lr()) break;
+    return c10::str("lr = ", options.get_lr(), ", must be ", lr, " as in group ", g, ", or 0");
+  }
   return "";
 }
 

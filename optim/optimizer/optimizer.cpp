@@ -66,6 +66,9 @@ std::unique_ptr<torch::optim::OptimizerOptions> OptimizerBase::checked_defaults(
 void OptimizerBase::add_first_groups(const std::vector<torch::optim::OptimizerParamGroup>& groups) {
   TORCH_CHECK(!groups.empty(), rule_->about.name, ": params is empty, must hold a tensor");
   for (const auto& group : groups) add_param_group(group);
+  bool all_rest = rule_->divides_by_lr;
+  for (const auto& group : param_groups()) all_rest = all_rest && group.options().get_lr() == 0;
+  TORCH_CHECK(!all_rest, rule_->about.name, ": lr = 0 in all groups, must be > 0 in one of them");
 }
 
 void OptimizerBase::check_params(const std::vector<at::Tensor>& params) const {

@@ -131,6 +131,45 @@ TEST(FoundRates, HaveOptionsThatAreOneForAllGroups) {
   expect_one_for_all<descent::DAdaptAdamW>("lr", 0.5);
 }
 
+TEST(FoundRates, AreOneForAllGroupsThatDoNotRest) {
+  for (const char* key : {"prodigy", "dadapt_adamw"}) {
+    const auto params = parameters(kShapes, at::kDouble);
+    const auto opt = descent::make_optimizer(key, {params[0]});
+    opt->group_options().set_lr(0);
+    opt->add_group({params[1]}, {{"lr", 0.5}});
+    const auto refused = AllOf(HasSubstr(std::string(opt->rule().about.name) + ": group 2 has lr"),
+                               HasSubstr("must be 0.5 as in group 1, or 0"));
+    EXPECT_THAT(refusal([&] { opt->add_group({params[2]}, {{"lr", 0.25}}); }), refused);
+    EXPECT_EQ(opt->param_groups().size(), 2);
+    opt->add_group({params[2]}, {{"lr", 0.5}});
+    give(params, 1);
+    opt->step();
+    opt->group_options(2).set_lr(0.25);
+    const auto before = everything(*opt);
+    EXPECT_THAT(refusal([&] { opt->step(); }), refused);
+    EXPECT_EQ(difference(everything(*opt), before), "");
+  }
+}
+
+TEST(Prodigy, IsRefusedWhereEveryGroupRests) {
+  const auto params = parameters(kShapes, at::kDouble);
+  EXPECT_THAT(refusal([&] { descent::Prodigy({params[0]}, {.lr = 0}); }),
+              HasSubstr("Prodigy: lr = 0 in all groups, must be > 0 in one of them"));
+  const auto group = [&](size_t i, double lr) {
+    return torch::optim::OptimizerParamGroup(
+        {params[i]}, descent::make_group_options(descent::find_rule("prodigy"), {{"lr", lr}}));
+  };
+  const std::vector<torch::optim::OptimizerParamGroup> groups{group(0, 0), group(1, 1)};
+  descent::Prodigy opt(groups);
+  // A schedule may begin with 0.
+  opt.options(1).lr = 0;
+  const auto before = copies(params);
+  give(params, 1);
+  opt.step();
+  EXPECT_EQ(difference(copies(params), before), "");
+  EXPECT_EQ(refusal([&] { descent::DAdaptAdamW({params[0]}, {.lr = 0}); }), "");
+}
+
 TEST(FoundRates, OfAGroupMayRest) {
   const auto params = parameters(kShapes, at::kDouble);
   descent::Prodigy opt({params[0]}, {.d0 = 0.1});

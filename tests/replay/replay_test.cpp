@@ -197,6 +197,16 @@ TEST_F(Replay, FailsMalformedCasesAloneAndSaysWhatIsWrong) {
        [](Json& c) {
          c["expected"]["3"] = {{0.5, 2.5}};
        }},
+TEST_F(Replay, MakesAllGroupsAtOnce) {
+  Json rests = by_hand("the first group rests");
+  rests["optimizer"] = "prodigy";
+  rests["groups"][1] = rests["groups"][0];
+  rests["groups"][0]["options"]["lr"] = 0.0;
+  rests["gradients"] = {{{1.0, -1.0}, nullptr}, {nullptr, nullptr}};
+  rests["expected"] = {{"2", {{1.0, 2.0}, {1.0, 2.0}}}};
+  EXPECT_EQ(replay(write("rests.json", document({rests}))).status, 0);
+}
+
       {"expected.1[0]: 1 numbers, must be 2", [](Json& c) { c["expected"]["1"][0].erase(0); }},
       {"expected.2[0][0]: must be a number, is null",
        [](Json& c) { c["expected"]["2"][0][0] = nullptr; }},

@@ -131,19 +131,13 @@ std::unique_ptr<torch::optim::Optimizer> optimizer(const Case& recorded, const P
         problem.groups().front(),
         with<descent::LBFGS::Options>(recorded.groups.front().options, "options"));
   }
-  auto made = descent::make_optimizer(recorded.optimizer, problem.groups().front(),
-                                      recorded.groups.front().options);
-  for (size_t g = 1; g < recorded.groups.size(); ++g) {
-    // Each group of a case differs from the optimizer's defaults; add_group starts from the first
-    // group's options.
-    descent::OptionValues options;
-    const auto plain = descent::make_group_options(made->rule());
-    for (const descent::OptionInfo& option : descent::group_options(*plain).describe())
-      options.emplace_back(option.name, option.value);
-    const descent::OptionValues& given = recorded.groups[g].options;
-    options.insert(options.end(), given.begin(), given.end());
-    made->add_group(problem.groups()[g], options);
-  }
+  const descent::engine::RuleTable& rule = descent::find_rule(recorded.optimizer);
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  for (size_t g = 0; g < recorded.groups.size(); ++g)
+    groups.emplace_back(problem.groups()[g],
+                        descent::make_group_options(rule, recorded.groups[g].options));
+  auto made = descent::make_optimizer(
+      rule, groups, *descent::make_group_options(rule, recorded.groups.front().options));
   std::unique_ptr<torch::optim::Optimizer> whole = std::move(made);
   const auto wrap = [&]<class Wrapper>(const auto& given, const char* what) {
     if (given)

@@ -180,6 +180,8 @@ int64_t step_number(const std::string& key, const std::string& where, int64_t st
 }
 
 void read_expected(const Json& json, Case& c) {
+  if (!json.contains("expected") && (json.contains("checksum") || json.contains("evaluated")))
+    return;
   const Json& expected = object(member(json, "expected"), "expected");
   if (expected.empty()) malformed("expected", "empty");
   const std::vector<const Parameter*> wanted = parameters(c);
@@ -230,9 +232,11 @@ Case read_case(const Json& json) {
   if (json.contains("lr_scale"))
     c.lr_scale = numbers(json["lr_scale"], "lr_scale", static_cast<size_t>(c.steps));
   read_expected(json, c);
-  if (json.contains("checksum"))
-    for (const auto& [key, value] : object(json["checksum"], "checksum").items())
+  if (json.contains("checksum")) {
+    if (object(json["checksum"], "checksum").empty()) malformed("checksum", "empty");
+    for (const auto& [key, value] : json["checksum"].items())
       c.checksum[step_number(key, "checksum", c.steps)] = number(value, "checksum." + key);
+  }
   c.tolerance = number(member(json, "tolerance"), "tolerance");
   if (!(c.tolerance >= 0) || std::isinf(c.tolerance))
     malformed("tolerance", fmt::format("is {}, must be finite and >= 0", c.tolerance));

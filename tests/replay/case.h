@@ -46,9 +46,11 @@ struct Case {
   int64_t steps = 0;
   /// [step][parameter], null where there is no gradient at that step; empty: the parity problem.
   std::vector<std::vector<std::optional<Gradient>>> gradients;
-  Numbers lr_scale;                                  ///< one factor per step, or empty
-  std::map<int64_t, std::vector<Numbers>> expected;  ///< step -> parameters
-  std::map<int64_t, double> checksum;                ///< step -> sum_i theta_i cos(0.37 i + 0.1)
+  Numbers lr_scale;  ///< one factor per step, or empty
+  std::map<int64_t, std::vector<Numbers>>
+      expected;                        ///< step -> parameters; a case may have none of
+                                       ///< these if it has one of the next two
+  std::map<int64_t, double> checksum;  ///< step -> sum_i theta_i cos(0.37 i + 0.1)
   double tolerance = 0;
   std::optional<descent::OptionValues> lookahead;      ///< the wrapper's options
   std::optional<descent::OptionValues> schedule_free;  ///< the same

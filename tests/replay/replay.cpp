@@ -79,7 +79,9 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Runs recorded trajectories through the library's optimizers and compares.\n"
       "A case passes when max |a - b| / max(1, |b|) over all parameters and recorded steps is at\n"
-      "most its tolerance, and its checksums, if it has any and runs in float64, hold to 1e-11.\n"
+      "most its tolerance, and its checksums, if it runs in the type that it was recorded in, "
+      "hold\n"
+      "to max(its tolerance, 1e-11).\n"
       "Exit status: 0 all passed, 1 some failed, 2 bad arguments, 3 this CPU lacks the pass.");
   app.add_option("--pass", pass, "how steps are computed")
       ->check(CLI::IsMember({"auto", "tensor", "baseline", "v3", "v4"}))

@@ -1,4 +1,5 @@
 // Replay must fail on wrong data: each test hands the program a file and reads what it prints.
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -118,6 +119,57 @@ TEST_F(Replay, FailsAChecksumThatDoesNotHold) {
   EXPECT_THAT(line_of(ran.output, "lion"), HasSubstr("step 60: checksum -0.319644"));
 }
 
+/// sum_i theta_i cos(0.37 i + 0.1) of where by_hand() ends.
+const double kChecksum = 0.5 * std::cos(0.1) + 2.5 * std::cos(0.47);
+
+TEST_F(Replay, ComparesChecksumsWithinTheCasesTolerance) {
+  Json near = by_hand("near"), far = by_hand("far"), narrow = by_hand("narrow"),
+       narrow_far = by_hand("narrow, far");
+  near["checksum"] = far["checksum"] = {{"2", kChecksum + 1e-6}};
+  near["tolerance"] = 2e-6;
+  far["tolerance"] = 5e-7;
+  narrow["dtype"] = narrow_far["dtype"] = "float32";
+  narrow["checksum"] = {{"2", kChecksum}};
+  narrow_far["checksum"] = {{"2", kChecksum + 1e-3}};
+  const std::string file = write("checksums.json", document({near, far, narrow, narrow_far}));
+  const Ran ran = replay(file);
+  EXPECT_THAT(line_of(ran.output, "near"), StartsWith("ok   near  1e-06"));
+  EXPECT_THAT(line_of(ran.output, "far"), StartsWith("FAIL far  1e-06  step 2: checksum"));
+  EXPECT_THAT(line_of(ran.output, "narrow"), StartsWith("ok "));
+  EXPECT_THAT(line_of(ran.output, "narrow, far"), HasSubstr("step 2: checksum"));
+  EXPECT_THAT(ran.output, EndsWith("2 passed, 2 failed\n"));
+  // In another type than that of the recording sums are rounded otherwise.
+  EXPECT_EQ(replay("--dtype float32 " + write("far.json", document({far}))).status, 0);
+}
+
+TEST_F(Replay, RunsACaseThatHasAChecksumOrAnEvaluationAlone) {
+  Json sum = by_hand("sum"), wrong = by_hand("wrong"), evaluated = by_hand("evaluated");
+  for (Json* const each : {&sum, &wrong, &evaluated}) each->erase("expected");
+  sum["checksum"] = {{"2", kChecksum}};
+  wrong["checksum"] = {{"2", kChecksum + 1e-9}};
+  evaluated["optimizer"] = "schedule_free_sgd";
+  evaluated["evaluated"] = {{7.0, 7.0}};
+  const Ran ran = replay(write("alone.json", document({sum, wrong, evaluated})));
+  EXPECT_THAT(line_of(ran.output, "sum"), StartsWith("ok "));
+  EXPECT_THAT(line_of(ran.output, "wrong"), StartsWith("FAIL wrong  1e-09  step 2: checksum"));
+  EXPECT_THAT(line_of(ran.output, "evaluated"), HasSubstr("expected 7 within 0"));
+}
+
+TEST_F(Replay, TakesTheNamesThatTheSpecificationHasForSchedules) {
+  Json step = by_hand("step"), cosine = by_hand("cosine"), longer = by_hand("longer names");
+  for (Json* const each : {&step, &cosine, &longer}) {
+    (*each)["gradients"][1] = {{1.0, -1.0}};
+    (*each)["tolerance"] = 1e-12;
+  }
+  step["schedule"] = {{"name", "step"}, {"size", 1}, {"gamma", 0.5}};
+  step["expected"] = {{"2", {{0.25, 2.75}}}};
+  cosine["schedule"] = {{"name", "cosine"}, {"N", 2}, {"E", 0.1}};
+  longer["schedule"] = {{"name", "cosine"}, {"T_max", 2}, {"eta_min", 0.1}};
+  cosine["expected"] = longer["expected"] = {{"2", {{0.2, 2.8}}}};
+  const Ran ran = replay(write("schedules.json", document({step, cosine, longer})));
+  EXPECT_THAT(ran.output, EndsWith("3 passed, 0 failed\n"));
+}
+
 TEST_F(Replay, NamesWhatALibraryWithoutItCannotRun) {
   Json optimizer = by_hand("optimizer"), option = by_hand("option"), word = by_hand("enum value");
   Json range = by_hand("range"), kind = by_hand("kind"), second = by_hand("second group");
@@ -143,6 +195,16 @@ TEST_F(Replay, NamesWhatALibraryWithoutItCannotRun) {
   EXPECT_THAT(line_of(ran.output, "kind"), HasSubstr("nesterov = 0.5"));
   EXPECT_THAT(line_of(ran.output, "second group"), HasSubstr("first_buffer = last_grad"));
   EXPECT_THAT(ran.output, EndsWith("ok   good  0\n1 passed, 6 failed\n"));
+}
+
+TEST_F(Replay, MakesAllGroupsAtOnce) {
+  Json rests = by_hand("the first group rests");
+  rests["optimizer"] = "prodigy";
+  rests["groups"][1] = rests["groups"][0];
+  rests["groups"][0]["options"]["lr"] = 0.0;
+  rests["gradients"] = {{{1.0, -1.0}, nullptr}, {nullptr, nullptr}};
+  rests["expected"] = {{"2", {{1.0, 2.0}, {1.0, 2.0}}}};
+  EXPECT_EQ(replay(write("rests.json", document({rests}))).status, 0);
 }
 
 TEST_F(Replay, FailsMalformedCasesAloneAndSaysWhatIsWrong) {
@@ -193,20 +255,11 @@ TEST_F(Replay, FailsMalformedCasesAloneAndSaysWhatIsWrong) {
       {"lr_scale: 1 numbers, must be 2", [](Json& c) { c["lr_scale"] = {1.0}; }},
       {"expected: missing", [](Json& c) { c.erase("expected"); }},
       {"expected: empty", [](Json& c) { c["expected"] = Json::object(); }},
+      {"checksum: empty", [](Json& c) { c["checksum"] = Json::object(); }},
       {"expected: step \"3\" must be a whole number from 1 to 2",
        [](Json& c) {
          c["expected"]["3"] = {{0.5, 2.5}};
        }},
-TEST_F(Replay, MakesAllGroupsAtOnce) {
-  Json rests = by_hand("the first group rests");
-  rests["optimizer"] = "prodigy";
-  rests["groups"][1] = rests["groups"][0];
-  rests["groups"][0]["options"]["lr"] = 0.0;
-  rests["gradients"] = {{{1.0, -1.0}, nullptr}, {nullptr, nullptr}};
-  rests["expected"] = {{"2", {{1.0, 2.0}, {1.0, 2.0}}}};
-  EXPECT_EQ(replay(write("rests.json", document({rests}))).status, 0);
-}
-
       {"expected.1[0]: 1 numbers, must be 2", [](Json& c) { c["expected"]["1"][0].erase(0); }},
       {"expected.2[0][0]: must be a number, is null",
        [](Json& c) { c["expected"]["2"][0][0] = nullptr; }},

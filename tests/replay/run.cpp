@@ -18,7 +18,7 @@
 namespace replay {
 namespace {
 
-constexpr double kChecksumTolerance = 1e-11;
+constexpr double kChecksumTolerance = 1e-11;  // the least, because sums are rounded
 constexpr double kReducedTolerance = 1e-4;
 
 at::ScalarType scalar_type(const std::string& dtype) {
@@ -166,6 +166,14 @@ void evaluate(torch::optim::Optimizer& optimizer) {
     throw Malformed("evaluated: the optimizer must have an evaluation");
 }
 
+/// The schedule's option that a recording means: section 7 of the specification has shorter names.
+std::string option_of_schedule(const std::string& name) {
+  for (const auto& [recorded, option] :
+       {std::pair{"size", "step_size"}, std::pair{"N", "T_max"}, std::pair{"E", "eta_min"}})
+    if (name == recorded) return option;
+  return name;
+}
+
 /// What sets the learning rates before each step: the case's schedule, else its factors, else
 /// nothing.
 class Rates {
@@ -175,6 +183,7 @@ class Rates {
     for (const auto& group : optimizer.param_groups()) base_.push_back(group.options().get_lr());
     if (!recorded.schedule) return;
     descent::OptionValues given = *recorded.schedule;
+    for (auto& [name, value] : given) name = option_of_schedule(name);
     const auto named = std::find_if(given.begin(), given.end(),
                                     [](const auto& entry) { return entry.first == "name"; });
     const descent::OptionValue name = named == given.end() ? "missing" : named->second;
@@ -231,15 +240,10 @@ class Comparison {
   void compare(int64_t t, size_t p, const Numbers& found, const Numbers& expected) {
     for (size_t i = 0; i < expected.size(); ++i) {
       const double error = std::abs(found[i] - expected[i]) / std::max(1.0, std::abs(expected[i]));
-      // A NaN is never within the tolerance, and stays the largest error once there is one.
-      const bool worse = !(error <= outcome_.error) && !std::isnan(outcome_.error);
-      if (worse) outcome_.error = error;
-      if (worse && !(error <= tolerance_)) {
-        outcome_.passed = false;
-        outcome_.message =
-            fmt::format("step {}, parameter {}, element {}: {}, expected {} within {}", t, p, i,
-                        found[i], expected[i], tolerance_);
-      }
+      judge(error, tolerance_, [&] {
+        return fmt::format("step {}, parameter {}, element {}: {}, expected {} within {}", t, p, i,
+                           found[i], expected[i], tolerance_);
+      });
     }
   }
 
@@ -248,11 +252,22 @@ class Comparison {
     int64_t i = 0;
     for (const at::Tensor& p : params)
       for (const double x : numbers(p)) sum += checksum_term(i++, x);
-    if (std::abs(sum - expected) <= kChecksumTolerance) return;
+    const double tolerance = std::max(kChecksumTolerance, tolerance_);
+    judge(std::abs(sum - expected), tolerance, [&] {
+      return fmt::format("step {}: checksum {:.13g}, expected {:.13g} within {}", t, sum, expected,
+                         tolerance);
+    });
+  }
+
+  /// Remembers the largest error and what to say of the worst that is not within its tolerance. A
+  /// NaN is never within one, and stays the largest error once there is one.
+  template <class Message>
+  void judge(double error, double tolerance, const Message& message) {
+    const bool worse = !(error <= outcome_.error) && !std::isnan(outcome_.error);
+    if (worse) outcome_.error = error;
+    if (error <= tolerance) return;
+    if (worse || outcome_.passed) outcome_.message = message();
     outcome_.passed = false;
-    if (outcome_.message.empty())
-      outcome_.message = fmt::format("step {}: checksum {:.13g}, expected {:.13g} within {}", t,
-                                     sum, expected, kChecksumTolerance);
   }
 
   const Case& case_;
@@ -272,7 +287,7 @@ Outcome run(const Case& recorded, const std::string& dtype) {
   Problem problem(recorded, scalar_type(used));
   const auto made = optimizer(recorded, problem);
   Rates rates(recorded, *made);
-  Comparison comparison(recorded, tolerance, used == "float64");
+  Comparison comparison(recorded, tolerance, used == recorded.dtype);
   for (int64_t t = 1; t <= recorded.steps; ++t) {
     rates.before_step(t);
     // The gradient is there before the step, for optimizers that want it, and is evaluated anew

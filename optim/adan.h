@@ -43,7 +43,7 @@ struct Adan {
 
   static bool needs_gradient_norm(const Options& o) { return o.max_grad_norm > 0; }
   static double gradient_scale(const Options& o, double norm) {
-    return std::min(1.0, o.max_grad_norm / (norm + o.eps));
+    return std::min(o.max_grad_norm / (norm + o.eps), 1.0);
   }
 
   static Coefficients<double> begin(const Options& o, const StepInfo& at) {

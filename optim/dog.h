@@ -73,7 +73,7 @@ struct DoG {
                                                  : 0;
       if (o.init == DogInit::LearningRate) return o.init_value;
     } else {
-      s.max_dist = std::fmax(s.max_dist, distance);
+      s.max_dist = std::max(distance, s.max_dist);
     }
     const double root = std::sqrt(s.sum_sq_norm_grads + o.eps);
     return root == 0 ? 0 : s.max_dist / root;

@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+
 #include <descent/optim/engine/rule.h>
 
 namespace descent {
@@ -55,7 +57,7 @@ struct DoWG {
 
   static std::optional<double> weigh(const Options& o, const Totals& totals, Shared& s) {
     if (s.estim_sq_dist == 0) s.estim_sq_dist = o.init_estim_sq_dist.value_or(o.eps);
-    s.estim_sq_dist = std::fmax(s.estim_sq_dist, totals.first);
+    s.estim_sq_dist = std::max(totals.first, s.estim_sq_dist);
     s.weighted_sq_norm_grads += s.estim_sq_dist * totals.second;
     return s.estim_sq_dist / (std::sqrt(s.weighted_sq_norm_grads) + o.eps);
   }

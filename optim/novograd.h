@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+
 #include <descent/optim/engine/rule.h>
 
 namespace descent {
@@ -70,7 +72,7 @@ struct NovoGrad {
   static double trust(const Options& o, const Sums& sums, const StepInfo&, Scalars& s) {
     const double n = sums.first;
     s.exp_avg_sq = s.exp_avg_sq == 0 ? n : o.betas[1] * s.exp_avg_sq + (1 - o.betas[1]) * n;
-    if (o.amsgrad) s.max_exp_avg_sq = std::fmax(s.max_exp_avg_sq, s.exp_avg_sq);
+    if (o.amsgrad) s.max_exp_avg_sq = std::max(s.exp_avg_sq, s.max_exp_avg_sq);
     return 1 / (std::sqrt(o.amsgrad ? s.max_exp_avg_sq : s.exp_avg_sq) + o.eps);
   }
 

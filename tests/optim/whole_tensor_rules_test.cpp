@@ -124,6 +124,43 @@ TEST(NovoGrad, RemembersOneNumberATensor) {
 }
 
 TEST(Adafactor, KeepsRowsAndColumnsOfAMatrixOnly) {
+// A number that is not one goes where the norms go, as it does in timm and in Adan's own code.
+template <class Optimizer>
+void expect_nan_everywhere(const typename Optimizer::Options& options) {
+  const at::Tensor p = leaf({4});
+  Optimizer opt({p}, options);
+  for (const double first : {1.0, std::nan(""), 1.0}) {
+    p.mutable_grad() = at::tensor({first, 1.0, 1.0, 1.0}, at::kDouble);
+    opt.step();
+  }
+  EXPECT_TRUE(p.detach().isnan().all().item<bool>()) << p;
+}
+
+TEST(NormsOfNaN, ReachEveryElement) {
+  for (const bool amsgrad : {false, true})
+    expect_nan_everywhere<descent::NovoGrad>({.amsgrad = amsgrad});
+  expect_nan_everywhere<descent::Adan>({.max_grad_norm = 1});
+  expect_nan_everywhere<descent::LAMB>({.max_grad_norm = 1});
+}
+
+// In one parameter it reaches the rate, as in optax.
+template <class Optimizer>
+void expect_nan_of_a_weight_everywhere() {
+  const at::Tensor p = leaf({4});
+  Optimizer opt({p});
+  for (int t = 0; t < 2; ++t) {
+    p.mutable_grad() = at::ones({4}, at::kDouble);
+    opt.step();
+    p.detach()[0].fill_(std::nan(""));
+  }
+  EXPECT_TRUE(p.detach().isnan().all().item<bool>()) << p;
+}
+
+TEST(NormsOfNaN, OfDistancesReachEveryElement) {
+  expect_nan_of_a_weight_everywhere<descent::DoG>();
+  expect_nan_of_a_weight_everywhere<descent::DoWG>();
+}
+
   const at::Tensor p = leaf({2, 3, 4}), q = leaf({5});
   descent::Adafactor opt({p, q});
   for (const at::Tensor& x : {p, q}) x.mutable_grad() = at::ones_like(x).detach();

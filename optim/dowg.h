@@ -21,8 +21,14 @@ struct DoWG {
     double eps = 1e-4;                           ///< keeps the denominator off zero
     double weight_decay = 0;                     ///< wd
     bool maximize = false;                       ///< maximizes the loss: flips the gradient's sign
-    DESCENT_OPTIONS((lr, non_negative), (init_estim_sq_dist, positive), (eps, positive),
+    DESCENT_OPTIONS((lr, non_negative), (init_estim_sq_dist, positive), (eps, non_negative),
                     (weight_decay, non_negative), (maximize))
+
+    std::optional<Conflict> conflict() const {
+      if (eps == 0 && !init_estim_sq_dist)
+        return Conflict{"init_estim_sq_dist", "a number > 0 where eps = 0"};
+      return {};
+    }
   };
 
   template <class T>
@@ -31,7 +37,7 @@ struct DoWG {
     DESCENT_BUFFERS(x0)
   };
   struct Shared {
-    double estim_sq_dist = 0, weighted_sq_norm_grads = 0;  // e, w
+    double estim_sq_dist = 0, weighted_sq_norm_grads = 0;  // e, 0 ahead of the first step, and w
     DESCENT_BUFFERS(estim_sq_dist, weighted_sq_norm_grads)
   };
   static constexpr std::array own{"lr", "weight_decay"};
@@ -59,7 +65,8 @@ struct DoWG {
     if (s.estim_sq_dist == 0) s.estim_sq_dist = o.init_estim_sq_dist.value_or(o.eps);
     s.estim_sq_dist = std::max(totals.first, s.estim_sq_dist);
     s.weighted_sq_norm_grads += s.estim_sq_dist * totals.second;
-    return s.estim_sq_dist / (std::sqrt(s.weighted_sq_norm_grads) + o.eps);
+    const double divisor = std::sqrt(s.weighted_sq_norm_grads) + o.eps;
+    return divisor == 0 ? 0 : s.estim_sq_dist / divisor;
   }
 
   template <class T, class S>

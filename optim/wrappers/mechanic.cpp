@@ -48,8 +48,9 @@ std::vector<Mechanic::Memory> Mechanic::advanced(double h) const {
     x.m = std::max(b * x.m, std::abs(h) + options_.eps);
     x.v = b * b * x.v + h * h;
     x.r = b * x.r + clipped * x.s;
-    x.s = (options_.s_init / static_cast<double>(options_.num_betas) * x.m + std::max(x.r, 0.0)) /
-          (std::sqrt(x.v) + options_.eps);
+    const double part = options_.s_init / static_cast<double>(options_.num_betas);
+    const double root = std::sqrt(x.v) + options_.eps;
+    x.s = root == 0 ? part : (part * x.m + std::max(x.r, 0.0)) / root;  // m is 0 with it
   }
   return memories;
 }
@@ -87,8 +88,8 @@ at::Tensor Mechanic::step(LossClosure closure) {
       moved.push_back({p, before, start, direction});
     }
   }
-  const double a =
-      options_.weight_decay * scale * std::sqrt(gradients) / (std::sqrt(weights) + options_.eps);
+  const double size = std::sqrt(weights) + options_.eps;
+  const double a = size == 0 ? 0 : options_.weight_decay * scale * std::sqrt(gradients) / size;
   auto memories = advanced(along + a * against);
   inner().step();
   if (moved.empty()) return loss;

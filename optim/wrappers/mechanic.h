@@ -12,7 +12,7 @@ struct MechanicOptions {
   double eps = 1e-8;           ///< keeps the denominators off zero
   double s_init = 1e-6;        ///< the first scale
   int64_t num_betas = 6;       ///< how many memories there are: 1 - 0.1, 1 - 0.01, ...
-  DESCENT_OPTIONS((weight_decay, non_negative), (eps, positive), (s_init, positive),
+  DESCENT_OPTIONS((weight_decay, non_negative), (eps, non_negative), (s_init, positive),
                   (num_betas, one_to_16))
 };
 

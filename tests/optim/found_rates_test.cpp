@@ -182,6 +182,33 @@ TEST(FoundRates, OfAGroupMayRest) {
   EXPECT_EQ(opt.state_of(params[1]), nullptr);
 }
 
+TEST(FoundRates, NeedNoEps) {
+  const auto start = path<descent::DoWG>({.init_estim_sq_dist = 0.01, .eps = 0}, 0);
+  EXPECT_EQ(difference(start, copies(parameters(kShapes, at::kDouble))), "")
+      << "gradients of zero move nothing";
+  EXPECT_EQ(difference(path<descent::DoWG>({.init_estim_sq_dist = 0.01, .eps = 0}, 1),
+                       path<descent::DoWG>({.init_estim_sq_dist = 0.01, .eps = 1e-14}, 1), 1e-9),
+            "");
+  EXPECT_THAT(refusal([&] { path<descent::DoWG>({.eps = 0}, 1); }),
+              HasSubstr("DoWG: init_estim_sq_dist = none, must be a number > 0 where eps = 0"));
+  const auto with_eps = [](double eps) {
+    auto params = parameters(kShapes, at::kDouble);
+    params[1].detach().zero_();
+    descent::Mechanic opt(descent::SGD(params, 0.1), {.eps = eps, .s_init = 0.01});
+    for (int64_t t = 1; t <= 8; ++t) {
+      give(params, t);
+      opt.step();
+    }
+    return copies(params);
+  };
+  EXPECT_EQ(difference(with_eps(0), with_eps(1e-15), 1e-9), "");
+  const at::Tensor zero = at::zeros({3}, at::kDouble).requires_grad_();
+  descent::Mechanic opt(descent::SGD({zero}, 1.0), {.eps = 0, .s_init = 0.25});
+  give({zero}, 1);
+  opt.step();
+  EXPECT_TRUE(at::allclose(zero.detach(), -0.25 * zero.grad())) << "s_init times the inner step";
+}
+
 TEST(FoundRates, NameTheNumbersThatAreRemembered) {
   const auto params = parameters(kShapes, at::kDouble);
   descent::DoWG opt(params);

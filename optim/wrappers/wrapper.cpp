@@ -108,7 +108,7 @@ bool Wrapper::has_itself(torch::optim::Optimizer& optimizer, Has what) {
     case Has::DividesByRate:
       break;
   }
-  return rule.divides_by_lr;
+  return rule.divides_by_lr && rule.rests_at_zero;
 }
 
 const char* Wrapper::class_of(torch::optim::Optimizer& optimizer) {

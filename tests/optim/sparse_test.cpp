@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
+#include <descent/optim/wrappers/schedule_free.h>
+
 #include "checks.h"
 
 namespace sparse_test {
@@ -87,6 +89,23 @@ TEST(SparseGradients, OfAllRowsMakeSparseAdamTheAdamOfKeras) {
     adam.step();
   }
   EXPECT_TRUE(at::allclose(p, q, 0, 1e-13));
+}
+
+TEST(SparseGradients, TrainWithoutASchedule) {
+  const at::Tensor p = noise({5, 4}, at::kDouble, 1).requires_grad_();
+  const at::Tensor q = p.detach().clone().requires_grad_();
+  descent::ScheduleFree sparse_adam(descent::SparseAdam({p}, {.lr = 0.01}));
+  descent::ScheduleFree adam(descent::Adam({q}, {.lr = 0.01, .eps_mode = descent::EpsMode::Hat}));
+  for (int64_t t = 1; t <= 6; ++t) {
+    const at::Tensor g = noise({5, 4}, at::kDouble, 10 + t);
+    p.mutable_grad() = sparse({0, 1, 2, 3, 4}, g, {5, 4});
+    q.mutable_grad() = g;
+    sparse_adam.step();
+    adam.step();
+  }
+  EXPECT_TRUE(at::allclose(p, q, 0, 1e-13));
+  EXPECT_THAT(complaint([&] { descent::ScheduleFree{descent::FTRL({q})}; }),
+              HasSubstr("ScheduleFree: the inner optimizer, FTRL, divides by its rate"));
 }
 
 TEST(SparseGradients, MayNameElementsAndStandInAnyLayout) {

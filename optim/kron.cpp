@@ -203,12 +203,7 @@ void Kron::update(const Options& o, const TensorStep& step) {
   at::Tensor h = times(times(mean, factors, false), factors, true);
   h = h * std::min(1.0, 1.1 / (std::sqrt((h * h).mean().item<double>()) + 1e-8));
   h = h.reshape(step.p.sizes());
-  if (o.weight_decay != 0) {
-    if (o.decay_mode == DecayMode::Coupled)
-      h = h + o.weight_decay * step.p;
-    else
-      step.p.mul_(1 - o.lr * o.weight_decay);
-  }
+  if (o.decay_mode == DecayMode::Coupled && o.weight_decay != 0) h = h + o.weight_decay * step.p;
   step.p.sub_(o.lr * h);
 }
 

@@ -56,7 +56,6 @@ struct Kron {
     DESCENT_BUFFERS(momentum_buffer, precond, update_counter)
   };
 
-  static constexpr bool decays_itself = true;
   static constexpr bool couples_itself = true;
   static void update(const Options& o, const TensorStep& step);
   static std::string state_problem(const Options& o, const at::Tensor* s, const TensorBlock& block);

@@ -6,7 +6,7 @@ import numpy as np
 
 from rules import Rule
 from rules.shampoo import unfolded
-from trajectory import HOLES, RATES, golden, mixed, narrow
+from trajectory import HOLES, RATES, agreed, decay_ratio, decays, golden, mixed, narrow
 
 FILE = "kron.json"
 
@@ -116,11 +116,10 @@ def move(o, p, g, position):
         h = along(matrix.T @ matrix, h, axis)
     h = h * min(1.0, 1.1 / (math.sqrt(np.mean(h * h)) + 1e-8))
     h = h.reshape(p.value.shape)
+    start, decay = p.value, o["lr"] * decay_ratio(o) * o["weight_decay"]
     if o["decay_mode"] == "coupled":
-        h = h + o["weight_decay"] * p.value
-    else:
-        p.value = p.value * (1 - o["lr"] * o["weight_decay"])
-    p.value = p.value - o["lr"] * h
+        h, decay = h + o["weight_decay"] * start, 0.0
+    p.value = start - o["lr"] * h - decay * agreed(o, h, start)
 
 
 def step(groups):
@@ -163,6 +162,9 @@ def cases():
     yield each("vectors have triangles, long axes have none",
                {**mine, "min_dim_triangular": 0, "max_size_triangular": 2}, 4013)
     yield each("vectors have triangles", {**mine, "min_dim_triangular": 1}, 4015)
+    # The first parameter's factors are balanced in step 2, the last one's in step 5; not here.
+    yield each("balanced factors take the same steps", {**mine, "seed": 75}, 4023)
+    yield from decays("kron", mine, 4025)
     yield from narrow("kron", mine, 4017, (1e-4, 1e-1, 1e-2))
 
 

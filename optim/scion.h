@@ -54,6 +54,8 @@ struct Scion {
   };
 
   static std::string block_problem(const Options& o, const TensorBlock& block);
+  /// Where a parameter like `p` is to start: drawn from the ball, float64.
+  static at::Tensor start(const Options& o, const at::Tensor& p);
   static void update(const Options& o, const TensorStep& step);
   static std::string state_problem(const Options& o, const at::Tensor* s, const TensorBlock& block);
 };

@@ -13,6 +13,7 @@
 #include <torch/nn/modules/normalization.h>
 #include <torch/nn/modules/rnn.h>
 
+#include <descent/optim/optimizer/optimizer.h>
 #include <descent/optim/training/rule_groups.h>
 
 namespace descent {
@@ -133,6 +134,50 @@ std::vector<NamedGroup> muon_groups(const torch::nn::Module& module, const MuonG
     if (taken.insert(parameter).second) put(groups, matrices.at(parameter) ? muon : adamw, place);
   }
   return groups;
+}
+
+namespace {
+
+struct Start {
+  at::Tensor parameter, value;
+};
+
+void add_start(const at::Tensor& p, const std::string& name, const rules::Scion::Options& options,
+               std::vector<Start>& starts) {
+  const std::string problem = rules::Scion::block_problem(options, {&p, 1, p.numel()});
+  TORCH_CHECK(problem.empty(), "scion_init: ", name, " ", problem);
+  starts.push_back({p, rules::Scion::start(options, p)});
+}
+
+void set(const std::vector<Start>& starts) {
+  const at::NoGradGuard no_grad;
+  for (const auto& [parameter, value] : starts) parameter.copy_(value);
+}
+
+}  // namespace
+
+void scion_init(torch::nn::Module& module, const rules::Scion::Options& options) {
+  const std::string problem = fields::problem(options);
+  TORCH_CHECK(problem.empty(), "scion_init: ", problem);
+  std::vector<Place> places;
+  add_places(module, "", places);
+  std::unordered_set<const void*> taken;
+  std::vector<Start> starts;
+  for (const Place& place : places)
+    if (taken.insert(place.parameter.unsafeGetTensorImpl()).second)
+      add_start(place.parameter, place.name, options, starts);
+  set(starts);
+}
+
+void scion_init(const Scion& optimizer) {
+  std::vector<Start> starts;
+  for (size_t g = 0; g < optimizer.param_groups().size(); ++g)
+    for (const at::Tensor& p : optimizer.param_groups()[g].params())
+      if (p.requires_grad())
+        add_start(p, c10::str("a parameter of group ", g),
+                  *static_cast<const rules::Scion::Options*>(optimizer.group_options(g).value()),
+                  starts);
+  set(starts);
 }
 
 }  // namespace descent

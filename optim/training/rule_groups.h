@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <descent/optim/scion.h>
 #include <descent/optim/training/groups.h>
 
 namespace descent {
@@ -42,5 +43,21 @@ struct MuonGroups {
 ///   auto opt = descent::with_groups<descent::Muon>(groups);
 std::vector<NamedGroup> muon_groups(const torch::nn::Module& module,
                                     const MuonGroups& settings = {});
+
+/// Draws a module's weights from the ball that Scion steps in, where its constrained form wants them
+/// to start; D and scale are those of Scion's comment, the random numbers LibTorch's:
+///   Spectral          scale sqrt(o/i) times an orthogonal matrix, or sqrt(o)
+///   SpectralConv      the same at each place of the kernel, divided by their number
+///   ColNorm, RowNorm  scale D of normal numbers
+///   Sign              scale/i or -scale/i, without normalized scale or -scale
+///   BiasRms           zeros
+/// Pethick et al. 2025, arXiv:2502.07529; as the authors' init(). Frozen parameters stay. Throws c10::Error,
+/// with all weights as they were, for a norm that does not fit a parameter.
+///
+///   descent::scion_init(*net, {.scale = 50});
+///   descent::Scion opt(net->parameters(), {.scale = 50});
+void scion_init(torch::nn::Module& module, const rules::Scion::Options& options = {});
+/// The same with the parameters and options of each of its groups.
+void scion_init(const Scion& optimizer);
 
 }  // namespace descent

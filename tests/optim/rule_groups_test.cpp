@@ -1,4 +1,5 @@
 // Groups of a module for rules that treat parameters by what they are in it.
+#include <cmath>
 #include <map>
 
 #include <gmock/gmock.h>
@@ -138,6 +139,71 @@ TEST(MuonsGroups, LeaveFrozenParametersOut) {
   net.attention->q_proj->weight.requires_grad_(false);
   EXPECT_THAT(names(descent::muon_groups(net))["muon"],
               ElementsAre("attention.k_proj.weight", "attention.v_proj.weight"));
+}
+
+double off_identity(const at::Tensor& x) {
+  return (x - at::eye(x.size(-1), x.options())).abs().max().item<double>();
+}
+
+// As init() of the authors' code, whose transposed columns are those of the transposed matrix.
+TEST(ScionsStart, LiesInTheBallThatEachNormMeans) {
+  using Norm = descent::ScionNorm;
+  torch::manual_seed(1);
+  struct Net : torch::nn::Module {
+    torch::nn::Linear wide = register_module("wide", torch::nn::Linear(6, 4));
+    torch::nn::Linear tall = register_module("tall", torch::nn::Linear(4, 6));
+    torch::nn::Conv2d conv = register_module("conv", torch::nn::Conv2d(2, 3, 3));
+  } net;
+  net.to(torch::kDouble);
+  net.tall->weight.requires_grad_(false);
+  const at::Tensor tall = net.tall->weight.clone();
+  descent::scion_init(net, {.scale = 3});
+  EXPECT_TRUE(at::equal(net.tall->weight, tall)) << "is frozen";
+  EXPECT_TRUE(at::equal(net.wide->bias, torch::zeros_like(net.wide->bias)));
+  const at::NoGradGuard no_grad;
+  const at::Tensor wide = net.wide->weight / (3 * std::sqrt(4.0 / 6));
+  EXPECT_LE(off_identity(wide.mm(wide.t())), 1e-12);
+  const at::Tensor kernel = net.conv->weight / (3 * std::sqrt(3.0 / 2) / 9);
+  for (int64_t i = 0; i < 3; ++i)
+    for (int64_t j = 0; j < 3; ++j) {
+      const at::Tensor x = kernel.select(3, j).select(2, i);
+      EXPECT_LE(off_identity(x.t().mm(x)), 1e-12);
+    }
+  EXPECT_FALSE(at::allclose(kernel.select(3, 0), kernel.select(3, 1)));
+
+  net.tall->weight.requires_grad_();
+  const at::Tensor& p = net.tall->weight;  // 6 x 4
+  const auto drawn = [&](const descent::Scion::Options& options) {
+    descent::scion_init(descent::Scion({p}, options));
+    return p.detach().clone();
+  };
+  const auto expect_all = [](const at::Tensor& x, double value) {
+    EXPECT_TRUE(at::allclose(x, at::full_like(x, value), 0, 1e-6)) << x;
+  };
+  expect_all(drawn({.scale = 2, .norm = Norm::Sign}).abs(), 0.5);
+  expect_all(drawn({.norm = Norm::Sign, .normalized = false}).abs(), 1);
+  expect_all(drawn({.scale = 2, .norm = Norm::ColNorm}).norm(2, 0), 2 * std::sqrt(6.0));
+  expect_all(drawn({.norm = Norm::ColNorm, .normalized = true}).norm(2, 0), std::sqrt(6.0) / 4);
+  expect_all(drawn({.norm = Norm::RowNorm}).norm(2, 1), 0.5);
+  expect_all(drawn({.norm = Norm::RowNorm, .transpose = true}).norm(2, 0), 1 / std::sqrt(6.0));
+  const at::Tensor unit = drawn({.normalized = false}) / std::sqrt(6.0);
+  EXPECT_LE(off_identity(unit.t().mm(unit)), 1e-12);
+  const at::Tensor signs = drawn({.norm = Norm::Sign});
+  EXPECT_FALSE(at::equal(signs, drawn({.norm = Norm::Sign}))) << "is drawn anew";
+}
+
+TEST(ScionsStart, IsRefusedForANormThatDoesNotFitWithAllWeightsAsTheyWere) {
+  torch::nn::Linear layer(4, 3);
+  const at::Tensor before = layer->weight.detach().clone();
+  try {
+    descent::scion_init(*layer, {.norm = descent::ScionNorm::Sign});
+    FAIL() << "was not refused";
+  } catch (const c10::Error& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("scion_init: bias has 1 dimensions, must have 2 for this norm"));
+  }
+  EXPECT_TRUE(at::equal(layer->weight.detach(), before));
+  EXPECT_THROW(descent::scion_init(*layer, {.lr = 2}), c10::Error);
 }
 
 }  // namespace

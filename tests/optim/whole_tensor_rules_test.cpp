@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <descent/optim/pieces/newton_schulz.h>
+#include <descent/optim/pieces/philox.h>
 
 #include "checks.h"
 
@@ -123,7 +124,6 @@ TEST(NovoGrad, RemembersOneNumberATensor) {
   EXPECT_EQ(opt.state_of(p)->scalars[1], 36);
 }
 
-TEST(Adafactor, KeepsRowsAndColumnsOfAMatrixOnly) {
 // A number that is not one goes where the norms go, as it does in timm and in Adan's own code.
 template <class Optimizer>
 void expect_nan_everywhere(const typename Optimizer::Options& options) {
@@ -161,6 +161,7 @@ TEST(NormsOfNaN, OfDistancesReachEveryElement) {
   expect_nan_of_a_weight_everywhere<descent::DoWG>();
 }
 
+TEST(Adafactor, KeepsRowsAndColumnsOfAMatrixOnly) {
   const at::Tensor p = leaf({2, 3, 4}), q = leaf({5});
   descent::Adafactor opt({p, q});
   for (const at::Tensor& x : {p, q}) x.mutable_grad() = at::ones_like(x).detach();
@@ -396,6 +397,67 @@ TEST(Soap, DoesNotSeeTheSignsOfItsBasis) {
     return p.detach();
   };
   expect_near(run(-1), run(1), 1e-12);
+}
+
+TEST(Splus, DoesNotSeeTheSignsOfItsBasis) {
+  const auto run = [](double sign) {
+    const at::Tensor p = noise({4, 4}, at::kDouble, 1).requires_grad_();
+    descent::SPlus opt({p}, {.lr = 0.1, .inverse_every = 7});
+    for (int64_t t = 1; t <= kSteps; ++t) {
+      p.mutable_grad() = gradient({4, 4}, t);
+      opt.step();
+      // The third column of both bases.
+      if (t == 1 || t % 7 == 0)
+        for (const int64_t first : {0, 16})
+          opt.state_of(p)
+              ->buffer("q_sides")
+              .narrow(0, first, 16)
+              .view({4, 4})
+              .select(1, 2)
+              .mul_(sign);
+    }
+    return p.detach();
+  };
+  expect_near(run(-1), run(1), 1e-12);
+}
+
+/// A seed with which Kron balances the factors of its first parameter in that step.
+int64_t seed_that_balances(uint32_t step) {
+  for (int64_t seed = 0;; ++seed) {
+    const uint32_t word =
+        descent::rules::philox(static_cast<uint64_t>(seed), {UINT32_MAX, UINT32_MAX, 0, step})[0];
+    if ((static_cast<double>(word) + 0.5) * 0x1p-32 < 0.01) return seed;
+  }
+}
+
+TEST(Kron, GoesTheSameWayHoweverItsFactorsAreBalanced) {
+  struct Run {
+    std::vector<at::Tensor> points;
+    at::Tensor before, after;  // the factors around the step that balances
+  };
+  const auto run = [](double factor) {
+    Run made;
+    const at::Tensor p = noise({4, 3}, at::kDouble, 1).requires_grad_();
+    descent::Kron opt({p}, {.lr = 0.1, .update_probability = 1.0, .seed = seed_that_balances(5)});
+    for (int64_t t = 1; t <= 10; ++t) {
+      p.mutable_grad() = gradient({4, 3}, t);
+      opt.step();
+      made.points.push_back(p.detach().clone());
+      const at::Tensor& factors = opt.state_of(p)->buffer("precond");
+      if (t == 1) {
+        factors.narrow(0, 0, 16).mul_(factor);
+        factors.narrow(0, 16, 9).div_(factor);
+      }
+      if (t == 4) made.before = factors.clone();
+      if (t == 5) made.after = factors.clone();
+    }
+    return made;
+  };
+  const Run plain = run(1), unbalanced = run(1000);
+  for (size_t t = 0; t < plain.points.size(); ++t)
+    expect_near(unbalanced.points[t], plain.points[t], 1e-12);
+  EXPECT_FALSE(at::allclose(unbalanced.before, plain.before, 1, 1));
+  expect_near(unbalanced.after, plain.after, 1e-12);
 }
 
 }  // namespace

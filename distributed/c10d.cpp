@@ -1,4 +1,5 @@
-#include <cstdlib>
+#include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <descent/distributed/c10d.h>
+#include <descent/distributed/environment.h>
 #include <descent/sharing/table.h>
 
 namespace descent {
@@ -130,6 +132,7 @@ PythonGroup python_group(const std::string& name) {
   return {group->getRank(), group->getSize(), store_on(group->getStore()),
           [group](const at::Tensor& values) {
             std::vector<at::Tensor> list{values};
+            // The time-out is the group's own.
             group->getBackend(values.device().type())->allreduce(list)->wait();
           }};
 }
@@ -140,6 +143,14 @@ struct Connections::Impl {
   std::vector<c10::intrusive_ptr<c10d::Work>> begun;  ///< null once waited for
   bool closed = false;
   std::chrono::milliseconds timeout{};
+
+  /// A sum by gloo, which nothing can end: who waits for it can only leave it.
+  struct Sum {
+    std::mutex mutex{};
+    std::condition_variable changed{};
+    bool done = false, left = false;
+  };
+  std::shared_ptr<Sum> sum{};  ///< the last one
 
   Message add(c10::intrusive_ptr<c10d::Work> work) {
     const std::lock_guard lock(mutex);
@@ -159,17 +170,25 @@ Connections::Connections(const Store& store, int rank, int size, const std::stri
 
   using c10d::ProcessGroupGloo;
   auto options = ProcessGroupGloo::Options::create(timeout / 5);  // it connects for five times that
-  const char* const interface = std::getenv("GLOO_SOCKET_IFNAME");
-  options->devices.push_back(!address.empty() ? ProcessGroupGloo::createDeviceForHostname(address)
-                             : interface != nullptr
-                                 ? ProcessGroupGloo::createDeviceForInterface(interface)
-                                 : ProcessGroupGloo::createDefaultDevice());
+  if (!address.empty())
+    options->devices.push_back(ProcessGroupGloo::createDeviceForHostname(address));
+  else
+    for (const std::string& interface : interfaces_in_environment())
+      options->devices.push_back(ProcessGroupGloo::createDeviceForInterface(interface));
+  if (options->devices.empty()) options->devices.push_back(ProcessGroupGloo::createDefaultDevice());
   impl_->gloo = c10::make_intrusive<Gloo>(dynamic_cast<C10dTable&>(*store.table()).store(), rank,
                                           size, options);
+  set_timeout(timeout);
+}
+Connections::~Connections() {
+  // Its destructor would wait for the sum, and its memory is needed until the process ends.
+  if (impl_->sum && impl_->sum->left) impl_->gloo.release();
+}
+
+void Connections::set_timeout(std::chrono::milliseconds timeout) {
   impl_->gloo->setTimeout(timeout);
   impl_->timeout = timeout;
 }
-Connections::~Connections() = default;
 
 Connections::Message Connections::send(const at::Tensor& values, int to, int tag) {
   std::vector<at::Tensor> list{values};
@@ -200,8 +219,25 @@ void Connections::finish() {
 }
 
 void Connections::sum(const at::Tensor& values) {
+  auto sum = std::make_shared<Impl::Sum>();
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->closed) throw WorldError("the connections were closed");
+    impl_->sum = sum;
+  }
   std::vector<at::Tensor> list{values};
-  impl_->gloo->allreduce(list)->wait();
+  const auto work = impl_->gloo->allreduce(list);
+  work->getFuture()->addCallback([sum](auto& /*future*/) {
+    const std::lock_guard lock(sum->mutex);
+    sum->done = true;
+    sum->changed.notify_all();
+  });
+  std::unique_lock lock(sum->mutex);
+  if (!sum->changed.wait_for(lock, impl_->timeout, [&] { return sum->done || sum->left; }))
+    sum->left = true;
+  if (sum->left) throw WorldError("gloo's sum has not come to its end");
+  lock.unlock();
+  work->wait();
 }
 
 void Connections::close() noexcept {
@@ -211,6 +247,11 @@ void Connections::close() noexcept {
       impl_->closed = true;
       for (auto& work : impl_->begun)
         if (work) work->abort();
+      if (const auto sum = impl_->sum) {
+        const std::lock_guard of_sum(sum->mutex);
+        sum->left = !sum->done;
+        sum->changed.notify_all();
+      }
     }
     impl_->gloo->close();
   } catch (const std::exception&) {

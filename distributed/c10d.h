@@ -34,13 +34,16 @@ PythonGroup python_group(const std::string& name);
 /// were begun. Everything throws exceptions of all kinds when a rank is lost or the time is out.
 class Connections {
  public:
-  /// Connects to the others, who all have to do the same. `address` is this machine's; empty: that of
-  /// the interface that GLOO_SOCKET_IFNAME names, or the one that the host's name stands for.
+  /// Connects to the others, who all have to do the same. `address` is this machine's; empty: those of
+  /// the interfaces that GLOO_SOCKET_IFNAME names, or the one that the host's name stands for.
+  /// `timeout` is for connecting, and for all that comes until set_timeout().
   Connections(const Store& store, int rank, int size, const std::string& address,
               std::chrono::milliseconds timeout);
   ~Connections();
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
+
+  void set_timeout(std::chrono::milliseconds timeout);
 
   using Message = size_t;
   /// Begin to send or receive contiguous memory, which has to stay until the message is waited for.

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <limits>
+#include <sstream>
 #include <string_view>
 
 #include <descent/distributed/environment.h>
@@ -63,6 +64,14 @@ Place place_in_environment() {
     return place;
   }
   return place;
+}
+
+std::vector<std::string> interfaces_in_environment() {
+  std::vector<std::string> names;
+  std::istringstream list{std::string(variable("GLOO_SOCKET_IFNAME"))};
+  for (std::string name; std::getline(list, name, ',');)
+    if (!name.empty()) names.push_back(name);
+  return names;
 }
 
 }  // namespace descent::distributed

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace descent::distributed {
 
@@ -15,5 +16,8 @@ struct Place {
 /// As the variables of the environment say; a world of one if there are none. Throws WorldError naming
 /// the variable, what was found in it, and what is allowed.
 Place place_in_environment();
+
+/// The network interfaces that GLOO_SOCKET_IFNAME names, as PyTorch reads it: with commas between them.
+std::vector<std::string> interfaces_in_environment();
 
 }  // namespace descent::distributed

@@ -5,6 +5,9 @@
 #include <thread>
 #include <vector>
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +19,39 @@ namespace descent::distributed {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
+
+namespace {
+
+std::string digits_of(const sockaddr* address, socklen_t length) {
+  char text[NI_MAXHOST];
+  const bool known =
+      ::getnameinfo(address, length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0;
+  return known ? text : "";
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1";
+}
+
+bool is_in_digits(const std::string& host) {
+  in6_addr ignored;
+  return ::inet_pton(AF_INET, host.c_str(), &ignored) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
+}
+
+/// The first address of this machine that others can reach; "" if it has none.
+std::string outer_address() {
+  ifaddrs* found = nullptr;
+  if (::getifaddrs(&found) != 0) return "";
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> list(found, ::freeifaddrs);
+  for (const ifaddrs* at = found; at != nullptr; at = at->ifa_next)
+    if (at->ifa_addr != nullptr && at->ifa_addr->sa_family == AF_INET &&
+        (at->ifa_flags & IFF_RUNNING) != 0 && (at->ifa_flags & IFF_LOOPBACK) == 0)
+      return digits_of(at->ifa_addr, sizeof(sockaddr_in));
+  return "";
+}
+
+}  // namespace
 
 std::string own_address(const std::string& host, uint16_t port) {
   addrinfo hints{}, *found = nullptr;
@@ -32,10 +68,12 @@ std::string own_address(const std::string& host, uint16_t port) {
   const bool known = fd >= 0 && ::connect(fd, found->ai_addr, found->ai_addrlen) == 0 &&
                      ::getsockname(fd, address, &length) == 0;
   if (fd >= 0) ::close(fd);
-  char text[NI_MAXHOST];
-  if (!known || ::getnameinfo(address, length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0)
+  const std::string text = known ? digits_of(address, length) : "";
+  if (text.empty())
     throw WorldError("MASTER_ADDR=" + host + ": this machine has no network that leads there");
-  return text;
+  if (!is_loopback(text) || host == "localhost" || is_in_digits(host)) return text;
+  const std::string outer = outer_address();
+  return outer.empty() ? text : outer;
 }
 
 std::string fresh_name(Store store, int rank, int size, std::chrono::milliseconds timeout) {
@@ -50,7 +88,11 @@ std::string fresh_name(Store store, int rank, int size, std::chrono::millisecond
   if (rank > 0) {
     store.set(ask(rank), own);
     const std::string answer = "answer/" + own;
-    store.wait({answer}, timeout);
+    try {
+      store.wait({answer}, timeout);
+    } catch (const WorldError&) {
+      throw WorldError("rank 0 did not come");
+    }
     const std::string name = store.get(answer);
     store.set(joined(name, rank), "1");
     return name;

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cstdlib>
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <future>
@@ -43,7 +43,8 @@ std::string about_this_program(int size) {
   std::error_code unknown;
   const std::string name =
       std::filesystem::read_symlink("/proc/self/exe", unknown).filename().string();
-  return (name.empty() ? "a program" : name) + " with LibTorch " TORCH_VERSION " in a world of " +
+  return (name.empty() ? "a program" : name) +
+         " with descent " DESCENT_VERSION " and LibTorch " TORCH_VERSION " in a world of " +
          std::to_string(size);
 }
 
@@ -70,84 +71,139 @@ int row_length(int n) {
   return length;
 }
 
+std::chrono::milliseconds left_until(Clock::time_point end) {
+  using std::chrono::milliseconds;
+  return std::max<milliseconds>(std::chrono::duration_cast<milliseconds>(end - Clock::now()), 1s);
+}
+
+/// What `ask` returns or throws. It runs on a thread of its own, which is left after the time, because
+/// requests to a store behind a broken network do not end: then this throws `silence`.
+template <class Ask>
+auto within(std::chrono::milliseconds time, const std::string& silence, Ask ask) {
+  std::packaged_task<decltype(ask())()> task(std::move(ask));
+  auto answer = task.get_future();
+  std::thread asks(std::move(task));
+  if (answer.wait_for(time) != std::future_status::ready) {
+    asks.detach();
+    throw WorldError(silence);
+  }
+  asks.join();
+  return answer.get();
+}
+
+/// What a World has in common with its twins: where one has failed, all have.
+struct Common {
+  Store store{};         ///< of the first of them
+  std::string server{};  ///< who serves it, "rank 0"
+  std::mutex mutex{};
+  std::vector<std::weak_ptr<Connections>> connections{};
+  std::string failure{};
+
+  std::string silence() const { return "no answer from " + server + ", who serves the store"; }
+  void check() {
+    const std::lock_guard lock(mutex);
+    if (!failure.empty()) throw WorldError(failure);
+  }
+};
+
+/// What the others are in, as the store says it within two seconds.
+std::string say_of_others(const Store& whole, int me, int n, const std::string& own) {
+  Store failed = whole.part("failed");
+  failed.set(std::to_string(me), own);
+  std::string elsewhere;
+  std::vector<std::string> silent;
+  constexpr int kTries = 20;
+  for (int i = 0; i < kTries; ++i) {
+    silent.clear();
+    elsewhere.clear();
+    for (int r = 0; r < n; ++r) {
+      const std::string key = std::to_string(r);
+      if (!failed.has(key)) {
+        silent.push_back(key);
+      } else if (const std::string call = failed.get(key); call != own) {
+        elsewhere.append("; rank ").append(key).append(" is in ").append(call);
+      }
+    }
+    if (silent.empty()) break;
+    std::this_thread::sleep_for(100ms);
+  }
+  // The store ends with rank 0, who therefore waits a moment for the others to hear this.
+  failed.add("heard", 1);
+  const int64_t alive = n - static_cast<int64_t>(silent.size());
+  for (int i = 0; me == 0 && i < kTries && failed.add("heard", 0) < alive; ++i)
+    std::this_thread::sleep_for(100ms);
+  return (silent.empty() ? "all ranks answer" : "no answer from rank " + joined(silent)) +
+         elsewhere;
+}
+
 }  // namespace
 
 struct World::Impl {
   int rank = 0, size = 1;
   WorldOptions options{};
+  std::shared_ptr<Common> common = std::make_shared<Common>();
+  std::string twin{};  ///< which of the first World's, "1" or "1.2"; "" if it is none
   Store store{};
-  std::string server{};  ///< who serves the store, "rank 0"
   std::function<void(const at::Tensor&)> python_sum{};
-  std::unique_ptr<Connections> connections{};
-  std::string failure{};
+  std::shared_ptr<Connections> connections{};
+  std::atomic<bool> closed = false;
   int64_t calls = 0, twins = 0;
   at::Tensor scratch{};
 
-  void connect(const Store& meeting, std::chrono::milliseconds timeout) {
-    store = meeting;
+  /// Meets the others in the store that is found, and connects to them, until `end`.
+  void connect(const std::function<Store()>& find, Clock::time_point end) {
+    const auto meet_all = [find, end, r = rank, n = size, address = options.address] {
+      const Store found = find();
+      if (n == 1) return std::pair(found, std::shared_ptr<Connections>());
+      meet(found.part("meeting"), r, n, about_this_program(n), left_until(end));
+      return std::pair(
+          found, std::make_shared<Connections>(found.part("gloo"), r, n, address, left_until(end)));
+    };
+    constexpr auto kToSayWhoIsMissing = 4s;
+    std::tie(store, connections) =
+        within(left_until(end) + kToSayWhoIsMissing, common->silence(), meet_all);
+    if (twin.empty()) common->store = store;
     if (size == 1) return;
-    meet(store.part("meeting"), rank, size, about_this_program(size), timeout);
-    connections = std::make_unique<Connections>(store.part("gloo"), rank, size, options.address,
-                                                options.timeout);
     // Who has nothing to do and leaves at once must not close what others are still connecting.
     wait_for_all(/*tag=*/0);
+    connections->set_timeout(options.timeout);
+    const std::lock_guard lock(common->mutex);
+    std::erase_if(common->connections, [](const auto& others) { return others.expired(); });
+    common->connections.push_back(connections);
   }
 
-  /// What the others are in, as the store says it within two seconds.
-  std::string others(const std::string& own) const {
-    const std::string silence = "no answer from " + server + ", who serves the store";
-    auto answer = std::make_shared<std::promise<std::string>>();
-    // On a thread of its own, because requests to a store behind a broken network do not end.
-    std::thread([answer, silence, own, whole = store, me = rank, n = size] {
-      try {
-        Store failed = whole.part("failed");
-        failed.set(std::to_string(me), own);
-        std::string elsewhere;
-        std::vector<std::string> silent;
-        constexpr int kTries = 20;
-        for (int i = 0; i < kTries; ++i) {
-          silent.clear();
-          elsewhere.clear();
-          for (int r = 0; r < n; ++r) {
-            const std::string key = std::to_string(r);
-            if (!failed.has(key)) {
-              silent.push_back(key);
-            } else if (const std::string call = failed.get(key); call != own) {
-              elsewhere.append("; rank ").append(key).append(" is in ").append(call);
-            }
-          }
-          if (silent.empty()) break;
-          std::this_thread::sleep_for(100ms);
-        }
-        // The store ends with rank 0, who therefore waits a moment for the others to hear this.
-        failed.add("heard", 1);
-        const int64_t alive = n - static_cast<int64_t>(silent.size());
-        for (int i = 0; me == 0 && i < kTries && failed.add("heard", 0) < alive; ++i)
-          std::this_thread::sleep_for(100ms);
-        answer->set_value(
-            (silent.empty() ? "all ranks answer" : "no answer from rank " + joined(silent)) +
-            elsewhere);
-      } catch (const std::exception&) {
-        answer->set_value(silence);
-      }
-    }).detach();
-    auto found = answer->get_future();
-    return found.wait_for(5s) == std::future_status::ready ? found.get() : silence;
+  /// Ends this World and its twins, on all ranks: whoever waits for this rank fails, too.
+  [[noreturn]] void fail(const std::string& call, const std::string& reason) {
+    const std::lock_guard lock(common->mutex);
+    if (!common->failure.empty()) throw WorldError(common->failure);
+    for (const auto& of_one : common->connections)
+      if (const auto open = of_one.lock()) open->close();
+    const auto ask = [call, store_of_all = common->store, r = rank, n = size] {
+      return say_of_others(store_of_all, r, n, call);
+    };
+    std::string others = common->silence();
+    try {
+      others = within(5s, others, ask);
+    } catch (const std::exception&) {
+      // The silence of the store is the answer.
+    }
+    common->failure = "World: " + of(rank, size) + " in " + call + ": " + others +
+                      ". Start again from a checkpoint. (" + reason + ")";
+    throw WorldError(common->failure);
   }
 
   /// Runs a collective. Only equal calls of all ranks have its tag: gloo ends the process when a
   /// message is longer than what is waited for, and takes a shorter one without a word.
   void run(const std::string& what, const std::function<void(int tag)>& call) {
-    if (!failure.empty()) throw WorldError(failure);
+    common->check();
     if (size == 1) return;
-    const std::string name = what + ", call " + std::to_string(++calls);
+    const std::string name =
+        what + ", call " + std::to_string(++calls) + (twin.empty() ? "" : " of twin " + twin);
     try {
       call(tag_of(name));
     } catch (const std::exception& e) {
-      connections->close();
-      failure = "World: " + of(rank, size) + " in " + name + ": " + others(name) +
-                ". Start again from a checkpoint. (" + text_of(e) + ")";
-      throw WorldError(failure);
+      if (closed) throw WorldError("World: " + of(rank, size) + " in " + name + ": it was closed");
+      fail(name, text_of(e));
     }
   }
 
@@ -239,6 +295,29 @@ void check_values(const char* what, const at::Tensor& values) {
               ", must be on the CPU: ranks are connected by Gloo. Send a copy, made by .cpu()");
 }
 
+/// Whether numbers of a type can be added: gloo adds none of 16 bits.
+void check_adds(const at::Tensor& values, Sum how) {
+  switch (values.scalar_type()) {
+    case at::kShort:
+      if (how == Sum::Ordered) return;
+      break;
+    case at::kByte:
+    case at::kChar:
+    case at::kInt:
+    case at::kLong:
+    case at::kHalf:
+    case at::kBFloat16:
+    case at::kFloat:
+    case at::kDouble:
+      return;
+    default:
+      break;
+  }
+  TORCH_CHECK(false, "World::sum: the tensor is ", c10::toString(values.scalar_type()),
+              ", must hold real numbers: Byte, Char, Short (not by the backend), Int, Long, Half, "
+              "BFloat16, Float or Double");
+}
+
 /// Calls `work` with the values one after another, and writes back what it has made of them.
 void on_flat(const at::Tensor& values, const std::function<void(const at::Tensor&)>& work) {
   const at::NoGradGuard no_grad;
@@ -261,9 +340,14 @@ World& World::operator=(World&&) noexcept = default;
 World::~World() = default;
 int World::rank() const { return impl_->rank; }
 int World::size() const { return impl_->size; }
-Store World::store() const { return impl_->store.part("user"); }
+Store World::store() const {
+  return within(impl_->options.timeout, "World::store: " + impl_->common->silence(),
+                [whole = impl_->store] { return whole.part("user"); });
+}
 void World::close() noexcept {
-  if (impl_->connections) impl_->connections->close();
+  if (!impl_->connections) return;
+  impl_->closed = true;
+  impl_->connections->close();
 }
 
 World World::from_environment(const WorldOptions& options) {
@@ -273,22 +357,18 @@ World World::from_environment(const WorldOptions& options) {
   impl->rank = place.rank;
   impl->size = place.size;
   if (place.size == 1) return World(std::move(impl));
-  impl->server = place.served ? "torchrun" : "rank 0";
+  impl->common->server = place.served ? "torchrun" : "rank 0";
   const auto end = Clock::now() + options.timeout;
-  const auto left = [&] {
-    using std::chrono::milliseconds;
-    return std::max<milliseconds>(std::chrono::duration_cast<milliseconds>(end - Clock::now()), 1s);
+  const auto find = [place, end, timeout = options.timeout] {
+    const bool serves = place.rank == 0 && !place.served;
+    const Store ours = tcp_store(place.host, place.port, serves, timeout).part("descent");
+    if (!place.served) return ours;
+    return ours.part(fresh_name(ours.part("names"), place.rank, place.size, left_until(end)));
   };
   try {
-    if (options.address.empty() && std::getenv("GLOO_SOCKET_IFNAME") == nullptr)
+    if (options.address.empty() && interfaces_in_environment().empty())
       impl->options.address = own_address(place.host, place.port);
-    const bool serves = place.rank == 0 && !place.served;
-    const Store store = tcp_store(place.host, place.port, serves, options.timeout);
-    const Store ours = store.part("descent");
-    impl->connect(place.served
-                      ? ours.part(fresh_name(ours.part("names"), place.rank, place.size, left()))
-                      : ours,
-                  left());
+    impl->connect(find, end);
   } catch (const std::exception& e) {
     throw WorldError("World: " + of(place.rank, place.size) + " did not find the others at " +
                      place.host + ":" + std::to_string(place.port) + ": " + text_of(e));
@@ -310,11 +390,12 @@ World World::from_python(const std::string& group, const WorldOptions& options) 
   impl->options = options;
   impl->rank = found.rank;
   impl->size = found.size;
-  impl->server = "the first process of Python's group";
+  impl->common->server = "the first process of Python's group";
   impl->python_sum = found.sum;
   try {
-    impl->connect(found.store.part("descent/" + group + "/" + std::to_string(count)),
-                  options.timeout);
+    const std::string name = "descent/" + group + "/" + std::to_string(count);
+    impl->connect([whole = found.store, name] { return whole.part(name); },
+                  Clock::now() + options.timeout);
   } catch (const std::exception& e) {
     throw WorldError("World: " + of(found.rank, found.size) +
                      " did not find the others of Python's group " + group + ": " + text_of(e));
@@ -323,18 +404,19 @@ World World::from_python(const std::string& group, const WorldOptions& options) 
 }
 
 World World::twin() {
+  impl_->common->check();
   auto impl = std::make_unique<Impl>();
   impl->rank = rank();
   impl->size = size();
   impl->options = impl_->options;
-  impl->server = impl_->server;
-  impl->python_sum = impl_->python_sum;
+  impl->common = impl_->common;
+  const std::string number = std::to_string(++impl_->twins);
+  impl->twin = impl_->twin.empty() ? number : impl_->twin + "." + number;
   try {
-    impl->connect(impl_->store.part("twin/" + std::to_string(impl_->twins++)),
-                  impl_->options.timeout);
+    impl->connect([whole = impl_->store, number] { return whole.part("twin/" + number); },
+                  Clock::now() + impl_->options.timeout);
   } catch (const std::exception& e) {
-    throw WorldError("World::twin: " + of(rank(), size()) +
-                     " did not find the others: " + text_of(e));
+    impl->fail("the meeting of twin " + impl->twin, text_of(e));
   }
   return World(std::move(impl));
 }
@@ -342,10 +424,10 @@ World World::twin() {
 void World::sum(const at::Tensor& values, Sum how) {
   const bool by_python = how == Sum::Backend && impl_->python_sum;
   if (!by_python) check_values("sum", values);
-  TORCH_CHECK(values.scalar_type() != at::kBool && !values.is_complex(),
-              "World::sum: the tensor is ", c10::toString(values.scalar_type()),
-              ", must hold real numbers");
+  check_adds(values, how);
   impl_->run(call_of(how == Sum::Backend ? "sum by the backend" : "sum", values), [&](int tag) {
+    // A backend's own sum does not know whether the others are in the same one.
+    if (how == Sum::Backend) impl_->wait_for_all(tag);
     if (by_python) return impl_->python_sum(values.detach());
     on_flat(values, [&](const at::Tensor& flat) {
       if (how == Sum::Backend) {

@@ -20,7 +20,7 @@ enum class Sum {
 struct WorldOptions {
   /// How long one call, or the meeting of all ranks, waits for the others.
   std::chrono::milliseconds timeout = std::chrono::minutes(5);
-  /// This machine's, for the others to connect to. Empty: that of the interface that
+  /// This machine's, for the others to connect to. Empty: those of the interfaces that
   /// GLOO_SOCKET_IFNAME names, or else the one by which this machine reaches MASTER_ADDR.
   std::string address{};
   /// Up to so many ranks, each sends to all others; above it sums go over rows and columns of ranks,
@@ -47,7 +47,7 @@ class World {
 
   /// The processes of a group that Python's torch.distributed has made, by its group_name ("0" for the
   /// first): connections of our own between the same ranks. Sum::Backend is that group's, on any
-  /// device that it serves. Collective.
+  /// device that it serves, with its time-out; twins have gloo's. Collective.
   static World from_python(const std::string& group, const WorldOptions& options = {});
 
   World(World&&) noexcept;
@@ -56,12 +56,15 @@ class World {
 
   int rank() const;
   int size() const;
-  /// A table that all ranks share.
+  /// A table that all ranks share. Behind a cut cable, what is asked of it waits for the system's
+  /// connection to end.
   Store store() const;
-  /// Other connections between the same ranks, for another thread.
+  /// Other connections between the same ranks, for another thread. Where one of them fails, this and
+  /// all its twins have failed. Collective.
   World twin();
 
-  /// Adds the tensors of all ranks, in place: all get the same bits.
+  /// Adds the tensors of all ranks, in place: all get the same bits. They hold real numbers of a type
+  /// that can be added: not of 8 bits in floating point.
   void sum(const at::Tensor& values, Sum how = Sum::Ordered);
   /// The sum divided by the number of ranks, for floating point.
   void mean(const at::Tensor& values, Sum how = Sum::Ordered);
@@ -72,8 +75,9 @@ class World {
   /// Returns when all ranks have called it.
   void barrier();
 
-  /// Closes the connections: what any rank waits for, or begins later, fails. For the other threads
-  /// of a process that cannot go on; an exception that ends the World does the same.
+  /// Closes the connections, and not those of twins: what any rank waits for, or begins later, fails.
+  /// For the other threads of a process that cannot go on; an exception that ends the World does the
+  /// same.
   void close() noexcept;
 
  private:

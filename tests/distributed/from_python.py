@@ -16,15 +16,19 @@ def rank(library, number, port):
     function.restype = ctypes.c_char_p
     function.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int]
 
-    def total(group, backend):
+    def total(group, way):
         values = torch.arange(1000, dtype=torch.float32) + number
-        error = function(group.group_name.encode(), values.data_ptr(), values.numel(), backend)
+        error = function(group.group_name.encode(), values.data_ptr(), values.numel(), way)
         return error.decode() or values
 
     for group in [dist.group.WORLD, dist.new_group([0, 1, 2])]:
-        for backend in [0, 1]:
-            values = total(group, backend)
+        for way in [0, 1, 2]:
+            calls = group._get_sequence_number_for_group()
+            values = total(group, way)
             assert torch.equal(values, 3 * torch.arange(1000) + 3), values
+            # Two threads must not share a group, so twins leave it alone.
+            calls = group._get_sequence_number_for_group() - calls
+            assert calls == (way == 1), f"way {way}: {calls} calls of the group"
     nobody = type("Group", (), {"group_name": "nobody"})
     assert "World: Python has made no group nobody" in total(nobody, 0)
     dist.destroy_process_group()

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
@@ -31,13 +33,18 @@ using processes::Running;
 using processes::say;
 using testing::HasSubstr;
 
-/// sums NAMESPACE TIMEOUT CALLS NUMBERS: sums so many numbers again and again, and says which call it
-/// has come to.
+/// sums NAMESPACE TIMEOUT CALLS NUMBERS [HOSTS]: sums so many numbers again and again, and says which call
+/// it has come to. HOSTS takes the place of /etc/hosts.
 const Role sums("sums in a namespace", [](const Arguments& arguments) {
   const int file = ::open(("/run/netns/" + arguments.at(0)).c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0 || ::setns(file, CLONE_NEWNET) != 0)
     throw std::runtime_error("cannot enter the namespace " + arguments.at(0));
   ::close(file);
+  if (arguments.size() > 4 &&
+      (::unshare(CLONE_NEWNS) != 0 ||
+       ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+       ::mount(arguments[4].c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0))
+    throw std::runtime_error("cannot have names of hosts of its own");
   auto world =
       World::from_environment({.timeout = std::chrono::seconds(std::stoi(arguments.at(1)))});
   for (int call = 1; call <= std::stoi(arguments.at(2)); ++call) {
@@ -96,14 +103,15 @@ class Cables : public testing::Test {
   static std::string address(int rank) { return "10.77.0." + std::to_string(rank + 1); }
 
   void start(int timeout, int calls, int numbers) {
-    for (int rank = 0; rank < kRanks; ++rank) {
-      processes::Variables variables = processes::place(rank, kRanks, /*port=*/29500);
-      variables["MASTER_ADDR"] = address(0);
-      running_.start(
-          "sums in a namespace",
-          {machine(rank), std::to_string(timeout), std::to_string(calls), std::to_string(numbers)},
-          variables);
-    }
+    for (int rank = 0; rank < kRanks; ++rank) start_one(rank, timeout, calls, numbers);
+  }
+  void start_one(int rank, int timeout, int calls, int numbers, const std::string& hosts = "") {
+    processes::Variables variables = processes::place(rank, kRanks, /*port=*/29500);
+    variables["MASTER_ADDR"] = hosts.empty() ? address(0) : "first";
+    Arguments arguments{machine(rank), std::to_string(timeout), std::to_string(calls),
+                        std::to_string(numbers)};
+    if (!hosts.empty()) arguments.push_back(hosts);
+    running_.start("sums in a namespace", arguments, variables);
   }
   void expect_all_right() {
     for (int rank = 0; rank < kRanks; ++rank) {
@@ -142,6 +150,31 @@ TEST_F(Cables, ThatStayOutAreNamedAtTheTimeOut) {
       EXPECT_THAT(ended.said, HasSubstr("no answer from rank 2"));
     }
   }
+}
+
+TEST_F(Cables, ThatAreCutWhileOthersAreAwaitedEndAtTheTimeOut) {
+  // The last rank does not come, so the others are still meeting.
+  for (const int rank : {0, 1}) start_one(rank, /*timeout=*/8, 1, 1);
+  std::this_thread::sleep_for(4s);
+  set_cable(1, "down");
+  for (const int rank : {0, 1}) {
+    const Ended ended = running_.end(rank);
+    EXPECT_EQ(ended.code, 1);
+    EXPECT_LT(ended.seconds, 40);
+    EXPECT_THAT(ended.said, HasSubstr(rank == 0 ? "these ranks did not come: 2"
+                                                : "no answer from rank 0, who serves the store"));
+  }
+}
+
+TEST_F(Cables, LeadToARankWhoseOwnNameIsALoopback) {
+  // As on Debian, where the name of a machine stands for 127.0.1.1 on itself.
+  const processes::Folder folder;
+  for (int rank = 0; rank < kRanks; ++rank) {
+    const auto hosts = folder / ("hosts" + std::to_string(rank));
+    std::ofstream(hosts) << (rank == 0 ? "127.0.1.1" : address(0)) << " first\n";
+    start_one(rank, /*timeout=*/20, /*calls=*/5, /*numbers=*/100, hosts);
+  }
+  expect_all_right();
 }
 
 TEST_F(Cables, MayBeSlowAndLosePackets) {

@@ -1,6 +1,8 @@
 // Worlds of several processes: what the collectives compute, and what becomes of everybody when one
 // rank does not take part as it should.
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
@@ -9,12 +11,17 @@
 #include <vector>
 
 #include <gmock/gmock.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <torch/torch.h>
 
 #include <descent/distributed.h>
 #include <descent/distributed/c10d.h>
 #include <descent/distributed/environment.h>
+#include <descent/distributed/meeting.h>
 #include <descent/distributed/tree.h>
 
 #include "../processes.h"
@@ -60,9 +67,10 @@ const Role collectives("collectives", [](const Arguments& arguments) {
   auto world =
       World::from_environment({.timeout = 60s, .direct_up_to = std::stoi(arguments.at(0))});
   const int n = world.size(), me = world.rank();
+  // What several segments make up; over rows and columns, of which pieces are cut anew, fewer do.
+  const int64_t large = arguments.at(0) == "64" ? 1000001 : 140001;
   for (const auto type : {at::kFloat, at::kDouble, at::kLong, at::kBFloat16}) {
-    for (const int64_t count :
-         {int64_t{0}, int64_t{1}, int64_t{n - 1}, int64_t{n + 1}, int64_t{140001}}) {
+    for (const int64_t count : {int64_t{0}, int64_t{1}, int64_t{n - 1}, int64_t{n + 1}, large}) {
       const std::string about = std::string(c10::toString(type)) + " " + std::to_string(count);
       at::Tensor x = brought(me, count, type);
       world.sum(x);
@@ -197,6 +205,10 @@ TEST(World, RefusesTensorsThatItCannotSend) {
   refuses(at::empty({2}, at::kMeta), "the tensor is on meta, must be on the CPU");
   refuses(at::ones({2}).to_sparse(), "must be dense");
   refuses(at::ones({2}, at::kBool), "the tensor is Bool, must hold real numbers");
+  refuses(at::ones({2}, at::kComplexFloat), "is ComplexFloat, must hold real numbers");
+  refuses(at::ones({2}).to(at::kFloat8_e4m3fn), "is Float8_e4m3fn, must hold real numbers");
+  EXPECT_THAT([&] { world.sum(at::ones({2}, at::kShort), Sum::Backend); },
+              ThrowsMessage<c10::Error>(HasSubstr("Short (not by the backend)")));
   EXPECT_THAT([&] { world.mean(at::ones({2}, at::kLong)); },
               ThrowsMessage<c10::Error>(HasSubstr("World::mean: the tensor is Long")));
   EXPECT_THAT([&] { world.broadcast(at::ones({2}), 1); },
@@ -268,6 +280,22 @@ TEST_F(Environment, IsRefusedByName) {
   refuses("MASTER_ADDR=no.such.host.invalid: ");
 }
 
+/// As where a user may have no more of them.
+void refuse_threads() {
+  // A new one is a clone() of the process or, where the C library knows it, a clone3().
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone3, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{sizeof filter / sizeof filter[0], filter};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    say("this system filters no calls");
+}
+
 /// Sums until something happens.
 const Role adds("adds", [](const Arguments& arguments) {
   auto world =
@@ -276,12 +304,13 @@ const Role adds("adds", [](const Arguments& arguments) {
   for (int call = 1; call <= 1000; ++call) {
     at::Tensor x = at::ones({4096});
     const bool is_it = world.rank() == who && call == 5;
-    if (is_it && arguments.at(1) == "dies") ::kill(::getpid(), SIGKILL);
+    if (is_it && arguments.at(1).starts_with("dies")) ::kill(::getpid(), SIGKILL);
     if (is_it && arguments.at(1) == "throws") throw std::runtime_error("an error of its own");
     if (is_it && arguments.at(1) == "stops") {
       say("stopping");
       ::kill(::getpid(), SIGSTOP);
     }
+    if (call == 5 && arguments.at(1) == "dies, no threads are left") refuse_threads();
     if (is_it && arguments.at(1) == "longer") x = at::ones({5000});
     if (is_it && arguments.at(1) == "shorter") x = at::ones({1000});
     if (is_it && arguments.at(1) == "broadcasts") {
@@ -290,7 +319,7 @@ const Role adds("adds", [](const Arguments& arguments) {
     }
     if (call == 5 && arguments.at(1) == "dies") std::this_thread::sleep_for(300ms);
     try {
-      world.sum(x);
+      world.sum(x, arguments.size() > 3 ? Sum::Backend : Sum::Ordered);
     } catch (const WorldError& e) {
       say(e.what());
       try {
@@ -307,11 +336,13 @@ const Role adds("adds", [](const Arguments& arguments) {
 /// Runs it with 4 ranks; the others' words have to be like this.
 void expect_the_others_say(const char* what, int who,
                            const testing::Matcher<const std::string&>& words,
-                           const char* timeout = "60") {
+                           const char* timeout = "60", const Arguments& more = {}) {
   Running running;
   const int port = processes::free_port();
+  Arguments arguments{timeout, what, std::to_string(who)};
+  arguments.insert(arguments.end(), more.begin(), more.end());
   for (int rank = 0; rank < 4; ++rank)
-    running.start("adds", {timeout, what, std::to_string(who)}, processes::place(rank, 4, port));
+    running.start("adds", arguments, processes::place(rank, 4, port));
   for (int rank = 0; rank < 4; ++rank) {
     if (rank == who) continue;
     const Ended ended = running.end(rank);
@@ -353,6 +384,54 @@ TEST(World, SaysWhoIsInWhatWhereCallsDoNotFit) {
   expect_the_others_say(
       "broadcasts", 3,
       HasSubstr("rank 3 is in broadcast of 4096 Float numbers from rank 0, call 5"), "6");
+  // gloo's own sum would end the process, or add what is not there.
+  for (const auto& [what, count] : {std::pair("longer", "5000"), std::pair("shorter", "1000")})
+    expect_the_others_say(what, 2,
+                          HasSubstr("rank 2 is in sum by the backend of " + std::string(count) +
+                                    " Float numbers, call 5"),
+                          "6", {"by the backend"});
+}
+
+TEST(World, SaysThatARankIsGoneThoughItGetsNoThreadToAskForIt) {
+  expect_the_others_say("dies, no threads are left", 2,
+                        AnyOf(HasSubstr("call 5: no answer from rank 0, who serves the store"),
+                              HasSubstr("this system filters no calls")));
+}
+
+/// Rank 1 waits in a twin, and the others in the World itself.
+const Role in_a_twin("in a twin", [](const Arguments& arguments) {
+  auto world =
+      World::from_environment({.timeout = std::chrono::seconds(std::stoi(arguments.at(0)))});
+  World twin = world.twin(), other = twin.twin();
+  at::Tensor x = at::ones({10});
+  const auto calls = [&](World& called) -> std::string {
+    try {
+      called.sum(x);
+      return "nothing";
+    } catch (const WorldError& e) {
+      return e.what();
+    }
+  };
+  const std::string said = calls(world.rank() == 1 ? other : world);
+  for (World* const each : {&world, &twin, &other})
+    require(calls(*each) == said, "another error of a twin: " + calls(*each));
+  try {
+    world.twin();
+  } catch (const WorldError& e) {
+    require(e.what() == said, e.what());
+  }
+  say(said);
+});
+
+TEST(World, FailsWithItsTwinsAndSaysWhoIsInWhichOfThem) {
+  const auto all = processes::world("in a twin", 3, {"5"});
+  for (size_t rank = 0; rank < 3; ++rank) {
+    EXPECT_EQ(all[rank].code, 0) << all[rank].said;
+    EXPECT_THAT(all[rank].said, HasSubstr("all ranks answer"));
+    EXPECT_THAT(all[rank].said,
+                HasSubstr(rank == 1 ? "in sum of 10 Float numbers, call 1 of twin 1.1:"
+                                    : "rank 1 is in sum of 10 Float numbers, call 1 of twin 1.1"));
+  }
 }
 
 const Role joins("joins", [](const Arguments& arguments) {
@@ -377,12 +456,35 @@ TEST(World, NamesTheRanksThatDidNotCome) {
     for (const size_t process : started) {
       const Ended ended = running.end(process);
       EXPECT_EQ(ended.code, 1);
+      EXPECT_LT(ended.seconds, 30);
       const std::string where =
           " of 4 did not find the others at 127.0.0.1:" + std::to_string(port) + ": ";
       EXPECT_THAT(ended.said, HasSubstr(where + (missing == 0 ? "nobody answers there"
                                                               : "these ranks did not come: 2, 3")));
     }
   }
+}
+
+/// meets PORT: takes part as rank 1 of 2, late, and then connects to nobody.
+const Role meets("meets", [](const Arguments& arguments) {
+  auto meeting = descent::distributed::tcp_store(
+                     "127.0.0.1", static_cast<uint16_t>(std::stoi(arguments.at(0))), false, 60s)
+                     .part("descent/meeting");
+  const std::string about = meeting.get("here/0");
+  std::this_thread::sleep_for(8s);
+  descent::distributed::meet(meeting, 1, 2, about, 60s);
+  say("has met");
+  std::this_thread::sleep_for(300s);
+});
+
+TEST(World, WaitsForOneTimeOutInAllThatComesBeforeTheFirstCall) {
+  Running running;
+  const int port = processes::free_port();
+  const size_t first = running.start("joins", {"10"}, processes::place(0, 2, port));
+  running.await(running.start("meets", {std::to_string(port)}, {}), "has met");
+  const Ended ended = running.end(first);
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_LT(ended.seconds, 16);
 }
 
 /// Starts four processes of which one is another than the others take it for.
@@ -409,7 +511,7 @@ TEST(World, RefusesOtherSizes) {
       [](int rank, auto& variables) {
         if (rank == 2) variables["WORLD_SIZE"] = "5";
       },
-      "but rank 2 is distributed_test with LibTorch");
+      "but rank 2 is distributed_test with descent ");
 }
 
 TEST(World, RefusesOtherPrograms) {
@@ -417,7 +519,7 @@ TEST(World, RefusesOtherPrograms) {
   const auto other = own.parent_path() / "another_program";
   std::filesystem::remove(other);
   std::filesystem::create_hard_link(own, other);
-  expect_refused([](int, auto&) {}, "but rank 2 is another_program with LibTorch", other.string());
+  expect_refused([](int, auto&) {}, "but rank 2 is another_program with descent ", other.string());
   std::filesystem::remove(other);
 }
 
@@ -431,6 +533,14 @@ TEST(World, RefusesTwoProcessesOfOneRank) {
     EXPECT_THAT(ended.said, HasSubstr("two processes are rank 1"));
     EXPECT_LT(ended.seconds, 45);
   }
+}
+
+TEST(World, IsAtTheInterfacesThatAVariableNames) {
+  for (const char* const names : {"", "lo", "lo,lo"})
+    expect_all_right(processes::world("joins", 2, {"60"}, {{"GLOO_SOCKET_IFNAME", names}}));
+  for (const Ended& ended :
+       processes::world("joins", 2, {"5"}, {{"GLOO_SOCKET_IFNAME", "nosuch0"}}))
+    EXPECT_THAT(ended.said, HasSubstr("nosuch0"));
 }
 
 const Role serves("serves", [](const Arguments& arguments) {
@@ -472,7 +582,12 @@ TEST(World, MeetsInAStoreThatEarlierAttemptsHaveUsed) {
   for (const std::vector<int>& some : {std::vector<int>{1, 2}, std::vector<int>{0, 2}}) {
     std::vector<size_t> started;
     for (const int rank : some) started.push_back(start(rank, {"2"}));
-    for (const size_t process : started) EXPECT_EQ(running.end(process).code, 1);
+    for (const size_t process : started) {
+      const Ended ended = running.end(process);
+      EXPECT_EQ(ended.code, 1);
+      EXPECT_THAT(ended.said,
+                  HasSubstr(some[0] == 0 ? "these ranks did not come: " : "rank 0 did not come"));
+    }
   }
   expect_all_right(all({"60"}));
 }

@@ -29,11 +29,13 @@ fs::path file_of(const fs::path& folder, int64_t step) {
   return folder / (std::string(kBegin) + std::to_string(step) + std::string(kEnd));
 }
 
-/// The steps of which there is a file, the newest first.
+/// The steps of which there is a file, the newest first. Throws where there is a folder that cannot be
+/// read.
 std::vector<int64_t> steps_in(const fs::path& folder) {
   std::vector<int64_t> steps;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
+  std::error_code missing;
+  if (fs::status(folder, missing).type() == fs::file_type::not_found) return steps;
+  for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     int64_t step = 0;
     const char* const from = name.data() + std::min(name.size(), kBegin.size());
@@ -44,6 +46,26 @@ std::vector<int64_t> steps_in(const fs::path& folder) {
   }
   std::sort(steps.rbegin(), steps.rend());
   return steps;
+}
+
+bool is_whole(const fs::path& file) {
+  try {
+    pickle::check_records(file);
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+/// Throws if there is a checkpoint of a later step, from which resume() would go on.
+void check_is_newest(const fs::path& folder, int64_t step) {
+  for (const int64_t later : steps_in(folder)) {
+    if (later <= step) return;
+    if (!is_whole(file_of(folder, later))) continue;
+    throw WorldError("step = " + std::to_string(step) + ", but " + file_of(folder, later).string() +
+                     " is there, which another training has left: go on from it by resume(), "
+                     "remove it, or take another folder");
+  }
 }
 
 std::string written(const std::vector<Part>& parts) {
@@ -108,9 +130,11 @@ void checkpoint(const fs::path& folder, int64_t step, World& world,
   if (world.rank() == 0) {
     try {
       fs::create_directories(folder);
+      check_is_newest(folder, step);
       write_atomically(file_of(folder, step), bytes);
       constexpr size_t kKept = 2;
-      const std::vector<int64_t> steps = steps_in(folder);
+      std::vector<int64_t> steps = steps_in(folder);
+      std::erase_if(steps, [&](int64_t damaged) { return damaged > step; });
       std::error_code stays;
       for (size_t i = kKept; i < steps.size(); ++i) fs::remove(file_of(folder, steps[i]), stays);
     } catch (const std::exception& e) {
@@ -125,17 +149,22 @@ int64_t resume(const fs::path& folder, World& world, const std::vector<Part>& pa
   std::string found, problem;
   int64_t step = 0;
   if (world.rank() == 0) {
-    // The newest that is whole: a disk may have lost what was written before a power failure.
-    for (const int64_t candidate : steps_in(folder)) {
-      try {
-        pickle::check_records(file_of(folder, candidate));
-        found = read_file(file_of(folder, candidate));
-        step = candidate;
-        problem.clear();
-        break;
-      } catch (const std::exception& e) {
-        problem = file_of(folder, candidate).string() + ": " + text_of(e);
+    try {
+      // The newest that is whole: a disk may have lost what was written before a power failure.
+      for (const int64_t candidate : steps_in(folder)) {
+        const std::string file = file_of(folder, candidate).string();
+        try {
+          pickle::check_records(file);
+          found = read_file(file);
+          step = candidate;
+          problem.clear();
+          break;
+        } catch (const std::exception& e) {
+          problem = file + ": " + text_of(e);
+        }
       }
+    } catch (const std::exception& e) {
+      problem = text_of(e);
     }
   }
   problem = told_by_first(world, problem);

@@ -13,7 +13,8 @@ namespace descent {
 /// that it has done, and then begins what others have not finished. So work(i) has to keep its result
 /// by itself, whole or not at all, and to give the same one on any process. An exception of work ends
 /// the call of that process alone; the piece is done by another one. Throws WorldError if the store
-/// cannot be reached.
+/// cannot be reached: a World's store ends with the process that serves it, rank 0 if not torchrun, so
+/// call world.barrier() before that one leaves.
 ///
 ///   auto store = descent::folder_store("job/store");
 ///   descent::share(store, "images", 1000, [&](int64_t i) { draw(i); });

@@ -37,17 +37,14 @@ class Bucket {
   size_t size() const { return parameters_.size(); }
   const at::Tensor& flat() const { return flat_; }
 
-  /// Puts a gradient, or none, into its place.
+  /// Puts a gradient, dense or none, into its place.
   void fill(size_t k, const at::Tensor& gradient) {
     const at::Tensor& p = parameters_[k];
     const at::Tensor place = flat_.narrow(0, offsets_[k], p.numel()).view(p.sizes());
-    if (gradient.defined()) {
-      TORCH_CHECK(gradient.layout() == at::kStrided, "DataParallel: a gradient of sizes ",
-                  p.sizes(), " is ", gradient.layout(), ", must be dense");
+    if (gradient.defined())
       place.copy_(gradient);
-    } else {
+    else
       place.fill_(-0.0);  // that added to any number leaves it as it is, 0 and -0 included
-    }
     flat_[offsets_.back() + static_cast<int64_t>(k)] = gradient.defined() ? 1 : 0;
   }
 
@@ -55,7 +52,7 @@ class Bucket {
   void hand_out(int64_t divisor) {
     flat_.div_(divisor);
     const at::Tensor had =
-        flat_.narrow(0, offsets_.back(), static_cast<int64_t>(size())).to(at::kDouble);
+        flat_.narrow(0, offsets_.back(), static_cast<int64_t>(size())).to(at::kCPU, at::kDouble);
     for (size_t k = 0; k < size(); ++k) {
       at::Tensor& gradient = parameters_[k].mutable_grad();
       gradient.reset();
@@ -100,6 +97,13 @@ std::vector<at::Tensor> picked(const std::vector<at::Tensor>& all,
   return some;
 }
 
+const at::Tensor& dense_gradient(const at::Tensor& p, const char* who) {
+  const at::Tensor& gradient = p.grad();
+  TORCH_CHECK(!gradient.defined() || gradient.layout() == at::kStrided, who,
+              ": a gradient of sizes ", p.sizes(), " is ", gradient.layout(), ", must be dense");
+  return gradient;
+}
+
 /// The sum of tensors that come one after another, as a balanced tree: level k holds that of 2^k of
 /// them. A tensor may be undefined, and then adds nothing.
 class TreeSum {
@@ -135,10 +139,9 @@ std::string line_of(const Named& named) {
   return named.first + " [" + sizes + "] " + c10::toString(named.second.scalar_type());
 }
 
-/// Throws on all ranks unless all have tensors of the same names, sizes and types.
-void check_alike(const std::vector<Named>& tensors, World& world, int from) {
-  std::string own;
-  for (const Named& named : tensors) own += line_of(named) + "\n";
+/// Throws on all ranks unless all have the same lines.
+void check_alike(const std::string& own, World& world, int from, const char* who,
+                 const char* other_lines) {
   at::Tensor length = at::full({1}, static_cast<int64_t>(own.size()), at::kLong);
   world.broadcast(length, from);
   at::Tensor bytes = at::zeros({length.item<int64_t>()}, at::kByte);
@@ -165,9 +168,9 @@ void check_alike(const std::vector<Named>& tensors, World& world, int from) {
   for (int r = 0; r < world.size(); ++r) {
     const int64_t place = places.const_data_ptr<int64_t>()[r];
     if (place < 0) continue;
-    throw WorldError("broadcast_parameters: rank " + std::to_string(r) +
-                     " has another network than rank " + std::to_string(from) + ", which has " +
-                     line(theirs, place) + " where rank " + std::to_string(r) + " has " +
+    throw WorldError(std::string(who) + ": rank " + std::to_string(r) + " has " + other_lines +
+                     " than rank " + std::to_string(from) + ", which has " + line(theirs, place) +
+                     " where rank " + std::to_string(r) + " has " +
                      (r == world.rank() ? line(own, place) : "something else"));
   }
 }
@@ -184,7 +187,9 @@ void broadcast_parameters(const NamedTensors& network, World& world, int from) {
   std::vector<Named> all = network.parameters;
   all.insert(all.end(), network.buffers.begin(), network.buffers.end());
   if (world.size() == 1) return;
-  check_alike(all, world, from);
+  std::string lines;
+  for (const Named& named : all) lines += line_of(named) + "\n";
+  check_alike(lines, world, from, "broadcast_parameters", "another network");
   for (const Named& named : all) world.broadcast(named.second, from);
 }
 
@@ -194,7 +199,8 @@ void average_gradients(const std::vector<at::Tensor>& parameters, World& world, 
   constexpr int64_t kBytes = 25 << 20;
   for (const auto& members : in_buckets(parameters, kBytes, kBytes)) {
     Bucket bucket(picked(parameters, members));
-    for (size_t k = 0; k < members.size(); ++k) bucket.fill(k, parameters[members[k]].grad());
+    for (size_t k = 0; k < members.size(); ++k)
+      bucket.fill(k, dense_gradient(parameters[members[k]], "average_gradients"));
     world.sum(bucket.flat(), how);
     bucket.hand_out(world.size());
   }
@@ -206,8 +212,9 @@ struct DataParallel::Impl {
   int64_t total = 0, first = 0, count = 0;  ///< shards: of all ranks, and this rank's
   int64_t done = 0;                         ///< of this rank's shards, in this step
   bool sends = false;                       ///< the backward of the last shard runs
+  bool broken = false;                      ///< a backward threw
 
-  std::vector<at::Tensor> parameters{};
+  std::vector<at::Tensor> parameters{}, buffers_of_network{};
   std::vector<TreeSum> sums{};
   std::vector<bool> arrived{};
   std::vector<Bucket> buckets{};
@@ -250,7 +257,9 @@ struct DataParallel::Impl {
     sender.join();
   }
 
-  void add(const std::vector<at::Tensor>& more) {
+  void add(const NamedTensors& network) {
+    const std::vector<at::Tensor> more = tensors_of(network.parameters);
+    for (const Named& buffer : network.buffers) buffers_of_network.push_back(buffer.second);
     const size_t known = parameters.size();
     parameters.insert(parameters.end(), more.begin(), more.end());
     sums.resize(parameters.size());
@@ -275,6 +284,7 @@ struct DataParallel::Impl {
         if (sends) arrive(i);
         return outputs;
       };
+      if (hooks[i].accumulator) hooks[i].accumulator->del_post_hook(hooks[i].key);
       hooks[i].key = accumulator->add_post_hook(
           std::make_unique<torch::autograd::utils::LambdaPostHook>(tell));
       hooks[i].accumulator = std::move(accumulator);
@@ -286,10 +296,10 @@ struct DataParallel::Impl {
     const at::NoGradGuard no_grad;
     const std::lock_guard lock(mutex);
     if (arrived[i]) return;
-    arrived[i] = true;
     const auto [b, k] = places[i];
-    sums[i].add(parameters[i].grad());
+    sums[i].add(dense_gradient(parameters[i], "DataParallel"));
     buckets[b].fill(k, sums[i].take());
+    arrived[i] = true;
     --missing[b];
     // All ranks send buckets in the same order, whatever the order in which gradients come.
     while (launched < buckets.size() && missing[launched] == 0) queue.push_back(launched++);
@@ -320,6 +330,18 @@ struct DataParallel::Impl {
   }
 };
 
+namespace {
+
+void check_devices(const NamedTensors& network) {
+  for (const auto* const list : {&network.parameters, &network.buffers})
+    for (const auto& [name, tensor] : *list)
+      TORCH_CHECK(tensor.device().is_cpu(), "DataParallel: ", name, " is on ", tensor.device(),
+                  ", must be on the CPU; average_gradients() of a world of Python's group takes "
+                  "devices");
+}
+
+}  // namespace
+
 DataParallel::DataParallel(const NamedTensors& network, World& world, const Options& options) {
   const int n = world.size();
   const int64_t total = options.shards == 0 ? n : options.shards, each = total / n;
@@ -330,9 +352,16 @@ DataParallel::DataParallel(const NamedTensors& network, World& world, const Opti
               ", must be > 0");
   TORCH_CHECK(options.first_bucket_bytes > 0,
               "DataParallel: first_bucket_bytes = ", options.first_bucket_bytes, ", must be > 0");
+  check_devices(network);
+  if (n > 1)
+    check_alike("shards = " + std::to_string(total) +
+                    ", bucket_bytes = " + std::to_string(options.bucket_bytes) +
+                    ", first_bucket_bytes = " + std::to_string(options.first_bucket_bytes) +
+                    ", sum = " + (options.sum == Sum::Ordered ? "ordered" : "backend"),
+                world, 0, "DataParallel", "other options");
   broadcast_parameters(network, world);
   impl_ = std::make_unique<Impl>(world, options);
-  impl_->add(tensors_of(network.parameters));
+  impl_->add(network);
 }
 DataParallel::~DataParallel() = default;
 
@@ -354,20 +383,21 @@ void DataParallel::backward(const at::Tensor& loss) {
     ~Sends() { flag = false; }
   } const while_it_runs(me.sends, is_last);
   ++me.done;
+  me.broken = true;
   loss.backward();
-  if (is_last) return;
   const at::NoGradGuard no_grad;
-  for (size_t i = 0; i < me.parameters.size(); ++i) {
-    at::Tensor& gradient = me.parameters[i].mutable_grad();
-    me.sums[i].add(gradient);
-    gradient.reset();
+  for (size_t i = 0; !is_last && i < me.parameters.size(); ++i) {
+    me.sums[i].add(dense_gradient(me.parameters[i], "DataParallel"));
+    me.parameters[i].mutable_grad().reset();
   }
+  me.broken = false;
 }
 
 void DataParallel::finish() {
   Impl& me = *impl_;
   TORCH_CHECK(me.done == me.count, "DataParallel: finish() after ", me.done, " of the ", me.count,
               " shards of this rank");
+  TORCH_CHECK(!me.broken, "DataParallel: finish() after a backward() that threw");
   for (size_t i = 0; i < me.parameters.size(); ++i) me.arrive(i);
   std::unique_lock lock(me.mutex);
   me.changed.wait(lock, [&] { return me.finished == me.buckets.size(); });
@@ -382,8 +412,15 @@ void DataParallel::finish() {
 
 void DataParallel::add(const NamedTensors& more) {
   TORCH_CHECK(impl_->done == 0, "DataParallel: add() between backward() and finish()");
+  check_devices(more);
   broadcast_parameters(more, impl_->world);
-  impl_->add(tensors_of(more.parameters));
+  impl_->add(more);
+}
+
+void DataParallel::broadcast_buffers(int from) {
+  TORCH_CHECK(impl_->done == 0,
+              "DataParallel: broadcast_buffers() between backward() and finish()");
+  for (const at::Tensor& buffer : impl_->buffers_of_network) impl_->world.broadcast(buffer, from);
 }
 
 }  // namespace descent

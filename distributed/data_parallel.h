@@ -60,12 +60,15 @@ struct DataParallelOptions {
 /// large for one pass is taken by loss.backward() for all parts but the last. Where no shard has a
 /// gradient, there is none after finish(). Parameters may be frozen, thawed and added between steps.
 /// A World of its own carries the gradients (see World::twin); failures are WorldErrors of finish().
+/// Where backward() throws, this step cannot be finished, and this is good for nothing but to be
+/// destroyed. All tensors are on the CPU.
 class DataParallel {
  public:
   using Options = DataParallelOptions;
 
   /// Gives all ranks the parameters and buffers of rank 0, as broadcast_parameters() does. Throws
-  /// c10::Error if the shards cannot be dealt out. Collective, as are finish() and add().
+  /// c10::Error if the shards cannot be dealt out, and WorldError, on all ranks, where their options
+  /// differ. Collective, as are finish(), add() and broadcast_buffers().
   DataParallel(const NamedTensors& network, World& world, const Options& options = {});
   DataParallel(const DataParallel&) = delete;
   DataParallel& operator=(const DataParallel&) = delete;
@@ -81,6 +84,9 @@ class DataParallel {
 
   /// More parameters, between finish() and backward(): rank 0's values are given to all.
   void add(const NamedTensors& more);
+  /// Gives all ranks the buffers of one, between finish() and backward(): the statistics of batch
+  /// normalisation, which go their own way on each rank.
+  void broadcast_buffers(int from = 0);
 
  private:
   struct Impl;

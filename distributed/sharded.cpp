@@ -3,12 +3,14 @@
 #include <map>
 #include <numeric>
 #include <string>
+#include <typeinfo>
 #include <unordered_map>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
+#include <c10/util/Type.h>
 #include <torch/serialize/archive.h>
 
 #include <descent/distributed/sharded.h>
@@ -23,9 +25,9 @@ namespace {
 
 OptimizerBase& ours(torch::optim::Optimizer& optimizer) {
   auto* const found = dynamic_cast<OptimizerBase*>(&optimizer);
-  TORCH_CHECK(found != nullptr,
-              "Sharded: the inner optimizer is a wrapper or one of LibTorch's own, must be an "
-              "optimizer of this library; put wrappers around Sharded");
+  TORCH_CHECK(found != nullptr, "Sharded: the inner optimizer is a ",
+              c10::demangle(typeid(optimizer).name()),
+              ", must be an optimizer of this library and no wrapper; put wrappers around Sharded");
   return *found;
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -109,7 +110,8 @@ std::vector<at::Tensor> taken_by(const descent::engine::RuleTable& rule, const N
   return parameters;
 }
 
-/// One line for each rule: hashes of the weights and of the checkpoint.
+/// BYTES whole|sharded: buckets of so many bytes; of 32, most parameters have one of their own, so that
+/// those of `left` and `right` are full in another order on every second rank. One line for each rule: hashes of the weights and of the checkpoint.
 const Role every_rule("every rule", [](const Arguments& arguments) {
   auto world = World::from_environment({.timeout = 120s});
   const int64_t bytes = std::stoll(arguments.at(0));
@@ -201,14 +203,14 @@ std::string the_same(const std::string& role, const std::vector<int>& sizes,
 
 TEST(DataParallel, GivesTheBitsOfOneProcessWithEveryRule) {
   const std::string said =
-      the_same("every rule", {1, 2, 4}, {{"1024", "whole"}, {"26214400", "whole"}});
+      the_same("every rule", {1, 2, 4}, {{"32", "whole"}, {"26214400", "whole"}});
   EXPECT_EQ(static_cast<size_t>(std::count(said.begin(), said.end(), '\n')),
             descent::optimizers().size());
 }
 
 TEST(Sharded, GivesTheBitsOfOneProcessWithEveryRule) {
-  const std::string alone = the_same("every rule", {1}, {{"1024", "whole"}});
-  EXPECT_EQ(the_same("every rule", {1, 2, 4}, {{"1024", "sharded"}}), alone);
+  const std::string alone = the_same("every rule", {1}, {{"32", "whole"}});
+  EXPECT_EQ(the_same("every rule", {1, 2, 4}, {{"32", "sharded"}, {"26214400", "sharded"}}), alone);
 }
 
 TEST(Sharded, RefusesWhatLooksAtAllParameters) {
@@ -223,8 +225,12 @@ TEST(Sharded, RefusesWhatLooksAtAllParameters) {
   refuses("schedule_free_adamw", {}, "is not evaluated where it trains");
   refuses("polyak_sgd", {}, "needs closures of its own");
   auto opt = descent::make_optimizer("sgd", net.parameters(), {{"lr", 0.1}});
-  EXPECT_THAT([&] { descent::Sharded(descent::Lookahead(*opt), world); },
-              ThrowsMessage<c10::Error>(HasSubstr("put wrappers around Sharded")));
+  EXPECT_THAT(
+      [&] { descent::Sharded(descent::Lookahead(*opt), world); },
+      ThrowsMessage<c10::Error>(AllOf(HasSubstr("the inner optimizer is a descent::Lookahead"),
+                                      HasSubstr("put wrappers around Sharded"))));
+  EXPECT_THAT([&] { descent::Sharded(torch::optim::SGD(net.parameters(), 0.1), world); },
+              ThrowsMessage<c10::Error>(HasSubstr("the inner optimizer is a torch::optim::SGD")));
   descent::Sharded sharded(*opt, world);
   EXPECT_EQ(sharded.kept(net.left), std::pair(int64_t{0}, int64_t{8}));
   const at::Tensor other = at::zeros({8}).requires_grad_();
@@ -390,6 +396,51 @@ TEST(Sharded, GivesTheSameBitsWhateverBecomesOfParameters) {
   EXPECT_EQ(the_same("changes", {1, 2, 3, 4}, {{"sharded"}}), alone);
 }
 
+/// python FOLDER: a state goes into Python's files and comes out of them, spread over ranks or not.
+const Role python("python", [](const Arguments& arguments) {
+  const std::filesystem::path folder = arguments.at(0);
+  auto world = World::from_environment({.timeout = 120s});
+  const std::vector<std::vector<int64_t>> sizes{{20, 3}, {7}, {}};
+  const auto one = parameters_of(sizes), parts = parameters_of(sizes), again = parameters_of(sizes);
+  descent::AdamW alone(one), inner(parts), loaded(again);
+  descent::Sharded sharded(inner, world), other(loaded, world);
+  const auto step = [](const auto& parameters, auto& optimizer, int64_t number) {
+    fill_gradients(parameters, number);
+    optimizer.step();
+  };
+  for (int64_t number = 1; number <= 3; ++number) {
+    step(one, alone, number);
+    step(parts, sharded, number);
+  }
+  torch::serialize::OutputArchive archive;
+  sharded.save(archive);  // after which rank 0 has the whole state
+  const auto own = folder / ("alone-" + std::to_string(world.rank()));
+  descent::save_python(alone, own);
+  if (world.rank() == 0) {
+    descent::save_python(inner, folder / "spread");
+    require(descent::read_file(folder / "spread") == descent::read_file(own), "Python's files");
+  }
+  world.barrier();
+  descent::load_python(loaded, folder / "spread");
+  {
+    const at::NoGradGuard no_grad;
+    for (size_t i = 0; i < one.size(); ++i) again[i].copy_(parts[i]);
+  }
+  step(one, alone, 4);
+  step(again, other, 4);
+  for (size_t i = 0; i < one.size(); ++i) require(one[i].equal(again[i]), "what was loaded");
+  world.barrier();
+  say("all right");
+});
+
+TEST(Sharded, GoesThroughPythonsFiles) {
+  for (const int size : {2, 3}) {
+    const processes::Folder folder;
+    for (const Ended& ended : processes::world("python", size, {folder / ""}))
+      EXPECT_EQ(ended.said, "all right\n");
+  }
+}
+
 TEST(Sharded, RefusesWhatItCannotStepInParts) {
   const auto said = processes::world("cannot", 2);
   for (const Ended& ended : said) {
@@ -477,8 +528,7 @@ const Role other_ways("other ways", [](const Arguments&) {
     torch::manual_seed(10 + world.rank());
     Net net;
     if (way == "frozen") net.in->weight.set_requires_grad(false);
-    DataParallel parallel(net, world,
-                          {.shards = 4, .bucket_bytes = 512, .first_bucket_bytes = 512});
+    DataParallel parallel(net, world, {.shards = 4, .bucket_bytes = 32, .first_bucket_bytes = 32});
     const at::Tensor start = net.in->weight.detach().clone();
     for (int64_t step = 0; step < 6; ++step) {
       if (way == "frozen") net.in->weight.set_requires_grad(step >= 2 && step < 4);
@@ -536,6 +586,18 @@ const Role by_hand("by hand", [](const Arguments&) {
   } catch (const c10::Error& e) {
     say(e.what_without_backtrace());
   }
+  try {
+    DataParallel wrong(net, world, {.shards = world.rank() == 2 ? 6 : 3});
+  } catch (const WorldError& e) {
+    say(e.what());
+  }
+  DataParallel parallel(net, world);
+  net.seen.fill_(world.rank());
+  parallel.broadcast_buffers();
+  require(net.seen.equal(at::zeros({2})), "the buffers of rank 0");
+  net.seen.fill_(world.rank());
+  parallel.broadcast_buffers(2);
+  require(net.seen.equal(at::full({2}, 2.0)), "the buffers of rank 2");
   world.barrier();
 });
 
@@ -545,10 +607,14 @@ TEST(BroadcastParameters, AndAverageGradientsServeLoopsOfOnesOwn) {
     EXPECT_EQ(all[rank].code, 0) << all[rank].said;
     EXPECT_THAT(
         all[rank].said,
-        AllOf(HasSubstr("broadcast_parameters: rank 2 has another network than rank 0, which has "
-                        "in.weight [12, 8] Float where rank 2 has "),
-              HasSubstr(rank == 2 ? "in.weight [13, 8] Float\n" : "something else\n"),
-              HasSubstr("DataParallel: shards = 5 on 3 ranks, must be 3 times 1, 2, 4")));
+        AllOf(
+            HasSubstr("broadcast_parameters: rank 2 has another network than rank 0, which has "
+                      "in.weight [12, 8] Float where rank 2 has "),
+            HasSubstr(rank == 2 ? "in.weight [13, 8] Float\n" : "something else\n"),
+            HasSubstr("DataParallel: shards = 5 on 3 ranks, must be 3 times 1, 2, 4"),
+            HasSubstr("DataParallel: rank 2 has other options than rank 0, which has shards = 3, "
+                      "bucket_bytes = 26214400, first_bucket_bytes = 1048576, sum = ordered where "
+                      "rank 2 has ")));
   }
 }
 
@@ -571,7 +637,57 @@ TEST(DataParallel, RefusesWhatDoesNotFit) {
   EXPECT_THAT([&] { parallel.add(net); }, ThrowsMessage<c10::Error>(HasSubstr("add() between")));
   backward();
   EXPECT_THAT(backward, ThrowsMessage<c10::Error>(HasSubstr("more than the 2 shards")));
+  EXPECT_THAT([&] { parallel.broadcast_buffers(); },
+              ThrowsMessage<c10::Error>(HasSubstr("broadcast_buffers() between")));
+  // Whoever goes on after an error gets it again, and does not wait for what will not come.
+  net.never.mutable_grad() = at::ones({3, 2}).to_sparse();
+  for (int i = 0; i < 2; ++i)
+    EXPECT_THAT([&] { parallel.finish(); },
+                ThrowsMessage<c10::Error>(HasSubstr(
+                    "DataParallel: a gradient of sizes [3, 2] is Sparse, must be dense")));
+  net.never.mutable_grad().reset();
   parallel.finish();
+
+  DataParallel broken(net, world);
+  const at::Tensor x = net.loss(batch(0), 0, 0) * 1;
+  x.register_hook([](const at::Tensor&) { throw std::runtime_error("an error of its own"); });
+  EXPECT_THAT([&] { broken.backward(x); },
+              ThrowsMessage<std::runtime_error>(HasSubstr("an error of its own")));
+  EXPECT_THAT([&] { broken.finish(); },
+              ThrowsMessage<c10::Error>(HasSubstr("finish() after a backward() that threw")));
+
+  descent::NamedTensors elsewhere;
+  elsewhere.buffers.emplace_back("table", at::empty({2}, at::kMeta));
+  EXPECT_THAT(
+      [&] { DataParallel(elsewhere, world); },
+      ThrowsMessage<c10::Error>(HasSubstr("DataParallel: table is on meta, must be on the CPU")));
+}
+
+/// Rank 1 stops while gloo sums; rank 0 gives up its step, and does not wait for it.
+const Role gives_up("gives up", [](const Arguments&) {
+  auto world = World::from_environment({.timeout = 120s});
+  const at::Tensor p = at::zeros({16 << 20}).requires_grad_();
+  descent::NamedTensors network;
+  network.parameters.emplace_back("p", p);
+  DataParallel parallel(network, world, {.sum = descent::Sum::Backend});
+  parallel.backward(p.sum());
+  if (world.rank() == 1) {
+    std::this_thread::sleep_for(20ms);
+    ::kill(::getpid(), SIGSTOP);
+  }
+  std::this_thread::sleep_for(500ms);
+  throw std::runtime_error("an error of its own");
+});
+
+TEST(DataParallel, LeavesASumOfTheBackendThatDoesNotEnd) {
+  Running running;
+  const int port = processes::free_port();
+  for (int rank = 0; rank < 2; ++rank)
+    running.start("gives up", {}, processes::place(rank, 2, port));
+  const Ended ended = running.end(0);
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_THAT(ended.said, HasSubstr("an error of its own"));
+  EXPECT_LT(ended.seconds, 60);
 }
 
 const Role fails("fails", [](const Arguments& arguments) {

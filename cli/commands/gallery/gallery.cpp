@@ -275,10 +275,10 @@ ChapterPart choosing(uint64_t seed) {
                                       {Method(Tpe{}), "Tree-structured Parzen estimator"},
                                       {Method(Bayes{}), "Gaussian process"}}) {
     const std::string key = "choosing-" + to_text(method).substr(0, to_text(method).find(':'));
-    const auto study = std::make_shared<const Trials>(
-        tune(parse_space("lr=log:1e-5:0.1,momentum=range:0:0.99"),
-             [&](Trial& trial) { return train(*task, task->usual_steps(), trial); },
-             {.method = method, .trials = 40, .seed = seed}));
+    const auto study = std::make_shared<const Trials>(tune(
+        parse_space("lr=log:1e-5:0.1,momentum=range:0:0.99"),
+        [&](Trial& trial) { return train(*task, task->usual_steps(), trial, /*alone=*/false); },
+        {.method = method, .trials = 40, .seed = seed}));
     const std::string best = "Least loss " + to_text(study->trials[study->best()].value) + ".";
     for (const StudyView view : {StudyView::History, StudyView::Contours})
       add(key + (view == StudyView::History ? "-history.png" : "-map.png"), title,

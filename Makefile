@@ -6,7 +6,7 @@ build := build/release
 .PHONY: help demo test bench docs packages
 help:
 	@echo "make demo   train networks, draw their loss landscapes, race the optimizers: out/index.html"
-	@echo "make test   build everything and run the tests"
+	@echo "make test   build and run the tests"
 	@echo "make bench  speed and memory, measured against other libraries"
 	@echo "make docs   a searchable site of README.md and docs/: build/docs/site/index.html"
 	@echo "Each first installs the packages that are missing (cmake/debian-packages.txt)."

@@ -15,7 +15,6 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <torch/script.h>
-#include <torch/torch.h>
 
 #include <descent/networks.h>
 

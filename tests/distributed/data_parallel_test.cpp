@@ -8,7 +8,10 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/optim/optimizer.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>

@@ -16,7 +16,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <descent/distributed.h>
 #include <descent/distributed/c10d.h>

@@ -9,7 +9,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <torch/autograd.h>
 #include <torch/csrc/jit/api/module.h>
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/conv.h>
 
 #include <descent/base/atomic_file.h>
 #include <descent/landscape/curvature/curvature.h>

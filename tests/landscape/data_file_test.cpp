@@ -3,7 +3,8 @@
 #include <functional>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/serialize.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>

@@ -8,7 +8,9 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <descent/base/atomic_file.h>
 #include <descent/landscape.h>

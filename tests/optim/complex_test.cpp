@@ -4,7 +4,8 @@
 #include <sstream>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/serialize.h>
+#include <torch/types.h>
 
 #include <descent/optim/wrappers/gradient_transforms.h>
 #include <descent/optim/wrappers/lookahead.h>

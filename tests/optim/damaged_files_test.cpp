@@ -8,7 +8,10 @@
 
 #include <caffe2/serialize/inline_container.h>
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/sgd.h>
+#include <torch/serialize.h>
+#include <torch/serialize/archive.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>

@@ -1,6 +1,6 @@
 // Rules that find their rates: from distances, from the loss, from sums over all parameters.
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <descent/optim/wrappers/lookahead.h>
 #include <descent/optim/wrappers/mechanic.h>

@@ -4,7 +4,11 @@
 #include <limits>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/optim/sgd.h>
+#include <torch/serialize/archive.h>
+#include <torch/types.h>
 
 #include <descent/optim.h>
 #include <descent/tensors/finite.h>

@@ -1,6 +1,9 @@
 // Noise, centralization and clipping: what the inner optimizer sees, and what the user keeps.
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/optim/sgd.h>
+#include <torch/types.h>
 
 #include <descent/optim.h>
 

@@ -3,7 +3,9 @@
 #include <sstream>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/types.h>
 
 #include <descent/optim.h>
 #include <descent/optim/pieces/vectors.h>

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <descent/optim/training/line_search.h>
 

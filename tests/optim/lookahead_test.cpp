@@ -3,7 +3,10 @@
 #include <sstream>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/schedulers/step_lr.h>
+#include <torch/optim/sgd.h>
+#include <torch/types.h>
 
 #include <descent/optim/training/groups.h>
 #include <descent/optim/wrappers/gradient_transforms.h>

@@ -1,6 +1,6 @@
 // What follows from the formulas of the newer adaptive rules.
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "checks.h"
 

@@ -1,6 +1,6 @@
 // Norms of float tensors whose squares float cannot hold.
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "checks.h"
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "checks.h"
 

@@ -1,6 +1,9 @@
 // The same path as LibTorch's own optimizers, in float64.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/sgd.h>
+#include <torch/types.h>
 
 #include "checks.h"
 

@@ -5,7 +5,8 @@
 #include <map>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/optimizer.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <descent/pickle/pickle.h>

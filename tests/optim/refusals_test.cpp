@@ -3,7 +3,8 @@
 #include <limits>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/types.h>
 
 #include "checks.h"
 

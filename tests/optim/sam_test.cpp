@@ -1,6 +1,8 @@
 // SAM and ASAM, around ours and around LibTorch's own optimizers.
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/optim/sgd.h>
+#include <torch/types.h>
 
 #include <descent/optim.h>
 

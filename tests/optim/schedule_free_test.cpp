@@ -1,6 +1,8 @@
 // Rules that are evaluated elsewhere than they train, and the wrapper that makes one of any rule.
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/types.h>
 
 #include <descent/optim/wrappers/gradient_transforms.h>
 #include <descent/optim/wrappers/lookahead.h>

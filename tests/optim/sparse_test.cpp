@@ -3,7 +3,11 @@
 #include <sstream>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/nn/modules/embedding.h>
+#include <torch/optim/optimizer.h>
+#include <torch/serialize.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <descent/optim/wrappers/schedule_free.h>
 

@@ -4,7 +4,9 @@
 #include <sstream>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/serialize.h>
+#include <torch/serialize/archive.h>
+#include <torch/types.h>
 
 #include <descent/optim/training/ewa.h>
 #include <descent/optim/training/stopping.h>

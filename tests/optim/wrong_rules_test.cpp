@@ -1,7 +1,7 @@
 // Tests of tests: the checks of the contract suite find what is wrong with rules made wrong on
 // purpose, and nothing with the rules that those were made from.
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "checks.h"
 

@@ -5,7 +5,8 @@
 
 #include <caffe2/serialize/inline_container.h>
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/serialize.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <descent/base/atomic_file.h>

@@ -1,6 +1,6 @@
 // Dual numbers against central differences, function by function.
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <descent/surfaces/number.h>
 

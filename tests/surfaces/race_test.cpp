@@ -2,7 +2,9 @@
 #include <stdexcept>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/optim/sgd.h>
+#include <torch/types.h>
 
 #include <descent/optim/sgd.h>
 #include <descent/optim/training/line_search_descent.h>

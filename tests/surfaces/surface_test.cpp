@@ -3,7 +3,7 @@
 #include <stdexcept>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "tracks.h"
 

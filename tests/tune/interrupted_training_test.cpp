@@ -1,5 +1,7 @@
 // Trainings that are killed between their checkpoints, their reports and their ends.
-#include <torch/torch.h>
+#include <torch/optim/optimizer.h>
+#include <torch/serialize.h>
+#include <torch/types.h>
 
 #include <descent/optim.h>
 #include <descent/tune.h>

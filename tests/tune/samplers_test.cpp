@@ -4,7 +4,9 @@
 #include <sstream>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/data.h>
+#include <torch/serialize/archive.h>
+#include <torch/types.h>
 
 #include <descent/tune/samplers.h>
 

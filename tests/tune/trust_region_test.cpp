@@ -3,7 +3,9 @@
 #include <stdexcept>
 
 #include <gmock/gmock.h>
-#include <torch/torch.h>
+#include <torch/optim/optimizer.h>
+#include <torch/serialize.h>
+#include <torch/types.h>
 
 #include <descent/tune.h>
 

@@ -8,6 +8,8 @@
 
 #include <ATen/TensorOperators.h>
 #include <CLI/CLI.hpp>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <c10/util/Exception.h>
 
 #include <descent/base/pattern.h>
 #include <descent/base/text.h>
@@ -59,6 +61,43 @@ double scale_of(const std::string& text) {
   return scale;
 }
 
+at::Device device_of(const std::string& text) {
+  const auto refuse = [&](const std::string& why) {
+    throw std::invalid_argument("--device = " + text + why + ", must be cpu, cuda or cuda:N");
+  };
+  std::optional<at::Device> device;
+  try {
+    device.emplace(text);
+  } catch (const c10::Error&) {
+    refuse("");
+  }
+  const auto* const impl = c10::impl::hasDeviceGuardImpl(device->type())
+                               ? c10::impl::getDeviceGuardImpl(device->type())
+                               : nullptr;
+  const int count = impl == nullptr ? 0 : impl->deviceCount();
+  if (count == 0) refuse(", of which LibTorch finds none here");
+  if (device->index() >= count) refuse(", of which LibTorch finds " + std::to_string(count));
+  return *device;
+}
+
+/// Everything that is registered. The tensors stay the same ones, as optimizers and tied weights want.
+void move(const SavedNetwork& network, at::Device device) {
+  for (const auto& named : {network.named_parameters(), network.named_buffers()})
+    for (const auto& [name, tensor] : named)
+      if (tensor.device() != device) tensor.set_data(tensor.detach().to(device));
+}
+
+Batches moved(const Batches& data, at::Device device) {
+  std::vector<Data> result;
+  for (const Data& batch : data) {
+    Data& there = result.emplace_back(batch);
+    there.target = batch.target.to(device);
+    if (batch.input.defined()) there.input = batch.input.to(device);
+    for (auto& [name, tensor] : there.named) tensor = tensor.to(device);
+  }
+  return result;
+}
+
 /// Names of the metrics that may be the loss.
 std::string losses() {
   std::vector<std::string> names;
@@ -107,6 +146,9 @@ void add_inputs(CLI::App& command, Inputs& inputs, const std::string& moving) {
                      "with \"target\" or \"labels\", or a list of these; FILE.npz with input and "
                      "target; x.npy,y.npy");
   command.add_option_function<std::string>(
+      "--device", [&inputs](const std::string& text) { inputs.device = device_of(text); },
+      "on which to compute: cpu, cuda or cuda:N");
+  command.add_option_function<std::string>(
       "--scale", [&inputs](const std::string& text) { inputs.scale = scale_of(text); },
       "factor of the inputs, 1/255 for images of bytes");
   command.add_option_function<std::string>(
@@ -125,6 +167,9 @@ void load_inputs(Inputs& inputs) {
   if (!inputs.parameters.empty()) freeze_all_but(*inputs.model, inputs.parameters);
   inputs.data = load_data(inputs.data_file);
   if (inputs.scale) inputs.data = scaled(inputs.data, *inputs.scale);
+  if (inputs.device.is_cpu()) return;
+  move(*inputs.model, inputs.device);
+  inputs.data = moved(inputs.data, inputs.device);
 }
 
 void load_training_inputs(Inputs& inputs) {
@@ -143,9 +188,17 @@ void describe_usual_loss(CLI::App& command) {
 
 std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,
                                             const std::filesystem::path& file) {
-  if (holds_network(file)) return load_network(file);
-  std::shared_ptr<SavedNetwork> network = model.clone();
-  load_weights(*network, file);
+  std::shared_ptr<SavedNetwork> network;
+  if (holds_network(file)) {
+    network = load_network(file);
+  } else {
+    network = model.clone();
+    load_weights(*network, file);
+  }
+  for (const auto& parameter : model.parameters()) {
+    move(*network, parameter.device());
+    break;
+  }
   return network;
 }
 

@@ -22,6 +22,7 @@ struct Inputs {
   std::string output{};                         ///< of the network; empty: the only one
   std::string parameters{};                     ///< those that move; empty: all
   std::optional<double> scale{};                ///< of inputs
+  at::Device device = at::kCPU;                 ///< of network and data
   std::vector<Metric> metrics{};                ///< the loss first
   std::shared_ptr<SavedNetwork> model{};        ///< read by load_inputs(), as the data
   Batches data{std::vector<Data>{}};
@@ -39,7 +40,7 @@ void load_training_inputs(Inputs& inputs);
 /// What there is to say of that in the help of --loss.
 void describe_usual_loss(CLI::App& command);
 
-/// A network of --plane: a file of its own, or other weights of that of --model.
+/// A network of --plane, on the device of that of --model: a file of its own, or other weights.
 std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,
                                             const std::filesystem::path& file);
 

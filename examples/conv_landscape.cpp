@@ -2,16 +2,18 @@
 // and its share of errors over a filter-normalised plane through the trained weights. It also prints
 // the loss on the way to a second training, by the statistics that batch normalisation takes there.
 //
-//   conv_landscape out/conv           steps of training and points along an axis may follow
+//   conv_landscape out/conv 60 51 --device cpu      all but the folder may be left out
 //
 // The folder gets loss and error as .png and .html.
 #include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <random>
+#include <string>
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/zeros.h>
+#include <CLI/CLI.hpp>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
@@ -54,12 +56,17 @@ descent::Data shapes(int64_t n, unsigned seed) {
   return data;
 }
 
+descent::Data moved(const descent::Data& data, at::Device device) {
+  return {data.input.to(device), data.target.to(device)};
+}
+
 nn::Sequential trained(const descent::Data& data, int steps, uint64_t seed) {
   at::manual_seed(seed);
   nn::Sequential net(nn::Conv2d(nn::Conv2dOptions(1, 8, 3).padding(1)), nn::BatchNorm2d(8),
                      nn::GELU(), nn::MaxPool2d(2),
                      nn::Conv2d(nn::Conv2dOptions(8, 16, 3).padding(1)), nn::BatchNorm2d(16),
                      nn::GELU(), nn::AdaptiveAvgPool2d(2), nn::Flatten(), nn::Linear(64, 3));
+  net->to(data.input.device());
   const int threads = at::get_num_threads();
   at::set_num_threads(1);  // more only get in each other's way on a network this small
   descent::AdamW opt(net->parameters(), {.lr = 3e-3});
@@ -99,8 +106,8 @@ void compare_statistics(nn::Sequential& net, nn::Sequential& other, const descen
   }
 }
 
-void run(const std::filesystem::path& folder, int steps, int64_t points) {
-  const descent::Data data = shapes(120, 0), unseen = shapes(300, 1);
+void run(const std::filesystem::path& folder, int steps, int64_t points, at::Device device) {
+  const descent::Data data = moved(shapes(120, 0), device), unseen = moved(shapes(300, 1), device);
   const descent::Batches batches = in_batches(data, 15);
   auto net = trained(data, steps, 1), other = trained(data, steps, 2);
   std::cout << "accuracy on unseen images: "
@@ -132,9 +139,17 @@ void run(const std::filesystem::path& folder, int steps, int64_t points) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::string folder = "conv_landscape", device = "cpu";
+  int steps = 60;
+  int64_t points = 51;
+  CLI::App app("Draws the loss of a convolutional network.");
+  app.add_option("folder", folder, "of the pictures, made if missing");
+  app.add_option("steps", steps, "of training")->check(CLI::PositiveNumber);
+  app.add_option("points", points, "along an axis")->check(CLI::PositiveNumber);
+  app.add_option("--device", device, "cpu, cuda or cuda:N");
+  CLI11_PARSE(app, argc, argv);
   try {
-    run(argc > 1 ? argv[1] : "conv_landscape", argc > 2 ? std::stoi(argv[2]) : 60,
-        argc > 3 ? std::stoi(argv[3]) : 51);
+    run(folder, steps, points, at::Device(device));
     return 0;
   } catch (const c10::Error& error) {
     std::cerr << "conv_landscape: " << error.what_without_backtrace() << '\n';

@@ -33,7 +33,7 @@ namespace fs = std::filesystem;
 volatile std::sig_atomic_t stopped = 0;
 
 struct Settings {
-  std::string optimizer = "adamw", options;
+  std::string optimizer = "adamw", options, device = "cpu";
   int64_t steps = 2000, samples = 100;
   uint64_t seed = 0;
   int threads = 1;  // more only get in each other's way on a network this small
@@ -97,12 +97,15 @@ void train(const Settings& settings) {
   at::manual_seed(settings.seed);
   torch::nn::Sequential net(torch::nn::Linear(1, 64), torch::nn::ReLU(), torch::nn::Linear(64, 64),
                             torch::nn::ReLU(), torch::nn::Linear(64, 1));
+  const at::Device device(settings.device);
+  net->to(device);
   const auto opt = descent::make_optimizer(settings.optimizer, net->parameters(),
                                            descent::parse_options(settings.options));
   const at::Tensor x =
-      at::linspace(-std::numbers::pi, std::numbers::pi, settings.samples).view({-1, 1});
+      at::linspace(-std::numbers::pi, std::numbers::pi, settings.samples).view({-1, 1}).to(device);
   const at::Tensor y = x.sin();
   int64_t step = settings.resume ? load(settings.out, net, *opt) : 0;
+  net->to(device);  // the run before --resume may have been on another one
   const int64_t first = step;
 
   const bool terminal = isatty(STDERR_FILENO) != 0;
@@ -124,8 +127,8 @@ void train(const Settings& settings) {
   const double seconds = seconds_since(start);
   if (terminal && stopped != 0) std::cerr << '\n';
 
-  const at::Tensor prediction = net->forward(x).detach();
-  const double loss = at::mse_loss(prediction, y).item<double>();
+  const at::Tensor fit = net->forward(x).detach();
+  const double loss = at::mse_loss(fit, y).item<double>();
   std::cout << (stopped != 0 ? "stopped: " : "") << settings.optimizer << ", " << step
             << " steps, loss " << loss << '\n';
   if (step > first)
@@ -138,8 +141,9 @@ void train(const Settings& settings) {
                   {"loss", loss},
                   {"seconds", seconds},
                   {"optimizer_seconds", optimizer_seconds}});
+  const at::Tensor inputs = x.cpu(), outputs = fit.cpu();
   for (int64_t i = 0; i < settings.samples; ++i)
-    summary["fit"].push_back({x[i].item<double>(), prediction[i].item<double>()});
+    summary["fit"].push_back({inputs[i].item<double>(), outputs[i].item<double>()});
   save(settings, net, *opt, step, summary);
   std::cout << "saved in " << settings.out.string()
             << (stopped != 0 ? "; go on with --resume\n" : "\n");
@@ -157,6 +161,7 @@ int main(int argc, char** argv) {
   app.add_option("--samples", settings.samples, "equidistant, ends included")
       ->check(CLI::Range(2, 1000000));
   app.add_option("--seed", settings.seed, "of the network's first weights");
+  app.add_option("--device", settings.device, "cpu, cuda or cuda:N");
   app.add_option("--threads", settings.threads, "of LibTorch")->check(CLI::Range(1, 1024));
   auto* const out =
       app.add_option("--out", settings.out, "folder for the trained model, made if missing");

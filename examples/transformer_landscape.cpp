@@ -2,14 +2,16 @@
 // loss over the plane of the two steepest directions at the trained weights: the top eigenvectors of
 // the Hessian.
 //
-//   transformer_landscape out/transformer     steps of training and points along an axis may follow
+//   transformer_landscape out/transformer 150 51 --device cpu     all but the folder may be left out
 //
 // The folder gets loss.png, loss.html, spectrum.png and curvature.json.
 #include <iostream>
+#include <string>
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/one_hot.h>
 #include <ATen/ops/randint.h>
+#include <CLI/CLI.hpp>
 #include <torch/nn/cloneable.h>
 #include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
@@ -48,13 +50,14 @@ class CounterImpl : public nn::Cloneable<CounterImpl> {
 };
 TORCH_MODULE(Counter);
 
-descent::Data sequences(int64_t n) {
-  const at::Tensor digits = at::randint(kDigits, {n, kLength}, at::kLong);
+descent::Data sequences(int64_t n, at::Device device) {
+  const at::Tensor digits = at::randint(kDigits, {n, kLength}, at::kLong).to(device);
   return {digits, at::one_hot(digits, kDigits).sum(1).argmax(1)};
 }
 
 Counter trained(const descent::Data& data, int steps) {
   Counter net;
+  net->to(data.input.device());
   const int threads = at::get_num_threads();
   at::set_num_threads(1);  // more only get in each other's way on a network this small
   descent::AdamW opt(net->parameters(), {.lr = 3e-3});
@@ -77,9 +80,9 @@ descent::Batches in_batches(const descent::Data& data, int64_t n) {
   return batches;
 }
 
-void run(const std::filesystem::path& folder, int steps, int64_t points) {
+void run(const std::filesystem::path& folder, int steps, int64_t points, at::Device device) {
   at::manual_seed(1);
-  const descent::Data data = sequences(128);
+  const descent::Data data = sequences(128, device);
   auto net = trained(data, steps);
 
   const descent::CurvatureOptions options{
@@ -114,9 +117,17 @@ void run(const std::filesystem::path& folder, int steps, int64_t points) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::string folder = "transformer_landscape", device = "cpu";
+  int steps = 150;
+  int64_t points = 51;
+  CLI::App app("Draws the loss of a transformer along its steepest directions.");
+  app.add_option("folder", folder, "of the pictures, made if missing");
+  app.add_option("steps", steps, "of training")->check(CLI::PositiveNumber);
+  app.add_option("points", points, "along an axis")->check(CLI::PositiveNumber);
+  app.add_option("--device", device, "cpu, cuda or cuda:N");
+  CLI11_PARSE(app, argc, argv);
   try {
-    run(argc > 1 ? argv[1] : "transformer_landscape", argc > 2 ? std::stoi(argv[2]) : 150,
-        argc > 3 ? std::stoi(argv[3]) : 51);
+    run(folder, steps, points, at::Device(device));
     return 0;
   } catch (const c10::Error& error) {
     std::cerr << "transformer_landscape: " << error.what_without_backtrace() << '\n';

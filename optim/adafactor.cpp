@@ -35,11 +35,9 @@ void Adafactor::update(const Options& o, const TensorStep& step) {
   const at::Tensor& g = step.g;
   at::Tensor& p = step.p;
   const auto t = static_cast<double>(step.at.step);
-  const double root_n = std::sqrt(static_cast<double>(p.numel()));
   const double eps1 = o.eps1.value_or(machine_epsilon(step.type));
   const double w = std::pow(t, o.beta2_decay);
-  const double alpha =
-      std::max(o.eps2, p.norm().item<double>() / root_n) * std::min(o.lr, 1 / std::sqrt(t));
+  const at::Tensor alpha = mean_size(p, o.eps2) * std::min(o.lr, 1 / std::sqrt(t));
   if (step.keep != 1) p.mul_(step.keep);
 
   const at::Tensor square = g * g;
@@ -55,8 +53,7 @@ void Adafactor::update(const Options& o, const TensorStep& step) {
     x = step.s[2];
   }
   const at::Tensor u = g / x.clamp_min(eps1 * eps1).sqrt();
-  const double size = u.norm().item<double>() / (root_n * o.d);
-  p.sub_(u * (alpha / std::max(1.0, size)));
+  p.sub_(u * (alpha / (mean_size(u, o.d) / o.d)).to(u.scalar_type()));
 }
 
 std::string Adafactor::state_problem(const Options&, const at::Tensor* s,

@@ -38,8 +38,7 @@ void CAME::update(const Options& o, const TensorStep& step) {
     average(s[5], x, b2);
     u = g * s[5].rsqrt();
   }
-  const double root_n = std::sqrt(static_cast<double>(g.numel()));
-  u = u / std::max(1.0, u.norm().item<double>() / (root_n * o.clip_threshold));
+  u = u / (mean_size(u, o.clip_threshold) / o.clip_threshold).to(u.scalar_type());
   at::Tensor& m = s[0];
   average(m, u, b1);
   if (!matrix) {

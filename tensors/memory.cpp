@@ -13,8 +13,9 @@ namespace {
 
 class Counter : public c10::MemoryReportingInfoBase {
  public:
+  explicit Counter(at::Device device) : device_(device) {}
   void reportMemoryUsage(void*, int64_t bytes, size_t, size_t, c10::Device device) override {
-    if (!device.is_cpu()) return;
+    if (device != device_) return;
     now_ += bytes;
     peak = std::max(peak, now_);
   }
@@ -23,6 +24,7 @@ class Counter : public c10::MemoryReportingInfoBase {
   int64_t peak = 0;
 
  private:
+  at::Device device_;
   int64_t now_ = 0;
 };
 
@@ -51,8 +53,8 @@ class NoLog {
 
 }  // namespace
 
-int64_t peak_bytes(const std::function<void()>& work) {
-  const auto counter = std::make_shared<Counter>();
+int64_t peak_bytes(const std::function<void()>& work, at::Device device) {
+  const auto counter = std::make_shared<Counter>(device);
   {
     const NoLog quiet;
     const c10::DebugInfoGuard counting(c10::DebugInfoKind::PROFILER_STATE, counter);

@@ -22,8 +22,9 @@ namespace descent {
 /// How the values are computed.
 ///   Auto     the first of Fused, Batched and Loop that applies and agrees with Loop
 ///   Loop     any network: a clone for each thread takes the weights of one point after the other
-///   Batched  many networks at once, their weights stacked, by LibTorch's vmap: on the CPU, in
-///            float32 or float64, where one network and its activations take up to 256 KiB
+///   Batched  many networks at once, their weights stacked, by LibTorch's vmap, in float32 or
+///            float64: on the CPU where one network and its activations take up to 256 KiB, on other
+///            devices where 16 of them fit into options.memory
 ///   Fused    chains of Linear and activations under mse, or cross_entropy of class indices with or
 ///            without accuracy, on the CPU, in float32 or float64
 DESCENT_ENUM(Path, Auto, Loop, Batched, Fused)

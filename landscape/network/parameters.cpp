@@ -110,8 +110,11 @@ std::string why_not_stacked(const char* what, const std::vector<std::string>& na
   std::ostringstream text;
   for (size_t k = 0; k < tensors.size(); ++k) {
     const Tensor& tensor = tensors[k];
-    if (!tensor.is_cpu() || tensor.layout() != at::kStrided) {
-      text << "the " << what << " '" << names[k] << "' is not a dense tensor on the CPU";
+    if (tensor.layout() != at::kStrided) {
+      text << "the " << what << " '" << names[k] << "' is not a dense tensor";
+    } else if (tensor.device() != tensors.front().device()) {
+      text << "the " << what << "s '" << names.front() << "' and '" << names[k]
+           << "' are on different devices";
     } else if (tensor.scalar_type() != at::kFloat && tensor.scalar_type() != at::kDouble) {
       text << "the " << what << " '" << names[k] << "' is " << tensor.scalar_type()
            << ", allowed are Float and Double";

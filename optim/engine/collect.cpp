@@ -285,6 +285,9 @@ void OptimizerBase::Engine::check_memory_of(const at::Tensor& p, bool contiguous
   TORCH_CHECK((!gradient.is_meta() || p.is_meta()) && !gradient._is_zerotensor(), rule.about.name,
               ": the gradient of params[", position, "] of group ", group,
               " has no memory, must have values there");
+  TORCH_CHECK(gradient.device() == p.device(), rule.about.name, ": the gradient of params[",
+              position, "] of group ", group, " is on ", gradient.device(), ", must be on ",
+              p.device(), " as the parameter");
   TORCH_CHECK(tensors::has_its_memory(gradient), rule.about.name, ": the gradient of params[",
               position, "] of group ", group, " has a memory of ", gradient.storage().nbytes(),
               " bytes, must have one of ", gradient.numel() * gradient.element_size());

@@ -20,6 +20,9 @@
 #include <descent/optim/engine/norms.h>
 #include <descent/optim/optimizer/optimizer.h>
 
+namespace descent::tensors {
+class Numbers;
+}
 namespace descent {
 
 /// Appends a parameter's sizes to what Scalars::block() holds.
@@ -201,8 +204,8 @@ struct OptimizerBase::Engine {
   void apply(const Item& item, int64_t first, int64_t n, double trust) const;
   double trust(const Item& item, double first_squares, double second_squares, bool remembers) const;
 
-  // In cuda/step.cpp, where there are kernels.
   void refuse_capture() const;
+  // In cuda/step.cpp, where there are kernels.
   void step_on_cuda();
   std::optional<engine::cuda::Format> point_at_device(Item& item);
   at::Tensor ratios_of(const std::vector<size_t>& items, const at::Tensor& sums) const;
@@ -210,10 +213,11 @@ struct OptimizerBase::Engine {
   double gradient_squares(const Item& item) const;
   void scale_gradients();
   struct WholeTensors;
+  void step_tensors();
   void step_tensor(const Item& item) const;
   void step_present(const Item& item) const;
   /// The two readings of a rule with norms in the tensor pass.
-  void measure_tensor(const Item& item, double* sums) const;
+  void measure_tensor(const Item& item, tensors::Numbers& sums) const;
   void apply_tensor(const Item& item, double ratio) const;
   void run_tensor_algorithm(OptimizerBase& optimizer);
   void pull_slow_weights(OptimizerBase& optimizer);

@@ -25,7 +25,7 @@ inline int64_t size_of(NumberType type) {
 bool same_layout(const at::Tensor& x, const at::Tensor& p, bool p_is_contiguous);
 
 /// The sum of a tensor's numbers, or of their squares, as the loops make it.
-double sum_of(const at::Tensor& x, Isa isa, bool squares);
+void add_sum(tensors::Numbers& sums, const at::Tensor& x, Isa isa, bool squares);
 
 /// Creates the buffers that are used and missing, as they are ahead of a parameter's first step;
 /// whether there were any.

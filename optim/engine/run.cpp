@@ -6,6 +6,7 @@
 #include <descent/optim/engine/agreed_decay.h>
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/phases.h>
+#include <descent/tensors/numbers.h>
 
 namespace descent {
 
@@ -64,8 +65,7 @@ void OptimizerBase::Engine::run(double loss) {
 #if defined(DESCENT_HAS_CUDA)
   step_on_cuda();
 #endif
-  for (auto& item : items_)
-    if (!item.type && !item.on_cuda) step_tensor(item);
+  step_tensors();
   if (blocks_ + norm_blocks_ == 0) return;
   if (norm_blocks_ > 0) sums_.resize(static_cast<size_t>(2 * 2 * kPieces));
 
@@ -230,11 +230,15 @@ void OptimizerBase::Engine::run_jointly(double loss) {
     const Piece& piece = pieces_[static_cast<size_t>(i)];
     measure(*piece.item, piece.first, piece.n, &sums_[static_cast<size_t>(2 * i)]);
   });
+  tensors::Numbers of_tensors;
+  for (const Item& item : items_)
+    if (!item.type) measure_tensor(item, of_tensors);
   Totals totals{0, 0, loss};
-  size_t i = 0;
+  size_t i = 0, k = 0;
   for (const Item& item : items_) {
     double sums[2] = {0, 0};
-    if (!item.type) measure_tensor(item, sums);
+    if (!item.type)
+      for (double& sum : sums) sum = of_tensors.read()[k++];
     for (; i < pieces_.size() && pieces_[i].item == &item; ++i) {
       sums[0] += sums_[2 * i];
       sums[1] += sums_[2 * i + 1];

@@ -3,6 +3,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/one_parameter.h>
@@ -107,12 +108,35 @@ void OptimizerBase::make_states() {
   }
 }
 
+namespace {
+
+/// LibTorch before 2.13 does not say.
+template <class Stream>
+bool is_captured(const Stream& stream) {
+  if constexpr (requires { stream.is_capturing(); }) return stream.is_capturing();
+  return false;
+}
+
+}  // namespace
+
+/// A replay would repeat the numbers of the step that was captured, and no step would be counted.
+void OptimizerBase::Engine::refuse_capture() const {
+  const auto found = std::find_if(items_.begin(), items_.end(), [](const Item& item) {
+    return !item.type && !item.parameter->is_cpu();
+  });
+  if (found == items_.end()) return;
+  const at::Device device = found->parameter->device();
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  TORCH_CHECK(!is_captured(guard.getStream(device)), rule.about.name,
+              ": step() while a graph captures the stream of ", device,
+              ", must be called outside of it: the step's numbers and its count are made on the "
+              "host, and a replay would not change them");
+}
+
 void OptimizerBase::Engine::step(OptimizerBase& optimizer, double loss) {
   const RealViews views{*this};
   collect(optimizer);
-#if defined(DESCENT_HAS_CUDA)
   refuse_capture();
-#endif
   if (rule.advance != nullptr)
     for (size_t g = 0; g < groups_.size(); ++g)
       rule.advance(groups_[g].options, shared_of(g).data());

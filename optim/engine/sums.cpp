@@ -11,6 +11,7 @@
 #include <descent/optim/engine/phases.h>
 #include <descent/optim/engine/stored.h>
 #include <descent/tensors/computed_in.h>
+#include <descent/tensors/numbers.h>
 
 namespace descent {
 
@@ -28,14 +29,12 @@ at::Tensor in_memory_order(const at::Tensor& x) {
 thread_local double gradient_factor = 1;
 thread_local const double* known_squares = nullptr;
 
-double sum_of_squares(const at::Tensor& x, Isa isa) { return sum_of(x, isa, true); }
-
 }  // namespace
 
-double engine::sum_of(const at::Tensor& x, Isa isa, bool squares) {
+void engine::add_sum(tensors::Numbers& sums, const at::Tensor& x, Isa isa, bool squares) {
   if (!x.device().is_cpu()) {
     const at::Tensor wide = x.to(at::kDouble);
-    return (squares ? wide * wide : wide).sum().item<double>();
+    return sums.add((squares ? wide * wide : wide).sum());
   }
   const at::Tensor flat = in_memory_order(x);
   const NumberType type = x.scalar_type() == at::kDouble ? NumberType::Double : NumberType::Float;
@@ -45,7 +44,7 @@ double engine::sum_of(const at::Tensor& x, Isa isa, bool squares) {
   for (int64_t i = 0; i < n; i += piece)
     total += (squares ? square_sum : value_sum)(type, isa, numbers + i * x.element_size(),
                                                 std::min(piece, n - i));
-  return total;
+  sums.add(total);
 }
 
 engine::GradientFactor::GradientFactor(double factor)
@@ -70,7 +69,9 @@ void OptimizerBase::Engine::set_stable_decay() {
     return static_cast<size_t>(found - rule.buffers.begin());
   };
   const size_t square = place("exp_avg_sq"), largest = place("max_exp_avg_sq");
-  double sum = 0, n = 0;
+  tensors::Numbers sums;
+  std::vector<double> corrections;
+  double n = 0;
   for (const Item& item : items_) {
     const Numbers& numbers = numbers_[item.numbers];
     const Group& group = groups_[item.group];
@@ -79,9 +80,12 @@ void OptimizerBase::Engine::set_stable_decay() {
     const at::Tensor g = item.gradient->to(item.parameter->device(), type) * group.prologue.scale;
     at::Tensor v = beta * values_of(*item.state, square).to(type) + (1 - beta) * (g * g);
     if (group.form->buffers[largest]) v = v.maximum(values_of(*item.state, largest).to(type));
-    sum += sum_of(v, isa_, false) / correction;
+    add_sum(sums, v, isa_, false);
+    corrections.push_back(correction);
     n += static_cast<double>(item.parameter->numel());
   }
+  double sum = 0;
+  for (size_t i = 0; i < corrections.size(); ++i) sum += sums.read()[i] / corrections[i];
   for (Numbers& numbers : numbers_) {
     if (!is_stable(numbers)) continue;
     const Group& group = groups_[numbers.group];
@@ -103,18 +107,14 @@ double engine::gradient_squares(OptimizerBase& optimizer) {
   const Pass pass = current_pass();
   const Isa isa = pass == Pass::V4 ? Isa::V4 : pass == Pass::V3 ? Isa::V3 : Isa::Baseline;
   // In the order in which a step has them: elementwise forms first.
-  struct Squares {
-    bool of_norms;
-    double sum;
-  };
-  std::vector<Squares> all;
+  tensors::Numbers elementwise, of_norms;
   bool is_needed = false;
   for (size_t g = 0; g < optimizer.param_groups().size(); ++g)
     is_needed |= rule.needs_gradient_norm(optimizer.group_options(g).value());
   for (size_t g = 0; is_needed && g < optimizer.param_groups().size(); ++g) {
     const GroupOptions& options = optimizer.group_options(g);
     if (rule.rests_at_zero && options.get_lr() == 0) continue;
-    const bool of_norms = form_of(rule, options.value()).reads_twice;
+    tensors::Numbers& sums = form_of(rule, options.value()).reads_twice ? of_norms : elementwise;
     for (const at::Tensor& p : optimizer.param_groups()[g].params()) {
       at::Tensor gradient = p.grad();
       // One that does not fit is refused by the step.
@@ -122,21 +122,17 @@ double engine::gradient_squares(OptimizerBase& optimizer) {
         continue;
       if (gradient.scalar_type() != p.scalar_type() || !same_layout(gradient, p, p.is_contiguous()))
         gradient = at::empty_like(p).copy_(gradient);
-      all.push_back({of_norms, sum_of_squares(gradient.to(tensors::computed_in(p)), isa)});
+      add_sum(sums, gradient.to(tensors::computed_in(p)), isa, /*squares=*/true);
     }
   }
-  size_t elementwise = 0;
-  for (Squares& one : all)
-    if (!one.of_norms) std::swap(one, all[elementwise++]);
   double total = 0;
-  for (const Squares& one : all) total += one.sum;
+  for (tensors::Numbers* const sums : {&elementwise, &of_norms})
+    for (const double sum : sums->read()) total += sum;
   return total;
 }
 
 double OptimizerBase::Engine::gradient_squares(const Item& item) const {
   const int64_t n = item.n;
-  if (!item.type)
-    return sum_of_squares(item.gradient->to(tensors::computed_in(*item.parameter)), isa_);
   const int64_t piece = piece_length(n), bytes = item.parameter->element_size();
   const auto* const g = static_cast<const char*>(item.gradient->const_data_ptr());
   double total = 0;
@@ -178,9 +174,13 @@ void OptimizerBase::Engine::scale_gradients() {
 #pragma omp parallel for num_threads(at::get_num_threads()) schedule(static, 1)
     for (int64_t i = 0; i < count; ++i) measure_item(i);
   }
-  double total = known != nullptr ? *known : 0;
+  tensors::Numbers of_tensors;
   for (int64_t i = 0; i < count; ++i)
-    total += !items_[i].type ? gradient_squares(items_[i]) : sums_[i];
+    if (const Item& item = items_[i]; !item.type)
+      add_sum(of_tensors, item.gradient->to(tensors::computed_in(*item.parameter)), isa_, true);
+  double total = known != nullptr ? *known : 0;
+  size_t k = 0;
+  for (int64_t i = 0; i < count; ++i) total += !items_[i].type ? of_tensors.read()[k++] : sums_[i];
   const double norm = GradientFactor::now() * std::sqrt(total);
   for (auto& numbers : numbers_) {
     const void* const options = groups_[numbers.group].options;

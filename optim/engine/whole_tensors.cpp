@@ -10,6 +10,7 @@
 #include <descent/optim/engine/phases.h>
 #include <descent/optim/engine/stored.h>
 #include <descent/tensors/computed_in.h>
+#include <descent/tensors/numbers.h>
 
 namespace descent {
 
@@ -96,13 +97,27 @@ void OptimizerBase::Engine::step_present(const Item& item) const {
     if (used[b]) put(item.state->buffer(b), state[b]);
 }
 
+/// Those that read twice are all measured ahead of the first that moves.
+void OptimizerBase::Engine::step_tensors() {
+  tensors::Numbers sums;
+  std::vector<const Item*> measured;
+  for (const Item& item : items_) {
+    if (item.type || item.on_cuda) continue;
+    if (!item.reads_twice || item.present) {
+      step_tensor(item);
+      continue;
+    }
+    measure_tensor(item, sums);
+    measured.push_back(&item);
+  }
+  for (size_t i = 0; i < measured.size(); ++i) {
+    const auto& sum = sums.read();
+    apply_tensor(*measured[i], trust(*measured[i], sum[2 * i], sum[2 * i + 1], /*remembers=*/true));
+  }
+}
+
 void OptimizerBase::Engine::step_tensor(const Item& item) const {
   if (item.present) return step_present(item);
-  if (item.reads_twice) {
-    double sums[2];
-    measure_tensor(item, sums);
-    return apply_tensor(item, trust(item, sums[0], sums[1], /*remembers=*/true));
-  }
   WholeTensors whole(*this, item);
   whole.keep_start(*this);
   whole.text.sweep(whole.p, whole.g, whole.state.data(), whole.k.data());
@@ -110,12 +125,12 @@ void OptimizerBase::Engine::step_tensor(const Item& item) const {
   whole.store(*this);
 }
 
-void OptimizerBase::Engine::measure_tensor(const Item& item, double* sums) const {
+void OptimizerBase::Engine::measure_tensor(const Item& item, tensors::Numbers& sums) const {
   WholeTensors whole(*this, item);
   const Pair<Array> pair = whole.text.measure(whole.p, whole.g, whole.state.data(), whole.k.data());
   if (!whole.is_coded()) whole.store_state();  // rounded to the state's type, as the loops do
-  sums[0] = sum_of(pair.first.tensor(), isa_, !rule.adds_values);
-  sums[1] = sum_of(pair.second.tensor(), isa_, !rule.adds_values);
+  add_sum(sums, pair.first.tensor(), isa_, !rule.adds_values);
+  add_sum(sums, pair.second.tensor(), isa_, !rule.adds_values);
 }
 
 void OptimizerBase::Engine::apply_tensor(const Item& item, double ratio) const {

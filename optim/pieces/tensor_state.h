@@ -1,9 +1,12 @@
 #pragma once
+#include <cmath>
 #include <initializer_list>
 #include <string>
 #include <utility>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <c10/util/StringUtil.h>
 
 #include <descent/optim/engine/rule.h>
@@ -16,6 +19,13 @@ inline void follow_type(const TensorStep& step, std::size_t buffers) {
   for (std::size_t b = 0; b < buffers; ++b)
     if (at::Tensor& s = step.s[b]; s.defined() && s.scalar_type() != step.g.scalar_type())
       s = s.to(step.g.scalar_type());
+}
+
+/// In double, the root of the mean of squares where it is more than `least`, else `least`, also where
+/// it is NaN. It stays a tensor, because its value would be waited for where x is on a device.
+inline at::Tensor mean_size(const at::Tensor& x, double least) {
+  const double root_n = std::sqrt(static_cast<double>(x.numel()));
+  return (x.norm().to(at::kDouble) / root_n).fmax(at::scalar_tensor(least, at::kDouble));
 }
 
 /// What is wrong with a buffer of a tensor algorithm, "sum has the wrong sizes, must be [3, 3]", or

@@ -56,6 +56,8 @@ landscape(2 error "--axes = 1:1:5: several points at one place" ${job} --axes 1:
 landscape(2 error "at most 10000" ${job} --axes 0:1:5,0:1:10001 ${out})
 landscape(2 error "two axes, but the plane is a line" ${job} --plane "line:${net}/start.pt"
           --axes 0:1:5,0:1:5 ${out})
+landscape(2 error "--device = stove, must be cpu, cuda or cuda:N" ${job} --device stove ${out})
+landscape(2 error "--device = cuda:99, of which LibTorch finds [^\n]*, must be" ${job} --device cuda:99 ${out})
 landscape(2 error "--log excludes --linear" ${job} --log --linear ${out})
 landscape(2 error "--formats = jsn, must be json, npy, csv, vtp, html, .*did you mean json" ${job} --formats png,jsn ${out})
 landscape(2 error "--batch-norm = kep, must be auto, keep, .*did you mean keep" ${job} --batch-norm kep ${out})

@@ -285,6 +285,8 @@ std::unique_ptr<FastTraining> batched_training(const Job& job, Single& single, i
   if (why_not->empty())
     *why_not =
         landscape::why_not_stacked("parameter", job.parameters.names, job.parameters.tensors);
+  const at::Device device = job.parameters.tensors[0].device();
+  if (why_not->empty() && !device.is_cpu()) *why_not = "the parameters are on " + device.str();
   if (!why_not->empty()) return nullptr;
 
   Moving moving;

@@ -19,18 +19,17 @@ std::unique_ptr<Batched> Batched::of(const Problem&, int64_t, std::string* why_n
 #include <deque>
 #include <functional>
 #include <limits>
-#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
 
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 #include <c10/util/Exception.h>
 
 #include <descent/landscape/network/parameters.h>
 #include <descent/landscape/paths/batched/batching_rules.h>
+#include <descent/landscape/paths/flat.h>
 #include <descent/tensors/memory.h>
 #include <descent/tensors/one_thread.h>
 
@@ -40,8 +39,9 @@ namespace {
 using at::Tensor;
 using Tensors = std::vector<Tensor>;
 
-/// Networks at once: as many as work on this much memory together. With fewer, the cost of calling
-/// operations shows, with more, that of memory.
+/// Networks at once on a CPU: as many as work on this much memory together. With fewer, the cost of
+/// calling operations shows, with more, that of memory. Other devices have no such limit, since they
+/// wait for memory less than for the next operation.
 constexpr int64_t kWorkingSet = int64_t{4} << 20;
 constexpr int64_t kMostNetworks = 256;
 
@@ -50,37 +50,6 @@ constexpr int64_t kFewestNetworks = 16;
 
 /// A chunk takes at most this share of the budget, so that several threads can work.
 constexpr int64_t kShare = 8;
-
-/// Tensors that move over the plane, laid out one behind the other.
-struct Flat {
-  Flat() = default;
-  Flat(const Tensors& center_of, const Tensors& u_of, const Tensors& v_of) {
-    for (const Tensor& tensor : center_of) {
-      offsets.push_back(entries);
-      entries += (tensor.numel() + kAlign - 1) / kAlign * kAlign;
-      shapes.emplace_back(tensor.sizes());
-    }
-    center = joined(center_of);
-    u = joined(u_of);
-    v = joined(v_of);
-  }
-
-  Tensor joined(const Tensors& tensors) const {
-    Tensor result = at::zeros({entries}, tensors.front().options());
-    for (size_t k = 0; k < tensors.size(); ++k) {
-      result.narrow(0, offsets[k], tensors[k].numel()).copy_(tensors[k].reshape({-1}));
-    }
-    return result;
-  }
-
-  int64_t bytes() const { return entries * (center.defined() ? center.element_size() : 0); }
-
-  static constexpr int64_t kAlign = 16;  // entries: each tensor begins at a cache line
-  int64_t entries = 0;
-  std::vector<int64_t> offsets;
-  std::vector<c10::DimVector> shapes;
-  Tensor center, u, v;
-};
 
 /// The same tensors of several points of the plane.
 class Stack {
@@ -108,17 +77,7 @@ class Stack {
   }
 
   /// [networks, ...] of the tensor `slot`: a view.
-  Tensor of(size_t slot) const {
-    std::vector<int64_t> sizes{all_.size(0)}, strides{flat_.entries};
-    const auto& shape = flat_.shapes[slot];
-    int64_t step = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-    for (const int64_t size : shape) {
-      step = size > 0 ? step / size : step;
-      sizes.push_back(size);
-      strides.push_back(step);
-    }
-    return all_.as_strided(sizes, strides, flat_.offsets[slot]);
-  }
+  Tensor of(size_t slot) const { return flat_.view(all_, slot); }
 
  private:
   const Flat& flat_;
@@ -162,8 +121,8 @@ class VmapBatched : public Batched {
                const tensors::Pulse&) override {
     const auto run = [&] { measure_chunk(worker, points, values); };
     if (peak_ > 0) return run();
-    peak_ =
-        tensors::peak_bytes(run);  // the first time, for the self-check: no other worker is at work
+    // The first time, for the self-check: no other worker is at work.
+    peak_ = tensors::peak_bytes(run, problem_.plane.center[0].device());
   }
 
  private:
@@ -203,6 +162,7 @@ class VmapBatched : public Batched {
         const Tensor each = level.leave(metric_value(problem_.metrics[m], prediction, batch.target))
                                 .to(at::kDouble)
                                 .reshape({networks_})
+                                .cpu()
                                 .contiguous();
         const double* value = each.const_data_ptr<double>();
         for (size_t k = 0; k < points.size(); ++k) values[k * metrics + m] += weight * value[k];
@@ -279,15 +239,16 @@ std::unique_ptr<Batched> Batched::of(const Problem& problem, int64_t activations
     for (const Tensor& tensor : *list) one += static_cast<int64_t>(tensor.nbytes());
   }
   one = std::max<int64_t>(one, 1);
+  const int64_t working_set = plane.center[0].is_cpu() ? kWorkingSet : problem.memory;
   const auto fits = [&](int64_t networks) {
     if (networks >= kFewestNetworks) return true;
     std::ostringstream text;
     text << "one network takes " << one << " bytes, so several at once gain nothing";
-    if (kWorkingSet / one >= kFewestNetworks) text << " in options.memory = " << problem.memory;
+    if (working_set / one >= kFewestNetworks) text << " in options.memory = " << problem.memory;
     *why_not = text.str();
     return false;
   };
-  const int64_t fastest = std::min(kWorkingSet / one, kMostNetworks);
+  const int64_t fastest = std::min(working_set / one, kMostNetworks);
   if (!fits(std::min(fastest, problem.memory / kShare / one))) return nullptr;
   try {
     Substitution::install();

@@ -16,6 +16,7 @@
 #include <descent/landscape/paths/loop/loop.h>
 #include <descent/tensors/fingerprint.h>
 #include <descent/tensors/memory.h>
+#include <descent/tensors/numbers.h>
 #include <descent/tensors/one_thread.h>
 #include <descent/tensors/seeded.h>
 
@@ -103,6 +104,14 @@ Tensor outline(const Tensor& tensor) {
 struct Loop::MovingTensors {
   MovingTensors(const Named& named, const Moving& moving, bool channels_last) : moving_(moving) {
     for (const auto& item : named) tensors_.push_back(item.second);
+    if (moving.flat.entries > 0) {
+      base_.push_back(at::empty_like(moving.flat.center));
+      row_ = at::empty_like(moving.flat.center);
+      for (size_t k = 0; k < tensors_.size(); ++k) {
+        if (moving.slot[k] != kNoSlot) tensors_[k].set_data(moving.flat.view(row_, moving.slot[k]));
+      }
+      return;
+    }
     for (const auto& tensor : moving.center) {
       base_.push_back(channels_last && has_channels(tensor) ? at::empty_like(tensor, kChannelsLast)
                                                             : at::empty_like(tensor));
@@ -110,12 +119,20 @@ struct Loop::MovingTensors {
   }
 
   void row(double beta) {
+    if (moving_.flat.entries > 0) {
+      at::add_out(base_[0], moving_.flat.center, moving_.flat.v, beta);
+      return;
+    }
     for (size_t k = 0; k < base_.size(); ++k) {
       at::add_out(base_[k], moving_.center[k], moving_.v[k], beta);
     }
   }
 
   void column(double alpha) {
+    if (moving_.flat.entries > 0) {
+      at::add_out(row_, base_[0], moving_.flat.u, alpha);
+      return;
+    }
     for (size_t k = 0; k < tensors_.size(); ++k) {
       const size_t slot = moving_.slot[k];
       if (slot == kNoSlot) continue;
@@ -137,6 +154,7 @@ struct Loop::MovingTensors {
   const Moving& moving_;
   Tensors tensors_;  // of the clone, as it registers them
   Tensors base_;     // center + beta * v
+  Tensor row_;       // what the clone's tensors are views of, where they move together
 };
 
 struct Loop::Worker {
@@ -164,6 +182,14 @@ Loop::Loop(const Problem& problem)
     buffers_ = {at_least_float(plane.buffers.center), at_least_float(plane.buffers.u),
                 at_least_float(plane.buffers.v), floating_buffers_of(problem.model).slot};
   }
+  if (plane.center[0].is_cpu()) return;
+  const auto lie_together = [](Moving& moving, const std::vector<std::string>& names,
+                               const Tensors& own) {
+    if (moving.center.empty() || !why_not_stacked("", names, own).empty()) return;
+    moving.flat = Flat(moving.center, moving.u, moving.v);
+  };
+  lie_together(parameters_, plane.names, plane.center);
+  lie_together(buffers_, plane.buffers.names, plane.buffers.center);
 }
 
 Loop::~Loop() = default;
@@ -184,7 +210,8 @@ int64_t Loop::bytes() const {
 }
 
 int64_t Loop::shared_bytes() const {
-  int64_t bytes = 0;  // of what is not the plane's own
+  int64_t bytes =
+      3 * (parameters_.flat.bytes() + buffers_.flat.bytes());  // and what is not the plane's own
   const Plane& plane = problem_.plane;
   for (const auto& [own, planes] : {std::pair{&parameters_.center, &plane.center},
                                     {&parameters_.u, &plane.u},
@@ -200,7 +227,7 @@ int64_t Loop::room(int64_t workers) const {
   return (problem_.memory - shared_bytes()) / workers - (bytes() - activations_);
 }
 
-double Loop::value(const Metric& metric, const Tensor& prediction, const Tensor& target) const {
+Tensor Loop::result(const Metric& metric, const Tensor& prediction, const Tensor& target) const {
   const Tensor result = metric_value(metric, prediction, target);
   if (!result.defined())
     refuse("evaluate: the metric '", metric.name, "' returned an undefined tensor");
@@ -208,7 +235,11 @@ double Loop::value(const Metric& metric, const Tensor& prediction, const Tensor&
     refuse("evaluate: the metric '", metric.name,
            "' must be a tensor with one element, it is of shape ", result.sizes());
   }
-  return result.item<double>();
+  return result;
+}
+
+int64_t Loop::peak_bytes(const std::function<void()>& work) const {
+  return tensors::peak_bytes(work, problem_.plane.center[0].device());
 }
 
 Data Loop::copied(const Data& batch) const {
@@ -219,15 +250,6 @@ Data Loop::copied(const Data& batch) const {
 
 Tensor Loop::predict(Worker& worker, const Data& batch) const {
   return run(*worker.model, laid_out(batch, channels_last_));
-}
-
-/// Adds the values of a batch to what becomes the mean of all.
-void Loop::add(size_t batch, const Tensor& prediction, double* values) const {
-  for (size_t m = 0; m < problem_.metrics.size(); ++m) {
-    const double weight = weights_.of(batch, m);
-    if (weight == 0) continue;  // its mean is not a number
-    values[m] += weight * value(problem_.metrics[m], prediction, data_[batch].target);
-  }
 }
 
 /// The means of the first batches.
@@ -257,11 +279,23 @@ void Loop::metrics(Worker& worker, size_t batches, double* values,
     }
     worker.model->eval(false);
   }
-  std::vector<double> sums(problem_.metrics.size());  // `values` stay as they are until all is done
+  std::vector<size_t> measured;
+  std::vector<double> weights;
+  tensors::Numbers numbers;
   for (size_t b = 0; b < batches; ++b) {
-    add(b, predict(worker, data_[b]), sums.data());
+    const Tensor prediction = predict(worker, data_[b]);
+    for (size_t m = 0; m < problem_.metrics.size(); ++m) {
+      const double weight = weights_.of(b, m);
+      if (weight == 0) continue;  // its mean is not a number
+      measured.push_back(m);
+      weights.push_back(weight);
+      numbers.add(result(problem_.metrics[m], prediction, data_[b].target));
+    }
     next();
   }
+  const std::vector<double>& read = numbers.read();
+  std::vector<double> sums(problem_.metrics.size());  // `values` stay as they are until all is done
+  for (size_t k = 0; k < read.size(); ++k) sums[measured[k]] += weights[k] * read[k];
   divide(batches, sums.data());
   std::copy(sums.begin(), sums.end(), values);
 }
@@ -328,11 +362,13 @@ void Loop::choose_parts(const Data& batch) {
   const Look look = [&](const Data& some, double* values) {
     const Data own = copied(some);
     Tensor prediction;
-    peak = tensors::peak_bytes([&] {
+    peak = peak_bytes([&] {
       prediction = predict(worker, own);
       for (size_t m = 0; m < problem_.metrics.size(); ++m) {
         const Metric& metric = problem_.metrics[m];
-        values[m] = metric.count(own.target) > 0 ? value(metric, prediction, own.target) : 0;
+        values[m] = metric.count(own.target) > 0
+                        ? result(metric, prediction, own.target).item<double>()
+                        : 0;
       }
     });
     return prediction;
@@ -363,8 +399,7 @@ void Loop::recompute_center(const tensors::Pulse& pulse) {
   if (problem_.batch_norm != BatchNorm::Recompute) return;
   std::vector<double> values(problem_.metrics.size());
   Worker& worker = *workers_[0];
-  const int64_t peak =
-      tensors::peak_bytes([&] { metrics(worker, data_.size(), values.data(), pulse); });
+  const int64_t peak = peak_bytes([&] { metrics(worker, data_.size(), values.data(), pulse); });
   activations_ = std::max(activations_, peak);
   know({0, 0}, values.data());
 }
@@ -395,7 +430,7 @@ Center Loop::seen_at_center(const tensors::Pulse& pulse) {
     const uint64_t target_before = state_of(target);
     Tensor prediction;
     uint64_t prediction_before = 0;
-    const int64_t peak = tensors::peak_bytes([&] {
+    const int64_t peak = peak_bytes([&] {
       prediction = prediction_of(
           *worker.model, own, "evaluate",
           problem_.batch_norm == BatchNorm::Batch
@@ -419,10 +454,11 @@ Center Loop::seen_at_center(const tensors::Pulse& pulse) {
       prediction_before = state_of(prediction);
       for (size_t m = 0; m < problem_.metrics.size(); ++m) {
         const Metric& metric = problem_.metrics[m];
-        const double here = translated([&] { return value(metric, prediction, target); },
+        const double here = translated([&] { return result(metric, prediction, target); },
                                        "the metrics do not take predictions of shape ",
                                        prediction.sizes(), " beside data.target of shape ",
-                                       target.sizes(), " and type ", target.scalar_type());
+                                       target.sizes(), " and type ", target.scalar_type())
+                                .item<double>();
         values.add(here);
         const double weight = weights_.of(b, m);
         if (weight != 0) sums[m] += weight * here;

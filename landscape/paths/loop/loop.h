@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include <descent/landscape/network/parameters.h>
 #include <descent/landscape/paths/evaluator.h>
+#include <descent/landscape/paths/flat.h>
 
 namespace descent::landscape {
 
@@ -61,10 +63,12 @@ class Loop : public Evaluator {
 
  private:
   struct Worker;
-  /// What moves over the plane: parameters or buffers, at least in float32.
+  /// What moves over the plane: parameters or buffers, at least in float32. On other devices than the
+  /// CPU they lie one behind the other, so that one operation moves them all.
   struct Moving {
     std::vector<at::Tensor> center, u, v;
     std::vector<size_t> slot;
+    Flat flat{};  ///< of no entries: they move one by one
   };
   /// Tensors of a clone that take the values of a point.
   struct MovingTensors;
@@ -80,13 +84,16 @@ class Loop : public Evaluator {
   void recompute_center(const tensors::Pulse& pulse);
   void check_written(Worker& worker, const std::vector<uint64_t>& before, uint64_t first) const;
   bool follows_parameters(const std::vector<uint64_t>& hashes);
-  double value(const Metric& metric, const at::Tensor& prediction, const at::Tensor& target) const;
+  /// One number, still on its device.
+  at::Tensor result(const Metric& metric, const at::Tensor& prediction,
+                    const at::Tensor& target) const;
+  /// On the network's device.
+  int64_t peak_bytes(const std::function<void()>& work) const;
   /// A copy of a batch, laid out as it is taken.
   Data copied(const Data& batch) const;
   at::Tensor predict(Worker& worker, const Data& batch) const;
   void move_to(Worker& worker, const Point& point) const;
   void metrics(Worker& worker, size_t batches, double* values, const tensors::Pulse& pulse) const;
-  void add(size_t batch, const at::Tensor& prediction, double* values) const;
   void divide(size_t batches, double* values) const;
   void know(const Point& point, const double* values);
   const double* known(const Point& point) const;

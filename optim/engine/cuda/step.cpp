@@ -7,7 +7,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <c10/cuda/CUDAGraphsC10Utils.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
@@ -76,20 +75,6 @@ std::unordered_map<const RuleTable*, const cuda::RuleLaunches*>& all_launches() 
 
 bool engine::cuda::register_launches(const RuleTable& rule, const RuleLaunches& launches) {
   return all_launches().insert({&rule, &launches}).second;
-}
-
-/// A replay would repeat the numbers of the step that was captured, and no step would be counted.
-void OptimizerBase::Engine::refuse_capture() const {
-  const auto on_cuda = std::find_if(items_.begin(), items_.end(), [](const Item& item) {
-    return !item.type && item.parameter->is_cuda();
-  });
-  if (on_cuda == items_.end()) return;
-  const c10::cuda::CUDAGuard guard(on_cuda->parameter->device());
-  TORCH_CHECK(c10::cuda::currentStreamCaptureStatusMayInitCtx() == c10::cuda::CaptureStatus::None,
-              rule.about.name,
-              ": step() while a CUDA graph captures the stream, must be called outside of it: the "
-              "step's numbers and its count are made on the host, and a replay would not change "
-              "them");
 }
 
 /// Points at an item's memory. Its format, or none if it lies otherwise than kernels need it.

@@ -90,8 +90,9 @@ export function log_ticks(lo: number, hi: number, most: number): Tick[] {
     return ticks.length >= 2 ? ticks : nice_ticks(lo, hi, most);
   }
   const stride = Math.ceil((to - from + 1) / most);
+  const round = Math.ceil(from / stride) * stride;
   const ticks: Tick[] = [];
-  for (let e = Math.ceil(from / stride) * stride; e <= to; e += stride) ticks.push({ at: Number(`1e${e}`), label: power_of_ten(e) });
+  for (let e = round + stride <= to ? round : from; e <= to; e += stride) ticks.push({ at: Number(`1e${e}`), label: power_of_ten(e) });
   return ticks;
 }
 

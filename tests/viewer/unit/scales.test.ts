@@ -26,6 +26,7 @@ describe('ticks', () => {
   test('of a logarithm are powers of ten, not too many of them', () => {
     expect(labels(log_ticks(1e-3, 2e2, 8))).toEqual(['10\u207b\u00b3', '10\u207b\u00b2', '10\u207b\u00b9', '10\u2070', '10\u00b9', '10\u00b2']);
     expect(log_ticks(1e-20, 1, 5).length).toBeLessThanOrEqual(5);
+    for (const [lo, hi] of [[1e1, 1e3], [1e-7, 1e-4], [1e1, 1e5], [3, 4], [0.9, 1.1]]) expect(log_ticks(lo, hi, 2).length).toBeGreaterThanOrEqual(2);
     expect(labels(log_ticks(1, 30, 6))).toEqual(['1', '2', '5', '10', '20']);
   });
 });

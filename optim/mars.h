@@ -17,8 +17,8 @@ namespace rules {
 ///   y = v,  or with amsgrad  x <- max(x, v),  y = x
 ///   AdamW:  p <- p - lr ((m/c1)/(sqrt(y)/sqrt(c2) + eps) + wd p)
 ///   Lion:   p <- p - lr (sign(m) + wd p)
-/// Others:  AdamW's step, without amsgrad, on g itself with lr lr_1d_factor, betas_1d and
-///   weight_decay_1d.
+/// Others: AdamW's step, without amsgrad, on g itself with lr lr_1d_factor, betas_1d and
+/// weight_decay_1d.
 /// The first c is amplified, because q is 0; timm begins with c = g.
 struct MARS {
   static constexpr About about{"MARS", "mars", "Yuan et al. 2024, arXiv:2411.10438",

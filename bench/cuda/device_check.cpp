@@ -144,7 +144,7 @@ std::vector<OptionValues> variants_of(const descent::engine::RuleTable& rule) {
 
 /// Rules that loops step have the CPU's bits. pow of a GPU is another one.
 bool has_kernels(const descent::engine::RuleTable& rule) {
-  return !rule.forms.empty() && rule.weigh == nullptr;
+  return !rule.forms.empty() && rule.weigh == nullptr && !rule.sparse_only;
 }
 
 void check_bits(at::Device on, bool quick) {

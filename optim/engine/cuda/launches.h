@@ -19,7 +19,9 @@ const char* start(Kernel<A> kernel, uint32_t blocks, [[maybe_unused]] bool meets
   const cudaError_t error =
       cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(blocks), dim3(kThreads),
                        arguments, 0, static_cast<cudaStream_t>(stream));
-  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
+  if (error == cudaSuccess) return nullptr;
+  cudaGetLastError();  // or the next caller of CUDA would be told of it
+  return cudaGetErrorString(error);
 #else
   emulated::run(blocks, kThreads, meets, [&] { kernel(a); });
   return nullptr;

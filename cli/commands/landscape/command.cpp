@@ -28,6 +28,7 @@ void run(const Job& job, std::ostream& out) {
   std::string nothing;  // the metrics without a finite value
   tiles.while_kept([&] {
     const PlaneToDraw laid = lay_plane(job);
+    check_formats(job, laid);
     const Results results = compute(job, laid, tiles.folder());
     OutputFolder output(job.out, /*replace=*/true);
     write_files(job, laid, results, output);

@@ -232,6 +232,18 @@ void add_pictures(CLI::App& command, Job& job) {
       ->delimiter(',');
 }
 
+void check_formats(const Job& job, const PlaneToDraw& laid) {
+  if (laid.x.n > 1 && laid.y.n > 1) return;
+  std::vector<std::string> of_curves = known_formats();
+  std::erase(of_curves, "html");
+  for (const PictureFormat& format : picture_formats())
+    if (format.can_move) std::erase(of_curves, format.extension + 1);
+  for (const std::string& format : job.formats)
+    if (std::find(of_curves.begin(), of_curves.end(), format) == of_curves.end())
+      throw std::invalid_argument("--formats = " + format + " of a line, allowed are " +
+                                  joined(of_curves));
+}
+
 void write_files(const Job& job, const PlaneToDraw& laid, const Results& results,
                  const OutputFolder& output) {
   Files(job, laid, results).write(output);

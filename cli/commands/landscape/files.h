@@ -11,6 +11,9 @@ namespace descent::cli {
 
 void add_pictures(CLI::App& command, Job& job);
 
+/// Throws std::invalid_argument for formats of which a line has no file.
+void check_formats(const Job& job, const PlaneToDraw& laid);
+
 void write_files(const Job& job, const PlaneToDraw& laid, const Results& results,
                  const OutputFolder& output);
 

@@ -204,6 +204,8 @@ void check_plane(const Job& job) {
   if ((job.with_curvature || job.plane->derives) &&
       (batch_norm == BatchNorm::Interpolate || batch_norm == BatchNorm::Recompute))
     refuse("--batch-norm", fields::value_of(batch_norm), ", must be keep or batch for curvature");
+  if ((job.with_curvature || job.plane->derives) && job.options.precision == Precision::Bfloat16)
+    refuse("--precision", "bfloat16", " for curvature, which has the network's own precision only");
   if (job.with_layers && batch_norm == BatchNorm::Interpolate)
     refuse("--batch-norm", "interpolate", " with --layers, whose planes move no statistics");
   if (!job.plane->moves_statistics && batch_norm == BatchNorm::Interpolate)

@@ -178,6 +178,21 @@ void load_training_inputs(Inputs& inputs) {
   if (inputs.metrics.empty())
     inputs.metrics.push_back(inputs.data[0].target.is_floating_point() ? Metric(mse)
                                                                        : Metric(cross_entropy));
+  SavedNetwork& network = *inputs.model;
+  const bool was_training = network.is_training();
+  if (!switch_mode(network, true))
+    inputs.note = "trained in the mode of the file: " + network.about_modes();
+  else if (!was_training)
+    inputs.note = network.about_modes();
+}
+
+bool switch_mode(SavedNetwork& network, bool training) {
+  try {
+    network.train(training);
+    return true;
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
 }
 
 void describe_usual_loss(CLI::App& command) {

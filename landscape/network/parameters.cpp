@@ -8,6 +8,7 @@
 #include <torch/nn/module.h>
 
 #include <descent/landscape/network/parameters.h>
+#include <descent/networks/saved_network.h>
 #include <descent/tensors/seeded.h>
 
 namespace descent::landscape {
@@ -83,10 +84,10 @@ Parameters floating_buffers_of(const Model& model) {
 namespace {
 
 /// What to do about an input that is not of the parameters' type, or "".
-std::string about_type(const Model& model, const Tensor& input, const std::string& libtorch) {
+std::string about_type(const Named& parameters, const Tensor& input, const std::string& libtorch) {
   const at::ScalarType given = input.scalar_type();
   const bool indices = given == at::kLong || given == at::kInt;  // of an embedding, perhaps
-  for (const auto& [name, parameter] : model.parameters()) {
+  for (const auto& [name, parameter] : parameters) {
     const at::ScalarType wanted = parameter.scalar_type();
     if (!parameter.is_floating_point()) continue;
     if (given == wanted || (indices && libtorch.find("dtype") == std::string::npos)) return "";
@@ -133,22 +134,38 @@ Tensor run(Model& model, const Data& batch) {
   return batch.named.empty() ? model.forward(batch.input) : model.forward(batch.named);
 }
 
-Tensor prediction_of(Model& model, const Data& batch, const char* who, const char* aside) {
-  const Tensor& input = batch.input;
+namespace {
+
+template <class AnyNetwork, class Call>
+Tensor predicted(const AnyNetwork& network, const Named& parameters, const Tensor& input,
+                 const char* who, const char* aside, const Call& call) {
   const auto sentence = [&](const std::string& libtorch) {
-    return c10::str(who, ": the network of type ", model.type(),
+    return c10::str(who, ": the network of type ", network.type(),
                     " does not take data.input of shape ", input.sizes(), " and type ",
-                    input.scalar_type(), aside, about_type(model, input, libtorch));
+                    input.scalar_type(), aside, about_type(parameters, input, libtorch));
   };
   try {
-    return run(model, batch);
+    return call();
   } catch (const c10::Error& error) {
     const std::string said = error.what_without_backtrace();
     throw std::invalid_argument(sentence(said) + ". LibTorch says: " + said);
   } catch (const std::invalid_argument& error) {  // as TorchScript's errors come
-    if (about_type(model, input, error.what()).empty()) throw;
+    if (about_type(parameters, input, error.what()).empty()) throw;
     throw std::invalid_argument(sentence(error.what()) + ". " + error.what());
   }
+}
+
+}  // namespace
+
+Tensor prediction_of(Model& model, const Data& batch, const char* who, const char* aside) {
+  return predicted(model, model.parameters(), batch.input, who, aside,
+                   [&] { return run(model, batch); });
+}
+
+Tensor prediction_of(SavedNetwork& network, const Data& batch, const char* who) {
+  return predicted(network, network.named_parameters(), batch.input, who, "", [&] {
+    return batch.named.empty() ? network.forward(batch.input) : network.forward(batch.named);
+  });
 }
 
 std::shared_ptr<torch::nn::Module> clone_of(const torch::nn::Module& module, const char* who) {

@@ -53,6 +53,9 @@ at::Tensor run(Model& model, const Data& batch);
 /// says it in words where the input's type is not that of the parameters; `aside` is added.
 at::Tensor prediction_of(Model& model, const Data& batch, const char* who, const char* aside = "");
 
+/// The same of a network out of a file.
+at::Tensor prediction_of(SavedNetwork& network, const Data& batch, const char* who);
+
 /// A deep copy of a module, in its mode. `who` opens the message of std::invalid_argument, which is
 /// thrown if the module cannot be cloned or its clone shares parameters with it. In the latter case
 /// LibTorch has put new tensors of the same values into the submodules that are shared.

@@ -37,6 +37,12 @@ map(0 out "open" ${net} --axes w1.lr=log:0.01:1:3,w3.lr=log:0.01:1:3 --steps 3 -
 map(0 out "open" ${job} --threads 3 --out "${FOLDER}/three")
 expect_same("${FOLDER}/one" "${FOLDER}/three" map.png map.svg)
 
+# A network of torch.export, as it is in training mode.
+map(0 out "open" --model "${NETWORK_FILES}/guide_plain.pt2" --data "${FOLDER}/net/data.pt" --loss mse
+    --axes lr=log:0.01:1:3,0.lr=log:0.01:1:3 --steps 3 --out "${FOLDER}/pt2")
+map(2 error "draws random numbers" --model "${NETWORK_FILES}/guide_eval.pt2" --data "${FOLDER}/net/data.pt" --loss mse
+    --axes lr=log:0.01:1:3,scale=log:0.3:3:3 --steps 3 --out "${refused}/out")
+
 # Maps of narrower and narrower windows are a film.
 map(0 out "time .* s for 480 trainings\nopen .*zoom.gif" ${job} --zoom 0.5:1:0.1:5 --out "${FOLDER}/zoom")
 expect_files("${FOLDER}/zoom" diverged.json loss.json map.png map.svg zoom.gif)

@@ -147,16 +147,6 @@ std::string about(const TrainMap& map, const Boundary& boundary) {
   return text;
 }
 
-/// As `descent tune` trains; what there is to say of a network that has no training mode.
-std::string train_mode(SavedNetwork& network) {
-  try {
-    network.train();
-    return "";
-  } catch (const std::invalid_argument&) {
-    return "trained in the mode of the file: " + network.about_modes();
-  }
-}
-
 /// Writes the first map, and the way through all of them if there are several.
 void write_files(const MapJob& job, const std::vector<TrainMap>& maps, const std::string& said) {
   OutputFolder output(job.out, /*replace=*/true);
@@ -204,7 +194,6 @@ void run(MapJob& job, std::ostream& out) {
       parse_options(job.optimizer.substr(std::min(colon + 1, job.optimizer.size())));
   job.options.seed = job.seed;
   load_training_inputs(job.inputs);
-  const std::string note = train_mode(*job.inputs.model);
   const KeptTiles tiles(job);
   job.options.store = job.store();
   job.options.tiles = tiles.folder();
@@ -230,7 +219,7 @@ void run(MapJob& job, std::ostream& out) {
     write_files(job, maps, said);
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    print(out, maps[0], said, note);
+    print(out, maps[0], said, job.inputs.note);
     std::vector<std::string> jobs;
     for (const TrainMap& map : maps) jobs.push_back(map.loss.notes.at("tiles"));
     tiles.clear(jobs, out);

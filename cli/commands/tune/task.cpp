@@ -13,6 +13,7 @@
 #include <c10/util/Exception.h>
 
 #include <descent/base/text.h>
+#include <descent/landscape/network/parameters.h>
 #include <descent/surfaces/surface.h>
 #include <descent/tensors/fingerprint.h>
 #include <descent/tensors/seeded.h>
@@ -94,8 +95,7 @@ class NetworkTraining : public Training {
   /// In eval mode, where the network has both.
   double final_loss() override {
     const at::AutoGradMode without_grad(false);
-    const bool training = network_->is_training();
-    if (training) network_->eval();
+    const bool training = network_->is_training() && switch_mode(*network_, false);
     double sum = 0, count = 0;
     for (const Data& batch : inputs_.data) {
       const double targets = inputs_.metrics[0].count(batch.target);
@@ -114,8 +114,7 @@ class NetworkTraining : public Training {
 
  private:
   at::Tensor loss_of(const Data& batch) {
-    const at::Tensor prediction =
-        batch.named.empty() ? network_->forward(batch.input) : network_->forward(batch.named);
+    const at::Tensor prediction = landscape::prediction_of(*network_, batch, "training");
     return landscape::metric_value(inputs_.metrics[0], prediction, batch.target);
   }
 
@@ -133,16 +132,10 @@ class NetworkTask : public Task {
     // None: it was saved for inference.
     if (std::find(moves_.begin(), moves_.end(), true) == moves_.end())
       moves_.assign(parameters.size(), true);
-    try {
-      inputs.model->clone()->train();
-      trains_ = true;
-    } catch (const std::invalid_argument&) {
-    }
   }
 
   std::unique_ptr<Training> begin(const OptionValues& options) const override {
     std::shared_ptr<SavedNetwork> network = inputs_.model->clone();
-    if (trains_) network->train();
     std::vector<at::Tensor> parameters;
     size_t i = 0;
     for (const at::Tensor& p : network->parameters()) {
@@ -168,12 +161,9 @@ class NetworkTask : public Task {
     }
     return about() + ", fingerprint " + tensors::hexadecimal(print.value());
   }
-  std::string note() const override {
-    return trains_ ? "" : "trained in the mode of the file: " + inputs_.model->about_modes();
-  }
+  std::string note() const override { return inputs_.note; }
   std::unique_ptr<descent::Training> at_once(int64_t steps) const override {
     std::shared_ptr<SavedNetwork> network = inputs_.model->clone();
-    if (trains_) network->train();
     // Without a limit: as in train(), only what is not finite has diverged.
     return std::make_unique<descent::Training>(
         descent::Training{.network = network,
@@ -191,7 +181,6 @@ class NetworkTask : public Task {
  private:
   const Inputs& inputs_;
   std::vector<bool> moves_;  ///< of each parameter
-  bool trains_ = false;      ///< has a training mode
 };
 
 }  // namespace

@@ -125,6 +125,19 @@ tune(0 out "5 steps\n        exported in eval mode; train\\(\\) switches on aten
      --model "${NETWORK_FILES}/guide_eval.pt2" ${on_sine})
 range_test(0 out "on guide.pt2 with data.pt, mse\nrates " --model "${NETWORK_FILES}/guide.pt2"
            --data "${FOLDER}/net/data.pt" --steps 20 --force --out "${FOLDER}/range_pt2")
+# A network that was trained is saved, and is a network again.
+set(ten --steps 10 --trials 1 --method random:rounds=1 --space lr=log:0.01:0.011 --out "${FOLDER}/saved" --force)
+tune(0 out "mse, 10 steps.*saved   [^\n]*trained.pt2, trained for 10 steps" --model "${NETWORK_FILES}/guide_plain.pt2"
+     --data "${FOLDER}/net/data.pt" ${ten} --save "${FOLDER}/trained.pt2")
+file(SHA256 "${FOLDER}/trained.pt2" once)
+tune(0 out "saved" --model "${FOLDER}/trained.pt2" --data "${FOLDER}/net/data.pt" ${ten} --save "${FOLDER}/trained.pt2")
+file(SHA256 "${FOLDER}/trained.pt2" twice)
+if(once STREQUAL twice)
+  message(FATAL_ERROR "ten steps more have changed nothing in ${FOLDER}/trained.pt2")
+endif()
+tune(2 error "trained.pt2 is there already; --force" --model "${FOLDER}/trained.pt2" --data "${FOLDER}/net/data.pt"
+     --save "${FOLDER}/trained.pt2" --out "${refused}/out")
+tune(2 error "excludes" --surface booth --save "${refused}/net.pt2" --out "${refused}/out")
 # Arrays of bytes are refused with what converts them, and of doubles trains a network that has no eval mode.
 execute_process(COMMAND "${PYTHON3}" -c [=[
 import struct, sys

@@ -45,6 +45,7 @@ struct TuneJob : Keeping {
   int64_t steps = 0;   ///< 0: those of the task
   int64_t threads = 0, batch = 1;
   uint64_t seed = 0;
+  fs::path save{};  ///< empty: the trained network is not kept
 
   std::string kept() const {
     return "; what was tried is kept in " + (share ? *share / "store" : out / kJournal).string() +
@@ -208,7 +209,22 @@ std::optional<Study> tune_at_once(const Task& task, int64_t steps, const Space& 
   }
 }
 
+/// Trains once more, with the best options, and keeps the network.
+void save_best(const TuneJob& job, const Task& task, const OptionValues& best, int64_t steps) {
+  const std::unique_ptr<Training> training = task.begin(best);
+  Progress progress(static_cast<size_t>(steps));
+  for (int64_t step = 0; step < steps; ++step) {
+    stop_if_interrupted();
+    training->step();
+    progress.step("steps with the best options");
+  }
+  training->save(job.save);
+}
+
 void run(TuneJob& job, std::ostream& out) {
+  if (!job.force && fs::exists(job.save))
+    throw std::invalid_argument("--save = " + job.save.string() +
+                                " is there already; --force replaces it");
   const std::unique_ptr<Task> task = make_task(job.task);
   const int64_t steps = job.steps > 0 ? job.steps : task->usual_steps();
   const Space space = parse_space(job.space.empty() ? task->usual_space() : job.space);
@@ -259,6 +275,11 @@ void run(TuneJob& job, std::ostream& out) {
     best.insert(best.end(), study.best().values.begin(), study.best().values.end());
     out << "best    " << optimizer_text(task->optimizer(), best) << '\n'
         << "open " << open.string() << '\n';
+    if (!job.save.empty()) {
+      const auto& values = study.best().values;
+      save_best(job, *task, OptionValues(values.begin(), values.end()), steps);
+      out << "saved   " << job.save.string() << ", trained for " << steps << " steps\n";
+    }
   }
   if (job.share)
     out << "what all programs have tried stays in " << job.share->string()
@@ -301,6 +322,10 @@ void add_tune(CLI::App& command) {
                   "so many trials are chosen by the same earlier ones: bayes and tpe run as "
                   "many at once")
       ->capture_default_str();
+  command
+      .add_option("--save", job->save,
+                  "file for the network, trained with the best options, of the kind of --model")
+      ->excludes("--surface");
   add_keeping(command, *job, "out/tune", "make the study");
   command.callback([job] {
     catch_interrupts();

@@ -112,6 +112,8 @@ class NetworkTraining : public Training {
     return list;
   }
 
+  void save_network(const std::filesystem::path& file) override { network_->save(file); }
+
  private:
   at::Tensor loss_of(const Data& batch) {
     const at::Tensor prediction = landscape::prediction_of(*network_, batch, "training");
@@ -197,6 +199,12 @@ double Training::loss() {
   const double loss = final_loss();
   optimizer_->train();
   return loss;
+}
+
+void Training::save(const std::filesystem::path& file) {
+  optimizer_->eval();
+  save_network(file);
+  optimizer_->train();
 }
 
 double Training::step() {

@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,9 +38,13 @@ class Training {
   double loss();
   /// What a step changes beside the parameters.
   virtual std::vector<at::Tensor> buffers() const { return {}; }
+  /// Writes the network, with the weights that the optimizer would be evaluated at, and in the mode
+  /// of its file. A surface has none.
+  void save(const std::filesystem::path& file);
 
  protected:
   virtual double final_loss() = 0;
+  virtual void save_network(const std::filesystem::path& /*file*/) {}
 
   MadeOptimizer optimizer_;
 };

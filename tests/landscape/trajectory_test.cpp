@@ -240,11 +240,20 @@ TEST(PcaPlane, RefusesATrajectoryThatSpansNoPlane) {
                                  "pca_plane: the trajectory has no snapshots");
 }
 
+TEST(PcaPlane, TakesSnapshotsOfTheNetworkInsideOfAWrapper) {
+  nn::Linear net = affine();
+  const Trajectory trajectory = along(*net, *net, walk(4));
+  nn::Sequential wrapped(net);
+  const Plane plane = pca_plane(*wrapped, trajectory);
+  EXPECT_EQ(plane.names.front(), "0.weight");
+  EXPECT_EQ(plane.hash(), pca_plane(*net, trajectory).hash());
+}
+
 TEST(PcaPlane, RefusesSnapshotsOfAnotherNetworkOrThatAreNotFinite) {
   nn::Linear net = affine();
   Tensor rows = walk(4);
   const Trajectory trajectory = along(*net, *net, rows);
-  nn::Sequential other_names(nn::Linear(3, 2));
+  nn::Sequential other_names(nn::Linear(3, 2), nn::Linear(2, 2));
   refused<std::invalid_argument>(
       [&] { pca_plane(*other_names, trajectory); },
       "pca_plane: the trajectory has no tensor '0.weight', a parameter of the network");

@@ -1,5 +1,6 @@
-// Sums over processes, gloo's ring beside ours in the same run; pieces of shared work; steps of an
-// optimizer whose state is spread, and of trainings. A line of JSON for each, of the slowest rank's times.
+// Sums over processes, gloo's ring beside ours in the same run, and what simulate.py makes of them; pieces
+// of shared work; steps of an optimizer whose state is spread; a landscape by one process and by all; and
+// trainings, beside c10d's Reducer. A line of JSON for each, of the slowest rank's times.
 //
 //   bench_distributed [SIZE...]   starts worlds of 2 and 4 processes, or of these sizes
 #include <algorithm>
@@ -10,23 +11,31 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <limits>
+#include <numbers>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/linspace.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <nlohmann/json.hpp>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
 #include <unistd.h>
 
 #include <descent/distributed.h>
+#include <descent/landscape.h>
 #include <descent/optim/adam.h>
 #include <descent/optim/optimizer/drop_in.h>
 
 #include "free_port.h"
+#include "rivals.h"
 #include "training.h"
 
 extern char** environ;
@@ -67,14 +76,34 @@ void print(const descent::World& world, const Json& line) {
   if (world.rank() == 0) std::cout << line.dump() << std::endl;
 }
 
-void bench_sum(descent::World& world) {
+/// What simulate.py's model takes: the delay of a hop and the times for a byte of the network and of adding,
+/// from gloo's ring of 4 KiB and of 64 MiB.
+void print_model(const descent::World& world, double small_us, double large_us) {
+  const double n = world.size(), hops = 2 * (n - 1), bytes = 64 << 20;
+  const at::Tensor from = at::ones({25 << 18}), to = at::ones({25 << 18});
+  double gamma = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < 5; ++round) {
+    const auto start = Clock::now();
+    to.add_(from);
+    const std::chrono::duration<double, std::nano> spent = Clock::now() - start;
+    gamma = std::min(gamma, spent.count() / static_cast<double>(to.nbytes()));
+  }
+  const double travels_ns = 1000 * (large_us - small_us) - (n - 1) / n * bytes * gamma;
+  print(world, {{"bench", "model"},
+                {"ranks", world.size()},
+                {"alpha_us", small_us / hops},
+                {"beta_ns_a_byte", travels_ns / (hops / n * bytes)},
+                {"gamma_ns_a_byte", gamma}});
+}
+
+void bench_sum(descent::World& world, Rivals& rivals) {
+  double small_us = 0;
   for (const int64_t kib : {4, 64, 1024, 4096, 25600, 65536}) {
     const at::Tensor x = at::ones({kib * 256});
     const int rounds = kib <= 64 ? 200 : kib <= 4096 ? 40 : 8;
-    const auto times = measured(
-        world, rounds,
-        {[&] { world.sum(x.fill_(1)); }, [&] { world.sum(x.fill_(1), descent::Sum::Backend); },
-         [&] { world.broadcast(x); }});
+    const auto times = measured(world, rounds,
+                                {[&] { world.sum(x.fill_(1)); }, [&] { rivals.ring(x.fill_(1)); },
+                                 [&] { world.broadcast(x); }});
     print(world, {{"bench", "sum"},
                   {"ranks", world.size()},
                   {"bytes", kib << 10},
@@ -82,6 +111,8 @@ void bench_sum(descent::World& world) {
                   {"ring_us", times[1]},
                   {"broadcast_us", times[2]},
                   {"ring_over_ours", {times[1][0] / times[0][0], times[1][1] / times[0][1]}}});
+    if (kib == 4) small_us = times[1][0];
+    if (kib == 65536) print_model(world, small_us, times[1][0]);
   }
 }
 
@@ -150,13 +181,54 @@ void bench_sharded(descent::World& world) {
                 {"sharded_over_step_and_gather", times[1][0] / (times[0][0] + 1.2 * times[2][0])}});
 }
 
-int run_rank(const char* folder) {
+/// 10,000 networks on the sine, by rank 0 alone and by all ranks together, in turn.
+void bench_landscape(descent::World& world, const std::filesystem::path& folder) {
+  namespace nn = torch::nn;
+  torch::manual_seed(0);
+  const nn::Sequential net(nn::Linear(1, 64), nn::ReLU(), nn::Linear(64, 64), nn::ReLU(),
+                           nn::Linear(64, 1));
+  const at::Tensor x = at::linspace(-std::numbers::pi, std::numbers::pi, 10000).unsqueeze(1);
+  const descent::Data data{x, x.sin()};
+  const auto plane = descent::random_plane(*net, {.seed = 1});
+  const descent::Axis axis{-5, 5, 100};
+  std::vector<std::array<double, 2>> seconds;
+  constexpr int kRounds = 3;
+  for (int round = 0; round < kRounds; ++round) {
+    std::array<double, 2> spent{};
+    for (const int way : {0, 1}) {
+      const auto job = folder / ("landscape-" + std::to_string(world.size()) + "-" +
+                                 std::to_string(round) + "-" + std::to_string(way));
+      world.barrier();
+      const auto start = Clock::now();
+      if (way == 1 || world.rank() == 0)
+        descent::evaluate(
+            *net, descent::mse, data, plane, axis, axis,
+            {.threads = 1, .tiles = job / "tiles", .store = descent::folder_store(job)});
+      world.barrier();
+      spent[way] = std::chrono::duration<double>(Clock::now() - start).count();
+    }
+    seconds.push_back(spent);
+  }
+  std::sort(seconds.begin(), seconds.end(),
+            [](const auto& a, const auto& b) { return a[0] / a[1] < b[0] / b[1]; });
+  const auto& median = seconds[kRounds / 2];
+  print(world, {{"bench", "landscape"},
+                {"ranks", world.size()},
+                {"networks", axis.n * axis.n},
+                {"alone_s", median[0]},
+                {"together_s", median[1]},
+                {"times_as_fast", median[0] / median[1]}});
+}
+
+int run_rank(const std::filesystem::path& folder) {
   at::set_num_threads(1);
   auto world = descent::World::from_environment();
-  bench_sum(world);
+  Rivals rivals(world, folder / ("rivals-" + std::to_string(world.size())));
+  bench_sum(world, rivals);
   bench_share(world, folder);
   bench_sharded(world);
-  bench_training(world);
+  bench_landscape(world, folder);
+  bench_training(world, rivals);
   world.barrier();
   return 0;
 }

@@ -1,18 +1,28 @@
-"""simulate.py [ALPHA_US BETA_NS_PER_BYTE GAMMA_NS_PER_BYTE MESSAGE_US]
+"""simulate.py FILE | ALPHA_US BETA_NS_A_BYTE GAMMA_NS_A_BYTE
 
 Time of one sum over 8 to 1024 ranks, and efficiency of a training step, by an alpha-beta model. The
-numbers are a hop's delay, the network's and the adding's time for a byte, and what a message costs the
-processor; as bench_distributed measures them between processes, or a network's own.
+numbers are a hop's delay, and the network's and the adding's time for a byte: as bench_distributed
+measured them between processes, which the last line "model" of FILE has, or a network's own. A message
+beside others is taken to cost the processor 10 us.
 
   ring   gloo's: 2 (n - 1) hops, one after another
   ours   World::sum up to direct_up_to ranks: two hops, every rank with every other
   rows   World::sum above: along rows of 2^k ranks and then along columns
 """
+import json
 import math
 import sys
 
-given = sys.argv[1:] if len(sys.argv) == 5 else (60, 0.8, 0.15, 10)
-alpha, beta, gamma, message = (float(x) * unit for x, unit in zip(given, (1e-6, 1e-9, 1e-9, 1e-6)))
+if len(sys.argv) not in (2, 4):
+    sys.exit(__doc__)
+if len(sys.argv) == 4:
+    given = sys.argv[1:]
+else:
+    with open(sys.argv[1]) as lines:
+        model = [line for line in map(json.loads, lines) if line["bench"] == "model"][-1]
+    given = [model[key] for key in ("alpha_us", "beta_ns_a_byte", "gamma_ns_a_byte")]
+alpha, beta, gamma = (float(x) * unit for x, unit in zip(given, (1e-6, 1e-9, 1e-9)))
+message = 10e-6
 SEGMENT = 512 << 10
 COMPUTING, GRADIENTS = 0.3, 102_400_000  # seconds and bytes of a step
 

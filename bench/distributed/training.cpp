@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -33,42 +34,64 @@ struct BlockImpl : nn::Module {
 };
 TORCH_MODULE(Block);
 
-void bench(descent::World& world, const std::string& name, nn::Sequential net,
-           const at::Tensor& input, const at::Tensor& target, int rounds) {
-  descent::DataParallel parallel(*net, world);
-  std::vector<double> times;
+void bench(descent::World& world, Rivals& rivals, const std::string& name,
+           const std::function<nn::Sequential()>& make, const at::Tensor& input,
+           const at::Tensor& target, int rounds) {
+  nn::Sequential ours = make(), theirs = make();
+  descent::DataParallel parallel(*ours, world);
+  const auto loss = [&](nn::Sequential& net) {
+    return [&] { return at::mse_loss(net->forward(input), target); };
+  };
+  std::vector<std::function<void()>> ways{[&] {
+    for (at::Tensor& p : ours->parameters()) p.mutable_grad() = at::Tensor();
+    parallel.backward(loss(ours)());
+    parallel.finish();
+  }};
+  if (const auto step = rivals.reducer(theirs->parameters()))
+    ways.emplace_back([&, step] {
+      // Its gradients are views of buckets, in which they stay.
+      for (at::Tensor& p : theirs->parameters())
+        if (p.grad().defined()) p.mutable_grad().zero_();
+      step(loss(theirs));
+    });
+  std::vector<std::vector<double>> times(ways.size());
   constexpr int kWarm = 3;
   for (int round = -kWarm; round < rounds; ++round) {
-    world.barrier();
-    const auto start = Clock::now();
-    for (at::Tensor& p : net->parameters()) p.mutable_grad() = at::Tensor();
-    parallel.backward(at::mse_loss(net->forward(input), target));
-    parallel.finish();
-    const std::chrono::duration<double, std::milli> spent = Clock::now() - start;
-    if (round >= 0) times.push_back(spent.count());
+    for (size_t way = 0; way < ways.size(); ++way) {
+      world.barrier();
+      const auto start = Clock::now();
+      ways[way]();
+      const std::chrono::duration<double, std::milli> spent = Clock::now() - start;
+      if (round >= 0) times[way].push_back(spent.count());
+    }
   }
-  std::sort(times.begin(), times.end());
-  if (world.rank() == 0)
-    std::cout << nlohmann::ordered_json{{"bench", "training"},
-                                        {"network", name},
-                                        {"ranks", world.size()},
-                                        {"least_ms", times[0]},
-                                        {"median_ms", times[times.size() / 2]}}
-                     .dump()
-              << std::endl;
+  for (auto& list : times) std::sort(list.begin(), list.end());
+  nlohmann::ordered_json line{{"bench", "training"}, {"network", name}, {"ranks", world.size()}};
+  const auto least_and_median = [](const std::vector<double>& list) {
+    return std::vector<double>{list[0], list[list.size() / 2]};
+  };
+  line["ms"] = least_and_median(times[0]);
+  if (times.size() > 1) {
+    line["reducer_ms"] = least_and_median(times[1]);
+    line["over_reducer"] = std::vector<double>{
+        times[0][0] / times[1][0], times[0][times[0].size() / 2] / times[1][times[1].size() / 2]};
+  }
+  if (world.rank() == 0) std::cout << line.dump() << std::endl;
 }
 
 }  // namespace
 
-void bench_training(descent::World& world) {
-  torch::manual_seed(world.rank());
-  bench(world, "mlp",
-        nn::Sequential(nn::Linear(512, 1024), nn::ReLU(), nn::Linear(1024, 1024), nn::ReLU(),
-                       nn::Linear(1024, 10)),
-        at::randn({64, 512}), at::randn({64, 10}), 60);
-  bench(world, "resnet",
-        nn::Sequential(conv(3, 16, 3, 1), nn::BatchNorm2d(16), nn::ReLU(), Block(16, 16, 1),
-                       Block(16, 32, 2), Block(32, 64, 2), nn::AdaptiveAvgPool2d(1), nn::Flatten(),
-                       nn::Linear(64, 10)),
-        at::randn({32, 3, 32, 32}), at::randn({32, 10}), 15);
+void bench_training(descent::World& world, Rivals& rivals) {
+  torch::manual_seed(0);
+  const auto mlp = [] {
+    return nn::Sequential(nn::Linear(512, 1024), nn::ReLU(), nn::Linear(1024, 1024), nn::ReLU(),
+                          nn::Linear(1024, 10));
+  };
+  const auto resnet = [] {
+    return nn::Sequential(conv(3, 16, 3, 1), nn::BatchNorm2d(16), nn::ReLU(), Block(16, 16, 1),
+                          Block(16, 32, 2), Block(32, 64, 2), nn::AdaptiveAvgPool2d(1),
+                          nn::Flatten(), nn::Linear(64, 10));
+  };
+  bench(world, rivals, "mlp", mlp, at::randn({64, 512}), at::randn({64, 10}), 60);
+  bench(world, rivals, "resnet", resnet, at::randn({32, 3, 32, 32}), at::randn({32, 10}), 15);
 }

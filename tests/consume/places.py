@@ -43,10 +43,12 @@ schedules = [name for file in ("classic", "cyclic")
 # Of each kind: what there is, how code names it, among which files, in how many of them it may be, and
 # which name it for another reason.
 TABLE = {
-    # A rule that Python has too has a row in python_names.cpp; rule_groups.cpp sorts parameters for some.
+    # A rule that Python has too has a row in python_names.cpp; rule_groups sorts parameters for some, and
+    # draws the first weights of another.
     "an optimizer": (set(rules) - set(of_libtorch),
                      lambda rule: rf'optim/{rule}\.h|"{rule}"|optim/{rule}\b', optim, 3,
-                     ("optim/files/python_names.cpp", "optim/training/rule_groups.cpp")),
+                     ("optim/files/python_names.cpp", "optim/training/rule_groups.cpp",
+                      "optim/training/rule_groups.h")),
     # WarmUp goes on with a constant one unless it is told otherwise.
     "a schedule": (schedules, word, optim, 3, ("optim/schedules/compose.h",)),
     "a surface": (re.findall(r"\b(\w+)\{\}[,}]", surfaces["surfaces/surface.cpp"]),

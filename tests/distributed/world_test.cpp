@@ -471,7 +471,7 @@ const Role meets("meets", [](const Arguments& arguments) {
                      "127.0.0.1", static_cast<uint16_t>(std::stoi(arguments.at(0))), false, 60s)
                      .part("descent/meeting");
   const std::string about = meeting.get("here/0");
-  std::this_thread::sleep_for(8s);
+  std::this_thread::sleep_for(12s);
   descent::distributed::meet(meeting, 1, 2, about, 60s);
   say("has met");
   std::this_thread::sleep_for(300s);
@@ -480,11 +480,11 @@ const Role meets("meets", [](const Arguments& arguments) {
 TEST(World, WaitsForOneTimeOutInAllThatComesBeforeTheFirstCall) {
   Running running;
   const int port = processes::free_port();
-  const size_t first = running.start("joins", {"10"}, processes::place(0, 2, port));
+  const size_t first = running.start("joins", {"15"}, processes::place(0, 2, port));
   running.await(running.start("meets", {std::to_string(port)}, {}), "has met");
   const Ended ended = running.end(first);
   EXPECT_EQ(ended.code, 1);
-  EXPECT_LT(ended.seconds, 16);
+  EXPECT_LT(ended.seconds, 24);
 }
 
 /// Starts four processes of which one is another than the others take it for.

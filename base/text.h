@@ -10,6 +10,9 @@ namespace descent {
 /// its sign.
 std::string digits(double x);
 
+/// Without the spaces around it.
+std::string_view trimmed(std::string_view text);
+
 /// "a, b, c", of words of any kind.
 template <class Words>
 std::string joined(const Words& words) {

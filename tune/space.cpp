@@ -13,12 +13,6 @@ namespace {
 
 constexpr double kLargestWhole = 9007199254740992;  // 2^53
 
-std::string trimmed(std::string_view text) {
-  constexpr const char* kSpaces = " \t\n";
-  const size_t first = text.find_first_not_of(kSpaces), last = text.find_last_not_of(kSpaces);
-  return std::string(first == text.npos ? "" : text.substr(first, last - first + 1));
-}
-
 [[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("Space: " + what); }
 
 template <class T>
@@ -190,10 +184,10 @@ Parameter parameter_of(std::string_view text) {
   if (equals == std::string::npos)
     refuse("'" + item + "' cannot be read, must be name=scale, for example lr=log:1e-5:1");
   const std::string_view scale = text.substr(equals + 1);
-  const std::string word = trimmed(scale.substr(0, scale.find(':')));
+  const std::string word(trimmed(scale.substr(0, scale.find(':'))));
   const std::string_view rest =
       scale.find(':') == scale.npos ? std::string_view() : scale.substr(scale.find(':') + 1);
-  Parameter parameter{trimmed(text.substr(0, equals)), Range{}};
+  Parameter parameter{std::string(trimmed(text.substr(0, equals))), Range{}};
   if (word == kList) {
     Choice choice{};
     if (!rest.empty())

@@ -42,5 +42,11 @@ TEST(Lists, EndWithOrWhereOneMayBeChosen) {
   EXPECT_EQ(alternatives(std::vector<std::string_view>{"a", "b", "c"}), "a, b or c");
 }
 
+TEST(Text, IsTrimmedAtBothEnds) {
+  EXPECT_EQ(trimmed(" \ta b\n"), "a b");
+  EXPECT_EQ(trimmed(" \t"), "");
+  EXPECT_EQ(trimmed(""), "");
+}
+
 }  // namespace
 }  // namespace descent

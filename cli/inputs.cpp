@@ -210,10 +210,7 @@ std::shared_ptr<SavedNetwork> other_network(const SavedNetwork& model,
     network = model.clone();
     load_weights(*network, file);
   }
-  for (const auto& parameter : model.parameters()) {
-    move(*network, parameter.device());
-    break;
-  }
+  if (const auto own = model.parameters(); !own.empty()) move(*network, own[0].device());
   return network;
 }
 

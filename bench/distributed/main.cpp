@@ -37,6 +37,7 @@
 #include "free_port.h"
 #include "rivals.h"
 #include "training.h"
+#include "turns.h"
 
 extern char** environ;
 
@@ -45,23 +46,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-/// Calls each way in turn, after a barrier, and gives least and median microseconds of the slowest rank.
+/// Least and median microseconds of the slowest rank.
 std::vector<std::array<double, 2>> measured(descent::World& world, int rounds,
                                             const std::vector<std::function<void()>>& ways) {
-  std::vector<std::vector<double>> times(ways.size());
-  constexpr int kWarm = 2;
-  for (int round = -kWarm; round < rounds; ++round) {
-    for (size_t way = 0; way < ways.size(); ++way) {
-      world.barrier();
-      const auto start = Clock::now();
-      ways[way]();
-      const std::chrono::duration<double, std::micro> spent = Clock::now() - start;
-      if (round >= 0) times[way].push_back(spent.count());
-    }
-  }
   std::vector<std::array<double, 2>> result;
-  for (auto& list : times) {
-    std::sort(list.begin(), list.end());
+  for (const auto& list : in_turn(world, /*warm=*/2, rounds, ways)) {
     at::Tensor all = at::zeros({world.size(), 2}, at::kDouble);
     all[world.rank()][0] = list[0];
     all[world.rank()][1] = list[list.size() / 2];

@@ -1,7 +1,5 @@
 #include "training.h"
 
-#include <algorithm>
-#include <chrono>
 #include <functional>
 #include <iostream>
 #include <string>
@@ -12,9 +10,10 @@
 
 #include <descent/distributed.h>
 
+#include "turns.h"
+
 namespace {
 
-using Clock = std::chrono::steady_clock;
 namespace nn = torch::nn;
 
 nn::Conv2d conv(int64_t in, int64_t out, int64_t size, int64_t stride) {
@@ -54,21 +53,10 @@ void bench(descent::World& world, Rivals& rivals, const std::string& name,
         if (p.grad().defined()) p.mutable_grad().zero_();
       step(loss(theirs));
     });
-  std::vector<std::vector<double>> times(ways.size());
-  constexpr int kWarm = 3;
-  for (int round = -kWarm; round < rounds; ++round) {
-    for (size_t way = 0; way < ways.size(); ++way) {
-      world.barrier();
-      const auto start = Clock::now();
-      ways[way]();
-      const std::chrono::duration<double, std::milli> spent = Clock::now() - start;
-      if (round >= 0) times[way].push_back(spent.count());
-    }
-  }
-  for (auto& list : times) std::sort(list.begin(), list.end());
+  const auto times = in_turn(world, /*warm=*/3, rounds, ways);
   nlohmann::ordered_json line{{"bench", "training"}, {"network", name}, {"ranks", world.size()}};
   const auto least_and_median = [](const std::vector<double>& list) {
-    return std::vector<double>{list[0], list[list.size() / 2]};
+    return std::vector<double>{list[0] / 1e3, list[list.size() / 2] / 1e3};
   };
   line["ms"] = least_and_median(times[0]);
   if (times.size() > 1) {

@@ -80,19 +80,26 @@ TEST(SparseGradients, OfAllRowsAreDenseOnes) {
   }
 }
 
+/// Six steps by sparse gradients of all rows, and by dense ones of the same numbers.
+template <class Sparse, class Dense>
+void expect_equal_steps(const at::Tensor& p, Sparse& by_sparse, const at::Tensor& q,
+                        Dense& by_dense) {
+  for (int64_t t = 1; t <= 6; ++t) {
+    const at::Tensor g = noise({5, 4}, at::kDouble, 10 + t);
+    p.mutable_grad() = sparse({0, 1, 2, 3, 4}, g, {5, 4});
+    q.mutable_grad() = g;
+    by_sparse.step();
+    by_dense.step();
+  }
+  EXPECT_TRUE(at::allclose(p, q, 0, 1e-13));
+}
+
 TEST(SparseGradients, OfAllRowsMakeSparseAdamTheAdamOfKeras) {
   const at::Tensor p = noise({5, 4}, at::kDouble, 1).requires_grad_();
   const at::Tensor q = p.detach().clone().requires_grad_();
   descent::SparseAdam sparse_adam({p}, {.lr = 0.01});
   descent::Adam adam({q}, {.lr = 0.01, .eps_mode = descent::EpsMode::Hat});
-  for (int64_t t = 1; t <= 6; ++t) {
-    const at::Tensor g = noise({5, 4}, at::kDouble, 10 + t);
-    p.mutable_grad() = sparse({0, 1, 2, 3, 4}, g, {5, 4});
-    q.mutable_grad() = g;
-    sparse_adam.step();
-    adam.step();
-  }
-  EXPECT_TRUE(at::allclose(p, q, 0, 1e-13));
+  expect_equal_steps(p, sparse_adam, q, adam);
 }
 
 TEST(SparseGradients, TrainWithoutASchedule) {
@@ -100,14 +107,7 @@ TEST(SparseGradients, TrainWithoutASchedule) {
   const at::Tensor q = p.detach().clone().requires_grad_();
   descent::ScheduleFree sparse_adam(descent::SparseAdam({p}, {.lr = 0.01}));
   descent::ScheduleFree adam(descent::Adam({q}, {.lr = 0.01, .eps_mode = descent::EpsMode::Hat}));
-  for (int64_t t = 1; t <= 6; ++t) {
-    const at::Tensor g = noise({5, 4}, at::kDouble, 10 + t);
-    p.mutable_grad() = sparse({0, 1, 2, 3, 4}, g, {5, 4});
-    q.mutable_grad() = g;
-    sparse_adam.step();
-    adam.step();
-  }
-  EXPECT_TRUE(at::allclose(p, q, 0, 1e-13));
+  expect_equal_steps(p, sparse_adam, q, adam);
   EXPECT_THAT(complaint([&] { descent::ScheduleFree{descent::FTRL({q})}; }),
               HasSubstr("ScheduleFree: the inner optimizer, FTRL, divides by its rate"));
 }

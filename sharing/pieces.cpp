@@ -59,8 +59,11 @@ std::optional<int64_t> Pieces::take_one() {
     at_once_ = now - claimed_at_ < kShort ? std::min(2 * at_once_, kMostAtOnce)
                                           : std::max<int64_t>(at_once_ / 2, 1);
     claimed_at_ = now;
-    const int64_t end = store_.add(name_ + "/next", at_once_), first = end - at_once_;
-    for (int64_t i = first; i < std::min(end, count_); ++i) claimed_.push_back(i);
+    // Few at the end, where others would wait for one who holds many.
+    const int64_t fair = std::max<int64_t>((count_ - next_) / kMostAtOnce, 1);
+    const int64_t claims = std::min(at_once_, fair);
+    next_ = store_.add(name_ + "/next", claims);
+    for (int64_t i = next_ - claims; i < std::min(next_, count_); ++i) claimed_.push_back(i);
     if (claimed_.empty()) {
       none_left_ = now;
       for (int64_t i = 0; i < count_; ++i) left_.push_back(i);

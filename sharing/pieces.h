@@ -48,7 +48,8 @@ class Pieces {
   std::map<int64_t, Clock::time_point> mine_;     ///< in work since
   std::vector<int64_t> finished_;                 ///< but not told yet
   int64_t done_ = 0;                              ///< by all, that were told
-  int64_t at_once_ = 1;                           ///< that are claimed by one call
+  int64_t at_once_ = 1;                           ///< that are claimed by one call, at most
+  int64_t next_ = 0;                              ///< to be claimed by anybody, when last asked
   Clock::time_point claimed_at_{};                ///< last
   Clock::duration longest_{};                     ///< that one has taken
   std::optional<Clock::time_point> none_left_{};  ///< to be claimed, since

@@ -11,7 +11,7 @@ void share(Store store, const std::string& name, int64_t count,
            const std::function<void(int64_t)>& work) {
   sharing::Pieces pieces(std::move(store), name, count);
   sharing::do_pieces(pieces, work,
-                     [] { std::this_thread::sleep_for(std::chrono::milliseconds(5)); });
+                     [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); });
 }
 
 }  // namespace descent

@@ -72,7 +72,7 @@ bool Filling::share(int threads, const Tiles& tiles, const Store& store,
             },
             [&] {
               pulse(0);
-              std::this_thread::sleep_for(std::chrono::milliseconds(5));
+              std::this_thread::sleep_for(std::chrono::milliseconds(1));
             });
       },
       progress ? std::function<bool(double)>(of_all) : nullptr);

@@ -95,16 +95,28 @@ class Temporary {
   bool renamed_ = false;
 };
 
-}  // namespace
+using Write = std::function<void(std::ostream&)>;
 
-void write_atomically(const std::filesystem::path& path,
-                      const std::function<void(std::ostream&)>& write) {
-  Temporary temporary(path);
+void fill(const Temporary& temporary, const std::filesystem::path& path, const Write& write) {
   errno = 0;
   std::ofstream out(temporary.name(), std::ios::binary | std::ios::trunc);
   write(out);
   out.close();
   if (!out) fail(path, "cannot write", errno ? errno : EIO);
+}
+
+Write writer_of(std::string_view bytes) {
+  return [bytes](std::ostream& out) {
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  };
+}
+
+}  // namespace
+
+void write_atomically(const std::filesystem::path& path,
+                      const std::function<void(std::ostream&)>& write) {
+  Temporary temporary(path);
+  fill(temporary, path, write);
   if (const int error = sync(temporary.name())) fail(path, "cannot sync", error);
   temporary.rename_to(path);
   // The new content is in place from here on, so a folder that cannot be synced (it may not be
@@ -114,9 +126,13 @@ void write_atomically(const std::filesystem::path& path,
 }
 
 void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
-  write_atomically(path, [&](std::ostream& out) {
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  });
+  write_atomically(path, writer_of(bytes));
+}
+
+void write_unsynced(const std::filesystem::path& path, std::string_view bytes) {
+  Temporary temporary(path);
+  fill(temporary, path, writer_of(bytes));
+  temporary.rename_to(path);
 }
 
 std::string read_file(const std::filesystem::path& path) {

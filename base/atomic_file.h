@@ -19,6 +19,10 @@ void write_atomically(const std::filesystem::path& path,
 /// The same for bytes that are already at hand.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 
+/// The same, but not flushed to the disk: when the machine itself stops, `path` may hold anything. For
+/// what carries a checksum and can be made again.
+void write_unsynced(const std::filesystem::path& path, std::string_view bytes);
+
 /// The whole file as bytes; std::runtime_error names the path and the reason if it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <ATen/Version.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/nn/modules/conv.h>
@@ -199,6 +200,23 @@ class ImageNetImpl : public nn::Cloneable<ImageNetImpl> {
   nn::Linear last_{nullptr};
 };
 TORCH_MODULE(ImageNet);
+
+// The program runs once more as on a processor without AVX-512 (CMakeLists.txt).
+TEST(Batching, LeavesWideConvolutionsOfAvx512WithTheirChannelsFirst) {
+  const Data data{torch::randn({2, 3, 6, 6}), torch::randn({2, 128, 6, 6})};
+  for (const int64_t size : {1, 3}) {
+    nn::Sequential net(nn::Conv2d(nn::Conv2dOptions(3, 128, 3).padding(1)),
+                       nn::Conv2d(nn::Conv2dOptions(128, 128, size).padding(size / 2)));
+    bool turned = false;
+    const Network network(*net, [&](nn::SequentialImpl& m, const torch::Tensor& x) {
+      turned = x.is_contiguous(torch::MemoryFormat::ChannelsLast);
+      return m.forward(x);
+    });
+    evaluate(network, mse, data, random_plane(network), {-0.1, 0.1, 3},
+             {.path = Path::Loop, .threads = 1});
+    EXPECT_EQ(turned, size == 1 || at::get_cpu_capability() != "AVX512") << size;
+  }
+}
 
 TEST(Batching, TurnsImagesWithTheirChannelsLastWhereTheNetworkAllowsIt) {
   const Data data{torch::randn({10, 3, 6, 6}), torch::randint(0, 3, {10})};

@@ -2,7 +2,9 @@
 // of shared work; steps of an optimizer whose state is spread; a landscape by one process and by all; and
 // trainings, beside c10d's Reducer. A line of JSON for each, of the slowest rank's times.
 //
-//   bench_distributed [SIZE...]   starts worlds of 2 and 4 processes, or of these sizes
+//   bench_distributed [SIZE...]       starts worlds of 2 and 4 processes, or of these sizes
+//   bench_distributed --sums FOLDER   is one rank, as RANK and the like say, and takes the sums only; all
+//                                     have one folder (cables.py)
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -85,12 +87,15 @@ void print_model(const descent::World& world, double small_us, double large_us) 
                 {"gamma_ns_a_byte", gamma}});
 }
 
-void bench_sum(descent::World& world, Rivals& rivals) {
+/// `rounds` of large sums: those of small ones are more.
+void bench_sum(descent::World& world, Rivals& rivals, int rounds) {
   double small_us = 0;
   for (const int64_t kib : {4, 64, 1024, 4096, 25600, 65536}) {
     const at::Tensor x = at::ones({kib * 256});
-    const int rounds = kib <= 64 ? 200 : kib <= 4096 ? 40 : 8;
-    const auto times = measured(world, rounds,
+    const auto times = measured(world,
+                                rounds * (kib <= 64     ? 25
+                                          : kib <= 4096 ? 5
+                                                        : 1),
                                 {[&] { world.sum(x.fill_(1)); }, [&] { rivals.ring(x.fill_(1)); },
                                  [&] { world.broadcast(x); }});
     print(world, {{"bench", "sum"},
@@ -206,15 +211,17 @@ void bench_landscape(descent::World& world, const std::filesystem::path& folder)
                 {"times_as_fast", least[0] / least[1]}});
 }
 
-int run_rank(const std::filesystem::path& folder) {
+int run_rank(const std::filesystem::path& folder, bool only_sums) {
   at::set_num_threads(1);
   auto world = descent::World::from_environment();
   Rivals rivals(world, folder / ("rivals-" + std::to_string(world.size())));
-  bench_sum(world, rivals);
-  bench_share(world, folder);
-  bench_sharded(world);
-  bench_landscape(world, folder);
-  bench_training(world, rivals);
+  bench_sum(world, rivals, /*rounds=*/only_sums ? 2 : 8);
+  if (!only_sums) {
+    bench_share(world, folder);
+    bench_sharded(world);
+    bench_landscape(world, folder);
+    bench_training(world, rivals);
+  }
   world.barrier();
   return 0;
 }
@@ -245,7 +252,8 @@ bool run_world(int size, const std::string& folder) {
 
 int main(int argc, char** argv) {
   try {
-    if (argc == 3 && std::string(argv[1]) == "--rank") return run_rank(argv[2]);
+    const std::string role = argc == 3 ? argv[1] : "";
+    if (role == "--rank" || role == "--sums") return run_rank(argv[2], role == "--sums");
     std::vector<int> sizes;
     for (int i = 1; i < argc; ++i) sizes.push_back(std::stoi(argv[i]));
     if (sizes.empty()) sizes = {2, 4};

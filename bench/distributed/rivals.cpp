@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -18,7 +19,10 @@ Rivals::Rivals(const descent::World& world, const std::filesystem::path& file)
   using c10d::ProcessGroup;
   using c10d::ProcessGroupGloo;
   auto options = ProcessGroupGloo::Options::create(std::chrono::minutes(1));
-  options->devices.push_back(ProcessGroupGloo::createDeviceForHostname("127.0.0.1"));
+  const char* const interface = std::getenv("GLOO_SOCKET_IFNAME");
+  options->devices.push_back(interface != nullptr
+                                 ? ProcessGroupGloo::createDeviceForInterface(interface)
+                                 : ProcessGroupGloo::createDeviceForHostname("127.0.0.1"));
   const auto store = c10::make_intrusive<c10d::FileStore>(file.string(), world.size());
   impl_->gloo = c10::make_intrusive<ProcessGroupGloo>(store, world.rank(), world.size(), options);
   impl_->group = c10::make_intrusive<ProcessGroup>(store, world.rank(), world.size());

@@ -23,6 +23,9 @@
 namespace descent {
 namespace {
 
+/// What a rank has of a parameter, if it is so large, goes to the others by itself, without copies.
+constexpr int64_t kLargeBytes = 256 << 10;
+
 OptimizerBase& ours(torch::optim::Optimizer& optimizer) {
   auto* const found = dynamic_cast<OptimizerBase*>(&optimizer);
   TORCH_CHECK(found != nullptr, "Sharded: the inner optimizer is a ",
@@ -78,7 +81,8 @@ struct Sharded::Impl {
     bool is_there = true;           ///< in that group, still
     int owner = -1;                 ///< of a parameter that is not cut
     std::vector<int64_t> bounds{};  ///< rank r has the elements [bounds[r], bounds[r + 1])
-    at::Tensor part{};  ///< of this rank: a parameter of `of_parts` in the memory of the whole
+    at::Tensor part{};   ///< of this rank: a parameter of `of_parts` in the memory of the whole
+    at::Tensor shape{};  ///< without memory: how the whole was when its way was laid out
 
     bool is_cut() const { return owner < 0; }
     std::pair<int64_t, int64_t> range(int rank) const { return {bounds[rank], bounds[rank + 1]}; }
@@ -107,17 +111,19 @@ struct Sharded::Impl {
   std::unordered_map<c10::TensorImpl*, size_t> places{};  ///< of each in the list
   std::vector<int64_t> loads{};                           ///< numbers of each rank
 
+  /// What a rank has of a parameter, and all others get.
+  struct Slot {
+    size_t parameter;
+    int rank;
+    at::Tensor values;  ///< its place among what travels together; of large ones undefined
+  };
   struct Travel {
     at::Tensor flat{};
     std::vector<int64_t> bounds{};
-    struct Slot {
-      size_t parameter;
-      int rank;
-      at::Tensor values;  ///< the place of that rank's part
-    };
     std::vector<Slot> slots{};
   };
-  std::vector<Travel> travels{};
+  std::vector<Travel> travels{};  ///< of a type each
+  std::vector<Slot> large{};      ///< which go from parameter to parameter
 
   Impl(World& w, OptimizerBase& optimizer) : world(w), inner(optimizer), loads(w.size()) {
     refuse();
@@ -260,69 +266,83 @@ struct Sharded::Impl {
     if (of_parts != nullptr) inner.state().clear();
   }
 
-  /// Lays out the memory in which parameters of a type travel, once for all steps: rank by rank.
+  /// Lays out the memory in which small parameters of a type travel, once for all steps: rank by rank.
   void lay_out() {
     travels.clear();
+    large.clear();
     std::map<at::ScalarType, std::vector<size_t>> kinds;
     for (size_t i = 0; i < parameters.size(); ++i) {
       Parameter& p = parameters[i];
       if (!p.is_cut()) p.set_owner(p.owner, world.size());  // it may have other sizes now
+      p.shape = at::empty_like(p.whole, at::TensorOptions(at::kMeta));
       kinds[p.whole.scalar_type()].push_back(i);
     }
     for (const auto& [kind, members] : kinds) {
+      const auto like = parameters[members[0]].whole.detach().options();
       Travel travel;
-      travel.bounds.resize(world.size() + 1);
+      travel.bounds.push_back(0);
       for (int r = 0; r < world.size(); ++r) {
-        travel.bounds[r + 1] = travel.bounds[r];
+        int64_t end = travel.bounds.back();
         for (const size_t i : members) {
-          const auto [first, last] = parameters[i].range(r);
-          travel.bounds[r + 1] += last - first;
-        }
-      }
-      travel.flat =
-          at::empty({travel.bounds.back()}, parameters[members[0]].whole.detach().options());
-      int64_t place = 0;
-      for (int r = 0; r < world.size(); ++r) {
-        for (const size_t i : members) {
-          const auto [first, last] = parameters[i].range(r);
+          const Parameter& p = parameters[i];
+          const auto [first, last] = p.range(r);
           if (first == last) continue;
-          at::Tensor values = travel.flat.narrow(0, place, last - first);
-          if (!parameters[i].is_cut()) values = values.view(parameters[i].whole.sizes());
-          travel.slots.push_back({i, r, values});
-          place += last - first;
+          const auto bytes = (last - first) * static_cast<int64_t>(like.dtype().itemsize());
+          if (bytes >= kLargeBytes && (p.is_cut() || p.whole.is_contiguous())) {
+            large.push_back({i, r, {}});
+          } else {
+            travel.slots.push_back({i, r, {}});
+            end += last - first;
+          }
         }
+        travel.bounds.push_back(end);
       }
-      travels.push_back(std::move(travel));
+      travel.flat = at::empty({travel.bounds.back()}, like);
+      int64_t place = 0;
+      for (Slot& slot : travel.slots) {
+        const Parameter& p = parameters[slot.parameter];
+        const auto [first, last] = p.range(slot.rank);
+        slot.values = travel.flat.narrow(0, place, last - first);
+        if (!p.is_cut()) slot.values = slot.values.view(p.whole.sizes());
+        place += last - first;
+      }
+      if (!travel.slots.empty()) travels.push_back(std::move(travel));
     }
   }
 
-  /// Whether a parameter was given another type, or, as a whole, other sizes.
+  /// Whether a parameter was given another type, or, as a whole, other sizes or another order.
   bool is_outdated() const {
-    for (const Travel& travel : travels)
-      for (const auto& [i, rank, values] : travel.slots) {
-        const Parameter& p = parameters[i];
-        if (values.dtype() != p.whole.dtype() || (!p.is_cut() && values.sizes() != p.whole.sizes()))
-          return true;
-      }
-    return false;
+    return std::any_of(parameters.begin(), parameters.end(), [](const Parameter& p) {
+      return p.shape.dtype() != p.whole.dtype() ||
+             (!p.is_cut() && (p.shape.sizes() != p.whole.sizes() ||
+                              p.shape.is_contiguous() != p.whole.is_contiguous()));
+    });
   }
 
   /// Gives all ranks the parameters from those who have stepped them.
   void gather() {
     if (is_outdated()) lay_out();
-    const auto there = [&](const Travel::Slot& slot) {
+    const auto there = [&](const Slot& slot) {
       const Parameter& p = parameters[slot.parameter];
       if (!p.is_cut()) return p.whole.detach();
       const auto [first, last] = p.range(slot.rank);
       return flat(p.whole.detach()).narrow(0, first, last - first);
     };
     for (Travel& travel : travels) {
-      for (const Travel::Slot& slot : travel.slots)
+      for (const Slot& slot : travel.slots)
         if (slot.rank == world.rank()) slot.values.copy_(there(slot));
       world.gather_pieces(travel.flat, travel.bounds);
-      for (const Travel::Slot& slot : travel.slots)
+      for (const Slot& slot : travel.slots)
         if (slot.rank != world.rank()) there(slot).copy_(slot.values);
     }
+    if (large.empty()) return;
+    std::vector<at::Tensor> tensors;
+    std::vector<int> owners;
+    for (const Slot& slot : large) {
+      tensors.push_back(there(slot));
+      owners.push_back(slot.rank);
+    }
+    world.gather(tensors, owners);
   }
 
   /// Shows the optimizer of parts the gradients of these, and hides from the inner one what others step.

@@ -22,6 +22,7 @@
 #include <descent/distributed/meeting.h>
 #include <descent/distributed/tree.h>
 #include <descent/distributed/world.h>
+#include <descent/tensors/fingerprint.h>
 
 namespace descent {
 
@@ -477,6 +478,39 @@ void World::gather_pieces(const at::Tensor& values, const std::vector<int64_t>& 
     on_flat(values, [&](const at::Tensor& flat) {
       impl_->exchange(all_ranks(size()), rank(), flat, bounds, false, true, tag);
     });
+  });
+}
+
+void World::gather(const std::vector<at::Tensor>& tensors, const std::vector<int>& owners) {
+  TORCH_CHECK(tensors.size() == owners.size(), "World::gather: there are ", tensors.size(),
+              " tensors and ", owners.size(), " owners, must be as many");
+  tensors::Fingerprint sizes;
+  for (size_t k = 0; k < tensors.size(); ++k) {
+    check_values("gather", tensors[k]);
+    TORCH_CHECK(tensors[k].is_contiguous(), "World::gather: tensor ", k, " must be contiguous");
+    TORCH_CHECK(owners[k] >= 0 && owners[k] < size(), "World::gather: owner ", owners[k],
+                ", must be in [0, ", size() - 1, "]");
+    sizes.add(static_cast<int64_t>(tensors[k].nbytes()));
+    sizes.add(int64_t{owners[k]});
+  }
+  const std::string name = "gather of " + std::to_string(tensors.size()) + " tensors, " +
+                           tensors::hexadecimal(sizes.value());
+  impl_->run(name, [&](int tag) {
+    const at::NoGradGuard no_grad;
+    for (size_t k = 0; k < tensors.size(); ++k) {
+      const at::Tensor flat = tensors[k].detach().view(-1);
+      const int64_t segment = kSegmentBytes / flat.element_size();
+      for (int64_t first = 0; first < flat.numel(); first += segment) {
+        const at::Tensor values = flat.narrow(0, first, std::min(segment, flat.numel() - first));
+        if (owners[k] != rank()) {
+          impl_->connections->receive(values, owners[k], tag);
+          continue;
+        }
+        for (int hop = 1; hop < size(); ++hop)
+          impl_->connections->send(values, (rank() + hop) % size(), tag);
+      }
+    }
+    impl_->connections->finish();
   });
 }
 

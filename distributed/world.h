@@ -72,6 +72,8 @@ class World {
   void broadcast(const at::Tensor& values, int from = 0);
   /// Gives all ranks a contiguous tensor whose flat piece [bounds[r], bounds[r + 1]) is that of rank r.
   void gather_pieces(const at::Tensor& values, const std::vector<int64_t>& bounds);
+  /// Gives all ranks contiguous tensors, of which the k-th is that of rank owners[k].
+  void gather(const std::vector<at::Tensor>& tensors, const std::vector<int>& owners);
   /// Returns when all ranks have called it.
   void barrier();
 

@@ -310,7 +310,8 @@ const Role changes("changes", [](const Arguments& arguments) {
         Case{"adan", {{"max_grad_norm", 0.5}}}, Case{"lamb", {{"max_grad_norm", 0.5}}},
         Case{"sgd", {{"lr", 0.1}, {"momentum", 0.9}, {"nesterov", true}}},
         Case{"adamw", {{"state_bits", 8}, {"min_8bit_size", 16}}}}) {
-    auto parameters = parameters_of({{20, 3}, {7}, {}, {31}});
+    // The last is large, even in parts.
+    auto parameters = parameters_of({{20, 3}, {7}, {}, {31}, {700, 400}});
     // One that is not contiguous, and one of 16 bits.
     parameters.push_back(at::ones({6, 5}).t().requires_grad_());
     if (c.options.empty() || c.options[0].first != "state_bits")
@@ -355,8 +356,8 @@ const Role changes("changes", [](const Arguments& arguments) {
         own->replace_param(parameters[0], grown, map);
       parameters[0] = grown;
     }
-    // Other memory under a parameter.
-    parameters[1].set_data(parameters[1].detach().clone());
+    // Other memory under a small parameter and a large one.
+    for (const int i : {1, 4}) parameters[i].set_data(parameters[i].detach().clone());
     step(4);
     // What cannot be loaded leaves everything as it was.
     if (spread) {

@@ -89,6 +89,15 @@ const Role collectives("collectives", [](const Arguments& arguments) {
         require(x.slice(0, bounds[r], bounds[r + 1])
                     .equal(brought(r, count, type).slice(0, bounds[r], bounds[r + 1])),
                 "gather_pieces " + about);
+      std::vector<at::Tensor> tensors;
+      std::vector<int> owners;
+      for (int k = 0; k < 2 * n; ++k) {
+        tensors.push_back(brought(me, k % 2 == 0 ? count : 3, type));
+        owners.push_back(k * k % n);
+      }
+      world.gather(tensors, owners);
+      for (int k = 0; k < 2 * n; ++k)
+        require(tensors[k].equal(brought(owners[k], tensors[k].numel(), type)), "gather " + about);
       if (at::isFloatingType(type)) {
         x = brought(me, count, type);
         world.mean(x);
@@ -189,6 +198,7 @@ TEST(World, OfOneNeedsNobody) {
   world.mean(x);
   world.broadcast(x);
   world.gather_pieces(x, {0, 3});
+  world.gather({x}, {0});
   world.barrier();
   world.twin().sum(x);
   EXPECT_TRUE(x.equal(at::ones({3})));
@@ -218,6 +228,13 @@ TEST(World, RefusesTensorsThatItCannotSend) {
         world.gather_pieces(at::ones({2}), {0, 1});
       },
       ThrowsMessage<c10::Error>(HasSubstr("bounds must be 2 rising numbers from 0 to 2")));
+  const auto does_not_gather = [&](const at::Tensor& x, int owner, const char* text) {
+    EXPECT_THAT([&] { world.gather({x}, {owner}); }, ThrowsMessage<c10::Error>(HasSubstr(text)));
+  };
+  does_not_gather(at::ones({2}), 1, "World::gather: owner 1, must be in [0, 0]");
+  does_not_gather(at::ones({2, 2}).t().slice(0, 0, 1), 0, "tensor 0 must be contiguous");
+  EXPECT_THAT([&] { world.gather({at::ones({2})}, {}); },
+              ThrowsMessage<c10::Error>(HasSubstr("1 tensors and 0 owners")));
 }
 
 class Environment : public testing::Test {

@@ -108,6 +108,22 @@ struct ToPanel {
   }
 };
 
+/// The first `count` numbers at p[l * step], and zeros. By way of memory of its own: lanes of a sum that
+/// is asked for one by one would be kept in memory throughout the loop around it.
+template <class T>
+DESCENT_INLINE Vector<T> some(const T* p, int64_t step, int64_t count) {
+  alignas(kVectorBytes) T lanes[kLanes<T>] = {};
+  for (int64_t l = 0; l < count; ++l) lanes[l] = p[l * step];
+  return at(lanes);
+}
+/// The inverse.
+template <class T>
+DESCENT_INLINE void put_some(Vector<T> numbers, T* p, int64_t step, int64_t count) {
+  alignas(kVectorBytes) T lanes[kLanes<T>];
+  at(lanes) = numbers;
+  for (int64_t l = 0; l < count; ++l) p[l * step] = lanes[l];
+}
+
 /// Rows of `width` numbers, one behind the other; what stands there is added unless this is the
 /// `first` block.
 template <class T>
@@ -116,20 +132,16 @@ struct ToRows {
   int64_t width;
   bool first;
   DESCENT_INLINE Vector<T> start(int64_t r, int64_t c) const {
-    Vector<T> sum{};
-    if (first) return sum;
+    if (first) return Vector<T>{};
     T* const p = out + r * width + c;
-    if (c + kLanes<T> <= width) return loose(p);
-    for (int64_t l = 0; c + l < width; ++l) sum[l] = p[l];
-    return sum;
+    return c + kLanes<T> <= width ? loose(p) : some(p, 1, width - c);
   }
   DESCENT_INLINE void finish(int64_t r, int64_t c, Vector<T> sum) const {
     T* const p = out + r * width + c;
-    if (c + kLanes<T> <= width) {
+    if (c + kLanes<T> <= width)
       loose(p) = sum;
-      return;
-    }
-    for (int64_t l = 0; c + l < width; ++l) p[l] = sum[l];
+    else
+      put_some(sum, p, 1, width - c);
   }
 };
 
@@ -139,14 +151,12 @@ struct ToColumns {
   T* out;
   int64_t width, height;
   bool first;
+  DESCENT_INLINE int64_t count(int64_t c) const { return std::min(height - c, kLanes<T>); }
   DESCENT_INLINE Vector<T> start(int64_t r, int64_t c) const {
-    Vector<T> sum{};
-    if (first) return sum;
-    for (int64_t l = 0; l < kLanes<T> && c + l < height; ++l) sum[l] = out[(c + l) * width + r];
-    return sum;
+    return first ? Vector<T>{} : some(out + c * width + r, width, count(c));
   }
   DESCENT_INLINE void finish(int64_t r, int64_t c, Vector<T> sum) const {
-    for (int64_t l = 0; l < kLanes<T> && c + l < height; ++l) out[(c + l) * width + r] = sum[l];
+    put_some(sum, out + c * width + r, width, count(c));
   }
 };
 

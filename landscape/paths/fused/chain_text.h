@@ -55,7 +55,7 @@ DESCENT_INLINE const Vector<T>& at(const T* p) {
 }
 
 // ---- activations --------------------------------------------------------------------------------
-// float: within 2 ulp or 1e-7, coefficients from S. Moshier's Cephes library (expf, tanhf, ndtrf).
+// float: within 3 ulp or 1e-7, coefficients from S. Moshier's Cephes library (expf, ndtrf).
 // double: the C library, lane by lane.
 
 using F = Vector<float>;
@@ -70,35 +70,54 @@ DESCENT_INLINE F horner(F x, float constant, float next, Lower... rest) {
   return fma(horner(x, next, rest...), x, all(constant));
 }
 
-DESCENT_INLINE F exponential(F x) {
-  x = x > 88.7f ? all(88.7f) : x;  // NaN passes both comparisons unchanged
-  x = x < -87.3f ? all(-87.3f) : x;
+using Integers = Vectors<float>::Integers;
+
+/// 2^n for whole numbers n from -126 to 127.
+DESCENT_INLINE F power_of_two(Integers n) {
+  const Integers bits = (n + 127) << 23;
+  return reinterpret_cast<const F&>(bits);
+}
+
+/// x as n ln 2 + r with |r| <= ln 2 / 2, and exp(r) - 1.
+struct Reduced {
+  Integers n;
+  F rest;
+};
+DESCENT_INLINE Reduced reduced(F x) {
   const F magic = all(12582912.f);  // 1.5 * 2^23: adding it rounds to an integer
   const F n = fma(x, all(1.44269504088896341f), magic) - magic;
   F r = fma(n, all(-0.693359375f), x);
   r = fma(n, all(2.12194440e-4f), r);
   const F p = horner(r, 5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f, 8.3334519073e-3f,
                      1.3981999507e-3f, 1.9875691500e-4f);
-  const F e = fma(p, r * r, r) + 1.f;
-  using Integers = Vectors<float>::Integers;
-  // 2^n in two factors, as 2^128 itself is not a float.
-  const Integers k = __builtin_convertvector(n, Integers);
-  const Integers half = k >> 1;
-  const Integers a = (half + 127) << 23, b = (k - half + 127) << 23;
-  return e * reinterpret_cast<const F&>(a) * reinterpret_cast<const F&>(b);
+  return {__builtin_convertvector(n, Integers), fma(p, r * r, r)};
 }
 
-DESCENT_INLINE F magnitude(F x) { return x < 0.f ? -x : x; }
+DESCENT_INLINE F exponential(F x) {
+  x = x > 88.7f ? all(88.7f) : x;  // NaN passes both comparisons unchanged
+  x = x < -87.3f ? all(-87.3f) : x;
+  const auto [n, rest] = reduced(x);
+  // 2^n in two factors, as 2^128 itself is not a float.
+  const Integers half = n >> 1;
+  return (rest + 1.f) * power_of_two(half) * power_of_two(n - half);
+}
 
+DESCENT_INLINE F magnitude(F x) {
+  const Integers bits = reinterpret_cast<const Integers&>(x) & 0x7fffffff;
+  return reinterpret_cast<const F&>(bits);
+}
+
+/// m / (m + 2) for m = exp(2 |x|) - 1, with the sign of x: one formula, as m is as exact where x is
+/// small.
 DESCENT_INLINE F hyperbolic_tangent(F x) {
-  const F a = magnitude(x), z = x * x;
-  const F small = fma(x * z,
-                      horner(z, -3.33332819422e-1f, 1.33314422036e-1f, -5.37397155531e-2f,
-                             2.06390887954e-2f, -5.70498872745e-3f),
-                      x);
-  const F big = 1.f - 2.f / (exponential(a + a) + 1.f);
-  const F signed_big = x < 0.f ? -big : big;
-  return a < 0.625f ? small : signed_big;
+  const F a = magnitude(x);
+  const auto [n, rest] = reduced(a > 9.1f ? all(18.2f) : a + a);
+  const F power = power_of_two(n);
+  const F m = fma(power, rest, power - 1.f);
+  const F t = m / (m + 2.f);
+  const Integers bits = reinterpret_cast<const Integers&>(t) |
+                        (reinterpret_cast<const Integers&>(x) & int32_t{INT32_MIN});
+  return reinterpret_cast<const F&>(bits);
 }
 
 DESCENT_INLINE F logistic(F x) { return 1.f / (1.f + exponential(-x)); }

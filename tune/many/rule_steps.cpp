@@ -173,16 +173,18 @@ void RuleSteps<T>::step(T* weights, const T* gradient) {
       ++k;
       continue;
     }
-    // Parameters that lie one behind the other and have the same numbers are one sweep.
+    // Parameters that lie one behind the other and have the same numbers are one sweep. What tells
+    // those of a group apart are their dimensions.
     const auto numbers = numbers_.own;
-    int64_t end = place.first + place.n;
+    int64_t end = place.first + place.n, alike = place.dim;
     size_t next = k + 1;
     for (; next < places_.size(); ++next) {
       const Place& other = places_[next];
       if (other.first != end || other.group != place.group || !rule_.scalars.empty()) break;
-      if (other.dim != place.dim) {
+      if (other.dim != place.dim && other.dim != alike) {
         set_numbers(group, other, next, fresh);
         if (std::memcmp(numbers_.own.data(), numbers.data(), sizeof numbers) != 0) break;
+        alike = other.dim;
       }
       end += other.n;
     }

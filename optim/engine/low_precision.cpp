@@ -276,9 +276,17 @@ class WideTile {
       else if (is_short)
         convert_.of(x_.type).round(from, at(to, i), tile.n);
     }
+    if (x_.subtracted) keep_above(*x_.subtracted, i, tile.n);
   }
 
  private:
+  void keep_above(const Subtracted& pair, int64_t i, int64_t n) const {
+    const auto bytes = [&](size_t b) { return static_cast<uint8_t*>(x_.whole.s[b]) + i; };
+    const auto absmax = [&](size_t b) { return x_.absmax[b] + i / kCodeBlock; };
+    keep_above_means(bytes(pair.means), absmax(pair.means), bytes(pair.squares),
+                     absmax(pair.squares), n);
+  }
+
   /// Asks for the next tile of a kind of numbers. Each kind has a time of its own, because a
   /// processor waits where it has more requests than it can keep under way.
   void ask(const void* base, int64_t size) const {
@@ -366,6 +374,15 @@ void decode(Kept kept, Isa isa, const uint8_t* from, const float* absmax, float*
 }
 void encode(Kept kept, Isa isa, const float* from, uint8_t* to, float* absmax, int64_t n) {
   encode(kept, code_loops(isa), from, to, absmax, n);
+}
+void keep_above_means(const uint8_t* means, const float* absmax_of_means, uint8_t* squares,
+                      const float* absmax_of_squares, int64_t n) {
+  const auto &of_means = codes(Kept::Signed8), &of_squares = codes(Kept::Unsigned8);
+  for (int64_t i = 0; i < n; ++i) {
+    const float mean = of_means[means[i]] * absmax_of_means[i / kCodeBlock];
+    const float absmax = absmax_of_squares[i / kCodeBlock], least = mean * mean;
+    while (squares[i] < 255 && of_squares[squares[i]] * absmax < least) ++squares[i];
+  }
 }
 void split(Isa isa, const float* from, uint16_t* upper, uint16_t* lower, int64_t n) {
   conversions(isa).split(from, upper, lower, n);

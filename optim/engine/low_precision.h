@@ -35,6 +35,12 @@ constexpr uint8_t zero_code(Kept kept) { return kept == Kept::Signed8 ? 127 : 0;
 void decode(Kept kept, Isa isa, const uint8_t* from, const float* absmax, float* to, int64_t n);
 void encode(Kept kept, Isa isa, const float* from, uint8_t* to, float* absmax, int64_t n);
 
+/// Of a rule that subtracts the square of a mean from a mean of squares: no byte of the latter may
+/// have rounded it below the former, or a root would be of a negative number. Where one has, the
+/// next entry that is not below takes its place.
+void keep_above_means(const uint8_t* means, const float* absmax_of_means, uint8_t* squares,
+                      const float* absmax_of_squares, int64_t n);
+
 /// A float as the nearest bfloat16, ties away from zero, and the lower 16 bits; and back.
 void split(Isa isa, const float* from, uint16_t* upper, uint16_t* lower, int64_t n);
 void join(Isa isa, const uint16_t* upper, const uint16_t* lower, float* to, int64_t n);
@@ -53,6 +59,11 @@ void round_by_chance(Isa isa, const float* from, uint16_t* to, const Draw& draw,
 void compensate(NumberType type, Isa isa, const float* from, uint16_t* to, uint16_t* error,
                 int64_t n);
 
+/// Two buffers of a rule, the square of one of which it subtracts from the other.
+struct Subtracted {
+  size_t squares, means;
+};
+
 /// Where the numbers of one parameter are, and how they lie there, if they are not all of one type.
 struct Layout {
   Span whole;       ///< of gradient, parameter and buffers, from the first element on
@@ -64,6 +75,7 @@ struct Layout {
   bool coded;  ///< a buffer has codes
   std::array<Kept, kMaxBuffers> kept;
   std::array<float*, kMaxBuffers> absmax;
+  std::optional<Subtracted> subtracted;  ///< both have codes
 };
 
 /// Elements [first, first + n), where `first` is a multiple of kBlock. As Kernels of table.h, except

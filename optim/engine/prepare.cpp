@@ -213,6 +213,7 @@ Layout OptimizerBase::Engine::layout_for(const Item& item) const {
     layout.coded = true;
     layout.absmax[b] = item.state->beside().absmax(b).mutable_data_ptr<float>();
   }
+  layout.subtracted = coded_difference(*item.state, groups_[item.group].form->buffers);
   return layout;
 }
 

@@ -27,6 +27,7 @@ constexpr Coded kCoded[] = {
     {"exp_avg", Kept::Signed8},       {"exp_avg_fast", Kept::Signed8},
     {"exp_avg_slow", Kept::Signed8},  {"exp_avg_diff", Kept::Signed8},
     {"exp_avg_lr_1", Kept::Signed8},  {"momentum_buffer", Kept::Signed8},
+    {"grad_avg", Kept::Signed8},      {"exp_mean_avg_beta2", Kept::Signed8},
     {"exp_avg_sq", Kept::Unsigned8},  {"max_exp_avg_sq", Kept::Unsigned8},
     {"exp_avg_var", Kept::Unsigned8}, {"max_exp_avg_var", Kept::Unsigned8},
     {"square_avg", Kept::Unsigned8},  {"acc_delta", Kept::Unsigned8},
@@ -34,8 +35,12 @@ constexpr Coded kCoded[] = {
     {"grad_sum_sq", Kept::Unsigned8}, {"exp_inf", Kept::Unsigned8},
     {"hessian", Kept::Unsigned8},
 };
-/// Means whose square is subtracted from a mean of squares: rounded, the difference could be below 0.
-constexpr std::string_view kSubtracted[] = {"grad_avg", "exp_mean_avg_beta2"};
+/// Means whose square is subtracted from a mean of squares.
+struct Difference {
+  std::string_view squares, means;
+};
+constexpr Difference kDifferences[] = {{"square_avg", "grad_avg"},
+                                       {"exp_avg_sq", "exp_mean_avg_beta2"}};
 
 Kept code_for(std::string_view buffer) {
   for (const Coded& coded : kCoded)
@@ -125,14 +130,36 @@ std::string precision_problem(const RuleTable& rule, const void* options, const 
   if (std::none_of(rule.buffers.begin(), rule.buffers.end(),
                    [](const std::string& name) { return has_codes(code_for(name)); }))
     refuse("state_bits", "0 for a rule without a buffer that 8 bits can hold");
-  if (problem.empty()) {
-    const auto& used = form_of(rule, options).buffers;
-    for (size_t b = 0; b < rule.buffers.size(); ++b)
-      for (const std::string_view name : kSubtracted)
-        if (used[b] && rule.buffers[b] == name)
-          refuse("state_bits", c10::str("0 with ", name, ", whose square is subtracted"));
-  }
   return problem;
+}
+
+std::optional<Subtracted> coded_difference(const ParamState& state,
+                                           const std::array<bool, kMaxBuffers>& used) {
+  if (!state.has_beside()) return {};
+  const auto& names = state.rule().buffers;
+  const auto coded = [&](std::string_view name) -> std::optional<size_t> {
+    const auto b = static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    if (b == names.size() || !used[b] || !state.beside().absmax(b).defined()) return {};
+    return b;
+  };
+  for (const Difference& difference : kDifferences)
+    if (const auto squares = coded(difference.squares), means = coded(difference.means);
+        squares && means && state.buffer(*squares).sizes() == state.buffer(*means).sizes())
+      return Subtracted{*squares, *means};
+  return {};
+}
+
+void keep_above_means(ParamState& state, const std::array<bool, kMaxBuffers>& used) {
+  const auto pair = coded_difference(state, used);
+  if (!pair) return;
+  at::Tensor& kept = state.buffer(pair->squares);
+  const auto absmax = [&](size_t b) { return in_rows(state.beside().absmax(b), at::kFloat); };
+  const at::Tensor means = in_rows(state.buffer(pair->means), at::kByte),
+                   squares = in_rows(kept, at::kByte), of_means = absmax(pair->means),
+                   of_squares = absmax(pair->squares);
+  keep_above_means(means.const_data_ptr<uint8_t>(), floats(of_means),
+                   squares.mutable_data_ptr<uint8_t>(), floats(of_squares), squares.numel());
+  if (!kept.is_cpu()) kept.copy_(squares);
 }
 
 Kept kept_as(const RuleTable& rule, size_t b, const at::Tensor& p, const BaseOptions& base) {
@@ -174,6 +201,9 @@ void set_values(ParamState& state, size_t b, const at::Tensor& p, const BaseOpti
     auto [bytes, absmax] = encoded(kept, p, values);
     state.buffer(b) = std::move(bytes);
     state.make_beside().set_absmax(b, std::move(absmax));
+    std::array<bool, kMaxBuffers> all;
+    all.fill(true);
+    keep_above_means(state, all);
     return;
   }
   const at::ScalarType type = kept == Kept::Float ? at::kFloat : p.scalar_type();

@@ -44,6 +44,11 @@ void set_values(ParamState& state, size_t b, const at::Tensor& p, const BaseOpti
                 const at::Tensor& values);
 /// Writes `values` into a buffer as it is kept.
 void write_values(ParamState& state, size_t b, const at::Tensor& values);
+/// The two buffers whose codes keep_above_means() of low_precision.h looks at, if the state has them.
+std::optional<Subtracted> coded_difference(const ParamState& state,
+                                           const std::array<bool, kMaxBuffers>& used);
+/// The same for the whole state, once all of its values are written.
+void keep_above_means(ParamState& state, const std::array<bool, kMaxBuffers>& used);
 /// Brings a buffer that is there into what is asked for, if it is not. `in_layout` wants the
 /// parameter's.
 void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const BaseOptions& base,

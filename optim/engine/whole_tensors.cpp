@@ -51,6 +51,7 @@ struct OptimizerBase::Engine::WholeTensors {
   void store_state() const {
     for (size_t b = 0; b < rule.buffers.size(); ++b)
       if (used[b]) write_values(*item.state, b, state[b].tensor());
+    keep_above_means(*item.state, used);
   }
   void store(const Engine& engine) const {
     store_state();

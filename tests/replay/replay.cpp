@@ -88,7 +88,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--dtype", dtype,
                  "runs every case in this type instead of its own; a case recorded in a finer\n"
-                 "type is compared with max(its tolerance, 1e-4)")
+                 "type is compared with max(its tolerance, 1e-4), which rules that find their\n"
+                 "rate (prodigy, dadapt_adamw, mechanic) do not hold: they amplify round-off")
       ->check(CLI::IsMember({"float64", "float32"}));
   app.add_option("files", files, "files of cases, format descent-replay-1")->required();
   try {

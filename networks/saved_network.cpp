@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 
 #include <torch/nn/module.h>
@@ -33,10 +34,12 @@ class Tree : public torch::nn::Module {
     Module* place = this;
     size_t from = 0;
     for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', from)) {
-      const std::string part = name.substr(from, dot - from);
-      const auto children = place->named_children();
-      const auto* const known = children.find(part);
-      place = known ? known->get() : place->register_module(part, std::make_shared<Module>()).get();
+      const auto [known, is_new] = places_.try_emplace(name.substr(0, dot), nullptr);
+      if (is_new) {
+        const std::string part = name.substr(from, dot - from);
+        known->second = place->register_module(part, std::make_shared<Module>()).get();
+      }
+      place = known->second;
       from = dot + 1;
     }
     const std::string own = name.substr(from);
@@ -49,6 +52,7 @@ class Tree : public torch::nn::Module {
 
  private:
   std::function<void(bool)> on_train_;
+  std::unordered_map<std::string, Module*> places_;  // "a.b": the module b in a
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <sstream>
 #include <tuple>
 
 #include <ATen/ops/empty.h>
@@ -124,11 +125,14 @@ class ArchiveReader {
     if (find(legacy)) return pickled(text(legacy));
     const std::string path = folder + name + configuration;
     HeldByName all;
-    const Json source = parse(text(path), path);
-    const Json& entries = field(source, "config");
+    const std::string bytes = text(path);
+    const Document source(bytes, path);
+    const Json& entries = field(source.root(), "config");
     if (!entries.is_object()) refuse("its record '", path, "' has no names");
-    for (const auto& [tensor, entry] : entries.items())
+    for (const auto& [key, entry] : entries.members()) {
+      const std::string tensor(key);
       all.emplace(tensor, raw(folder, tensor, entry));
+    }
     return all;
   }
 
@@ -143,7 +147,7 @@ class ArchiveReader {
     const at::ScalarType type = number_type(field(meta, "dtype"));
     const auto sizes = numbers(meta, "sizes"), strides = numbers(meta, "strides");
     const int64_t offset = whole(field(field(meta, "storage_offset"), "as_int"), "an offset");
-    const std::string path = folder + text_field(entry, "path_name");
+    const std::string path = folder + std::string(text_field(entry, "path_name"));
     const c10::Storage& storage = storage_of(path, name);
     const int64_t bytes = pickle::reach(type, offset, sizes, strides);
     if (bytes < 0) refuse("its tensor '", name, "' has impossible sizes, strides or offset");
@@ -211,10 +215,26 @@ Tensor plain(const Tensor& tensor) {
   return fills ? here : here.clone(at::MemoryFormat::Contiguous);
 }
 
-Json list_of(at::IntArrayRef numbers) {
-  Json list = Json::array();
-  for (const int64_t number : numbers) list.push_back({{"as_int", number}});
-  return list;
+/// "[{"as_int": 2}, {"as_int": 3}]".
+std::string list_of(at::IntArrayRef numbers) {
+  std::string list = "[";
+  for (const int64_t number : numbers) {
+    list += (list.size() > 1 ? ", " : "") + ("{\"as_int\": " + std::to_string(number)) + "}";
+  }
+  return list + "]";
+}
+
+/// What the configuration says of a tensor whose numbers are the record `path`.
+std::string entry_of(const std::string& path, const Held& held, const Tensor& tensor) {
+  const auto word = [](bool is) { return is ? "true" : "false"; };
+  std::ostringstream entry;
+  entry << R"({"path_name": )" << json_text(path) << R"(, "is_param": )" << word(held.is_parameter)
+        << R"(, "use_pickle": false, "tensor_meta": {"dtype": )" << code_of(tensor.scalar_type())
+        << R"(, "sizes": )" << list_of(tensor.sizes()) << R"(, "requires_grad": )"
+        << word(held.tensor.requires_grad())
+        << R"(, "device": {"type": "cpu", "index": null}, "strides": )" << list_of(tensor.strides())
+        << R"(, "storage_offset": {"as_int": 0}, "layout": )" << kStridedCode << "}}";
+  return entry.str();
 }
 
 class Writer {
@@ -232,7 +252,7 @@ class Writer {
   void tensors(const HeldByName& all, const std::string& folder, const std::string& prefix,
                const std::string& configuration) {
     std::unordered_map<const c10::TensorImpl*, std::string> paths;
-    Json entries = Json::object();
+    std::string entries;
     for (const auto& [name, held] : std::map<std::string, Held>(all.begin(), all.end())) {
       if (!held.tensor.defined()) continue;
       const Tensor tensor = plain(held.tensor);
@@ -241,19 +261,10 @@ class Writer {
       if (is_new) {
         archive_.writeRecord(folder + path->second, tensor.const_data_ptr(), tensor.nbytes());
       }
-      entries[name] = {{"path_name", path->second},
-                       {"is_param", held.is_parameter},
-                       {"use_pickle", false},
-                       {"tensor_meta",
-                        {{"dtype", code_of(tensor.scalar_type())},
-                         {"sizes", list_of(tensor.sizes())},
-                         {"requires_grad", held.tensor.requires_grad()},
-                         {"device", {{"type", "cpu"}, {"index", nullptr}}},
-                         {"strides", list_of(tensor.strides())},
-                         {"storage_offset", {{"as_int", 0}}},
-                         {"layout", kStridedCode}}}};
+      entries += entries.empty() ? "" : ", ";
+      entries += json_text(name) + ": " + entry_of(path->second, held, tensor);
     }
-    record(folder + configuration, Json{{"config", entries}}.dump());
+    record(folder + configuration, R"({"config": {)" + entries + "}}");
   }
 
   void end() { archive_.writeEndOfFile(); }

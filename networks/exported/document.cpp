@@ -7,12 +7,6 @@
 namespace descent::networks {
 namespace {
 
-constexpr int kDeepest = 200;
-
-/// Bytes for a value: a program has 18. A file of fewer would need many times its size in memory.
-constexpr size_t kFewestBytes = 8;
-constexpr size_t kFreeValues = 256;  // of a short text
-
 struct NumberType {
   int code;
   at::ScalarType type;
@@ -56,81 +50,64 @@ auto by_code(const List& list, const Json& code, const char* what) {
 
 }  // namespace
 
-Json parse(std::string_view bytes, const std::string& what) {
-  size_t values = 0;
-  try {
-    return Json::parse(bytes, [&](int depth, Json::parse_event_t, const Json&) {
-      if (depth > kDeepest) refuse("its record '", what, "' is nested too deeply");
-      if (++values > bytes.size() / kFewestBytes * 2 + kFreeValues) {
-        refuse("its record '", what, "' has more values than a program has");
-      }
-      return true;
-    });
-  } catch (const Json::exception&) {
-    refuse("its record '", what, "' is no JSON");
-  }
-}
-
-const Json& field(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  if (found == object.end()) refuse("its program has no '", key, "' where one must be");
+const Json& field(const Json& object, std::string_view key) {
+  const Json* const found = object.find(key);
+  if (!found) refuse("its program has no '", key, "' where one must be");
   return *found;
 }
 
-const Json* optional_field(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found == object.end() || found->is_null() ? nullptr : &*found;
+const Json* optional_field(const Json& object, std::string_view key) {
+  const Json* const found = object.find(key);
+  return found && found->is_null() ? nullptr : found;
 }
 
-const Json& items(const Json& object, const char* key) {
-  static const Json none = Json::array();
+std::span<const Json> items(const Json& object, std::string_view key) {
   const Json* const list = optional_field(object, key);
-  if (!list) return none;
-  if (!list->is_array()) {
+  if (!list) return {};
+  if (!list->is_list()) {
     refuse("its program has a value of type ", list->type_name(), " in place of the list '", key,
            "'");
   }
-  return *list;
+  return list->items();
 }
 
-std::pair<const std::string&, const Json&> choice(const Json& value) {
+const JsonMember& choice(const Json& value) {
   if (!value.is_object() || value.size() != 1) {
-    refuse("its program has a ", value.type_name(), " of ", value.size(),
-           " values where an object of one field must be");
+    refuse("its program has a value of type ", value.type_name(),
+           " where an object of one field must be");
   }
-  return {value.begin().key(), value.begin().value()};
+  return value.members()[0];
 }
 
 namespace {
-[[noreturn]] void refuse_type(const Json& value, const char* kind, const char* what) {
+[[noreturn]] void refuse_type(const Json& value, const char* kind, std::string_view what) {
   refuse("its program has a value of type ", value.type_name(), " in place of ", kind, ": ", what);
 }
 }  // namespace
 
-int64_t whole(const Json& value, const char* what) {
-  const bool fits = value.is_number_integer() &&
-                    (!value.is_number_unsigned() ||
-                     value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()});
-  if (!fits) refuse_type(value, "a whole number of 64 bits", what);
-  return value.get<int64_t>();
+int64_t whole(const Json& value, std::string_view what) {
+  if (value.kind() != Json::Kind::Whole) refuse_type(value, "a whole number of 64 bits", what);
+  return value.whole();
 }
 
-double real(const Json& value, const char* what) {
-  if (value == "Infinity") return std::numeric_limits<double>::infinity();
-  if (value == "-Infinity") return -std::numeric_limits<double>::infinity();
-  if (value == "NaN") return std::numeric_limits<double>::quiet_NaN();
-  if (!value.is_number()) refuse_type(value, "a number", what);
-  return value.get<double>();
+double real(const Json& value, std::string_view what) {
+  if (value.kind() == Json::Kind::Real) return value.real();
+  if (value.kind() == Json::Kind::Whole) return static_cast<double>(value.whole());
+  const std::string_view word = value.is_text() ? value.text() : "";
+  if (word == "Infinity") return std::numeric_limits<double>::infinity();
+  if (word == "-Infinity") return -std::numeric_limits<double>::infinity();
+  if (word == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  refuse_type(value, "a number", what);
 }
 
-bool truth(const Json& value, const char* what) {
-  if (!value.is_boolean()) refuse_type(value, "true or false", what);
-  return value.get<bool>();
+bool truth(const Json& value, std::string_view what) {
+  if (value.kind() != Json::Kind::Bool) refuse_type(value, "true or false", what);
+  return value.boolean();
 }
 
-const std::string& text(const Json& value, const char* what) {
-  if (!value.is_string()) refuse_type(value, "a text", what);
-  return value.get_ref<const std::string&>();
+std::string_view text(const Json& value, std::string_view what) {
+  if (!value.is_text()) refuse_type(value, "a text", what);
+  return value.text();
 }
 
 at::ScalarType number_type(const Json& code) {
@@ -141,7 +118,7 @@ at::ScalarType number_type(const Json& code) {
   refuse("its program has the dtype ", wanted, ", which is unknown here");
 }
 
-Json code_of(at::ScalarType type) {
+int code_of(at::ScalarType type) {
   for (const auto& row : kNumberTypes) {
     if (row.type == type) return row.code;
   }

@@ -2,11 +2,10 @@
 
 #include <ATen/ScalarOps.h>
 #include <ATen/core/List.h>
-#include <ATen/core/grad_mode.h>
 
 #include <descent/networks/exported/graph.h>
+#include <descent/networks/exported/higher_order.h>
 #include <descent/networks/refuse.h>
-#include <descent/tensors/autocast.h>
 
 namespace descent::networks {
 namespace {
@@ -25,64 +24,6 @@ double as_double(const IValue& value) {
   return value.isInt() ? static_cast<double>(value.toInt()) : value.toDouble();
 }
 
-/// What is not to happen in this setting, or happens otherwise. False: the call is passed over.
-bool adjust(const Call& call, const Setting& setting, Values& stack) {
-  const Switch& mode = call.mode;
-  const std::optional<bool> on =
-      mode.momentum && setting.batch_norm ? setting.batch_norm : setting.training;
-  if (mode.counts_batches) return on.value_or(true);
-  if (mode.flag && on) stack[*mode.flag] = *on;
-  if (mode.rate && on && !*on) stack[*mode.rate] = 0.0;
-  if (mode.momentum && setting.momentum) stack[*mode.momentum] = *setting.momentum;
-  return true;
-}
-
-Values run_graphs(const Call& call, Values values, const Setting& setting) {
-  switch (call.kind) {
-    case Call::Kind::Condition: {
-      const IValue choice = std::move(values.front());
-      values.erase(values.begin());
-      const bool yes = choice.isBool() ? choice.toBool() : choice.toTensor().item<bool>();
-      return (yes ? call.body : call.other)->run(std::move(values), setting);
-    }
-    case Call::Kind::GradMode: {
-      const at::AutoGradMode mode(call.enables);
-      return call.body->run(std::move(values), setting);
-    }
-    default: {
-      const tensors::Autocast mode(call.enables, call.autocast_type, call.autocast_device);
-      return call.body->run(std::move(values), setting);
-    }
-  }
-}
-
-/// Runs the call on the stack, which then holds its results. False: it is passed over.
-bool execute(const Call& call, Values& frame, const Setting& setting, Values& stack) {
-  stack.assign(call.constants.begin(), call.constants.end());
-  if (call.kind == Call::Kind::Operation) {
-    for (const Argument& argument : call.arguments) {
-      IValue& place = stack[argument.position];
-      if (argument.is_last_use) {
-        place = std::move(frame[static_cast<size_t>(argument.references[0].slot)]);
-      } else {
-        place = argument.in(frame);
-      }
-    }
-    for (const size_t position : call.devices) stack[position] = setting.device;
-    if (call.mode.follows() && !adjust(call, setting, stack)) return false;
-    call.operation->callBoxed(stack);
-    return true;
-  }
-  for (const Argument& argument : call.arguments) stack.push_back(argument.in(frame));
-  if (call.kind == Call::Kind::Sizes) {
-    IValue result = call.sizes->function(stack);
-    stack.assign(1, std::move(result));
-  } else {
-    stack = run_graphs(call, std::move(stack), setting);
-  }
-  return true;
-}
-
 void keep(const Call& call, const Call::Result& result, IValue& value, Values& frame) {
   if (!result.is_list) {
     if (result.slots[0] >= 0) frame[static_cast<size_t>(result.slots[0])] = std::move(value);
@@ -97,6 +38,79 @@ void keep(const Call& call, const Call::Result& result, IValue& value, Values& f
     frame[static_cast<size_t>(result.slots[k])] = tensors.get(k);
   }
 }
+
+/// One run of a graph.
+class Run {
+ public:
+  Run(const Setting& setting, Counted& counted, Values& frame)
+      : setting_(setting), counted_(counted), frame_(frame) {}
+
+  void take(const Call& call) {
+    if (execute(call)) {
+      if (stack_.size() != call.results.size()) {
+        refuse(call.target, " gave ", stack_.size(), " results where the program has ",
+               call.results.size());
+      }
+      for (size_t k = 0; k < stack_.size(); ++k) keep(call, call.results[k], stack_[k], frame_);
+    } else {  // it counts batches, in eval mode
+      keep(call, call.results[0], stack_[0], frame_);
+    }
+    for (const size_t slot : call.freed) frame_[slot] = IValue();
+  }
+
+ private:
+  /// Runs the call on the stack, which then holds its results. False: it is passed over.
+  bool execute(const Call& call) {
+    stack_.assign(call.constants.begin(), call.constants.end());
+    if (call.kind == Call::Kind::Operation) {
+      for (const Argument& argument : call.arguments) {
+        IValue& place = stack_[argument.position];
+        if (argument.is_last_use) {
+          place = std::move(frame_[static_cast<size_t>(argument.references[0].slot)]);
+        } else {
+          place = argument.in(frame_);
+        }
+      }
+      for (const size_t position : call.devices) stack_[position] = setting_.device;
+      if (call.mode.follows() && !adjust(call)) return false;
+      call.operation->callBoxed(stack_);
+      return true;
+    }
+    for (const Argument& argument : call.arguments) stack_.push_back(argument.in(frame_));
+    if (call.kind == Call::Kind::Sizes) {
+      IValue result = call.sizes->function(stack_);
+      stack_.assign(1, std::move(result));
+    } else if (call.kind == Call::Kind::Vmap) {
+      IValue result = levels_.take(call.step, stack_);
+      stack_.assign(1, std::move(result));
+    } else {
+      stack_ = run_graphs(call, std::move(stack_), setting_, counted_);
+    }
+    return true;
+  }
+
+  /// What is not to happen in this setting, or happens otherwise. False: the call is passed over.
+  bool adjust(const Call& call) {
+    const Switch& mode = call.mode;
+    const std::optional<bool> on =
+        mode.momentum && setting_.batch_norm ? setting_.batch_norm : setting_.training;
+    if (mode.counts_batches) return on.value_or(true);
+    if (mode.flag && on) {
+      IValue& flag = stack_[*mode.flag];
+      if (*on && !flag.toBool() && !mode.counter.empty()) counted_.push_back(mode.counter);
+      flag = *on;
+    }
+    if (mode.rate && on && !*on) stack_[*mode.rate] = 0.0;
+    if (mode.momentum && setting_.momentum) stack_[*mode.momentum] = *setting_.momentum;
+    return true;
+  }
+
+  const Setting& setting_;
+  Counted& counted_;
+  Values& frame_;
+  Values stack_;
+  VmapLevels levels_;
+};
 
 }  // namespace
 
@@ -131,27 +145,18 @@ IValue Argument::in(const Values& frame) const {
   return {};
 }
 
-Values Graph::run(Values arguments, const Setting& setting) const {
+Values Graph::run(Values arguments, const Setting& setting, Counted& counted) const {
   if (arguments.size() != inputs.size()) {
     refuse("a graph of the program takes ", inputs.size(), " values and got ", arguments.size());
   }
   Values frame(slots);
   for (size_t k = 0; k < inputs.size(); ++k) frame[inputs[k]] = std::move(arguments[k]);
-  Values stack;
+  Run run(setting, counted, frame);
   const Call* now = nullptr;
   try {
     for (const Call& call : calls) {
       now = &call;
-      if (execute(call, frame, setting, stack)) {
-        if (stack.size() != call.results.size()) {
-          refuse(call.target, " gave ", stack.size(), " results where the program has ",
-                 call.results.size());
-        }
-        for (size_t k = 0; k < stack.size(); ++k) keep(call, call.results[k], stack[k], frame);
-      } else {  // it counts batches, in eval mode
-        keep(call, call.results[0], stack[0], frame);
-      }
-      for (const size_t slot : call.freed) frame[slot] = IValue();
+      run.take(call);
     }
   } catch (const std::invalid_argument&) {
     throw;  // of a graph within

@@ -3,10 +3,11 @@
 // in LibTorch's dispatcher, names as slots of a frame, defaults and constants on a stack that a run
 // copies. Calls pass the dispatcher, so that autograd, vmap and autocast see them.
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -14,6 +15,7 @@
 #include <c10/core/Device.h>
 
 #include <descent/networks/exported/sizes.h>
+#include <descent/networks/exported/vmap_levels.h>
 
 namespace descent::networks {
 
@@ -69,7 +71,19 @@ struct Switch {
 class Graph;
 
 struct Call {
-  enum class Kind { Operation, Sizes, Condition, GradMode, Autocast };
+  enum class Kind {
+    Operation,
+    Sizes,
+    Vmap,
+    // What runs graphs:
+    Condition,
+    WhileLoop,
+    Scan,
+    AssociativeScan,
+    Map,
+    GradMode,
+    Autocast
+  };
   struct Result {
     std::vector<int64_t> slots{};  ///< -1: nothing is kept
     bool is_list = false;
@@ -79,29 +93,34 @@ struct Call {
   std::string target{};
   std::optional<c10::OperatorHandle> operation{};
   const SizeOperator* sizes = nullptr;
+  VmapLevels::Step step{};            ///< of Vmap
   Values constants{};                 ///< the stack, without what varies
   std::vector<Argument> arguments{};  ///< what varies
   std::vector<size_t> devices{};      ///< positions of devices
   std::vector<Result> results{};
   std::vector<size_t> freed{};  ///< slots that nothing reads after this
   Switch mode{};
-  std::shared_ptr<const Graph> body{}, other{};  ///< of calls that run graphs
-  bool enables = false;                          ///< GradMode, Autocast: whether it is on
+  std::vector<std::shared_ptr<const Graph>> graphs{};
+  std::vector<size_t> operands{};  ///< how many values each list for the graphs has
+  bool enables = false;            ///< GradMode, Autocast: whether it is on
   at::ScalarType autocast_type = at::kBFloat16;
   c10::DeviceType autocast_device = c10::kCPU;
 
   const std::string& operation_name() const { return operation->operator_name().name; }
 };
 
+/// The counters of normalisations that ran in training mode where the export has them in eval mode,
+/// once for each time.
+using Counted = std::vector<std::string_view>;
+
 class Graph {
  public:
   /// Throws std::invalid_argument with the operation's name and what LibTorch says.
-  Values run(Values arguments, const Setting& setting) const;
+  Values run(Values arguments, const Setting& setting, Counted& counted) const;
 
-  std::vector<Call> calls{};
+  std::deque<Call> calls{};
   std::vector<size_t> inputs{};  ///< slots
   std::vector<Argument> outputs{};
-  std::unordered_map<std::string, size_t> names{};  ///< slots
   size_t slots = 0;
 };
 
@@ -110,8 +129,7 @@ template <class Visit>
 void for_each_call(const Graph& graph, const Visit& visit) {
   for (const Call& call : graph.calls) {
     visit(call);
-    if (call.body) for_each_call(*call.body, visit);
-    if (call.other) for_each_call(*call.other, visit);
+    for (const auto& within : call.graphs) for_each_call(*within, visit);
   }
 }
 

@@ -85,7 +85,8 @@ Switch::Fixed decomposed(const Call& call) {
 }
 
 /// The state that a call writes in place, or "".
-std::string written(const Call& call, const std::function<std::string(size_t position)>& state_at) {
+std::string written(const Call& call, const StateAt& state_at) {
+  if (call.operation_name() == "aten::detach_") return "";  // no number
   const auto& arguments = call.operation->schema().arguments();
   for (size_t k = 0; k < arguments.size(); ++k) {
     const auto* const alias = arguments[k].alias_info();
@@ -107,7 +108,7 @@ std::string counted(const std::map<std::string, int>& names) {
 
 }  // namespace
 
-Switch switch_of(const Call& call, const std::function<std::string(size_t position)>& state_at) {
+Switch switch_of(const Call& call, const StateAt& state_at, const StateAt& viewed_at) {
   Switch mode;
   if (!call.operation) return mode;
   const std::string& name = call.operation_name();
@@ -116,7 +117,7 @@ Switch switch_of(const Call& call, const std::function<std::string(size_t positi
     mode.counter = state_at(0);
     mode.counts_batches = mode.counter.ends_with(kCounter);
   }
-  if (!mode.counts_batches) mode.writes = written(call, state_at);
+  if (!mode.counts_batches) mode.writes = written(call, viewed_at);
   if (name == "aten::scaled_dot_product_attention") {
     const size_t rate = *position_of(call, "dropout_p");
     const c10::IValue& value = call.constants[rate];

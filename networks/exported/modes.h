@@ -10,9 +10,11 @@
 
 namespace descent::networks {
 
-/// What of a call follows the mode. `state_at` names the state that is the argument at a position,
-/// or is "".
-Switch switch_of(const Call& call, const std::function<std::string(size_t position)>& state_at);
+/// Names the state that the argument at a position is, or is "".
+using StateAt = std::function<std::string(size_t position)>;
+
+/// What of a call follows the mode. `viewed_at` names views of states, too.
+Switch switch_of(const Call& call, const StateAt& state_at, const StateAt& viewed_at);
 
 /// What a program's modes are made of.
 class Modes {
@@ -40,7 +42,8 @@ class Modes {
   /// The states of running means of batch normalisation, one for each call that has one.
   const std::vector<std::string>& statistics() const { return statistics_; }
 
-  /// The states that count batches where layers are switched to training mode.
+  /// The states that count the batches of layers which the export has in eval mode, and which its
+  /// calls do not count.
   const std::vector<std::string>& counters() const { return counters_; }
 
  private:

@@ -3,13 +3,20 @@
 namespace descent::networks {
 namespace {
 
-/// The keys of a dict or a dataclass, which a text holds as JSON; null: there are none.
-Json keys_of(const Json& spec) {
+/// The keys of a dict or a dataclass, which a text holds as JSON; empty: there are none.
+std::vector<std::string> keys_of(const Json& spec) {
   const Json* const context = optional_field(spec, "context");
-  if (!context || !context->is_string()) return {};
-  Json keys =
-      Json::parse(context->get_ref<const std::string&>(), nullptr, /*allow_exceptions=*/false);
-  return keys.is_array() ? keys : Json{};
+  if (!context || !context->is_text()) return {};
+  std::vector<std::string> keys;
+  try {
+    const Document source(context->text(), "context");
+    if (!source.root().is_list()) return {};
+    for (const Json& key : source.root().items()) {
+      keys.emplace_back(key.is_text() ? key.text() : std::string_view());
+    }
+  } catch (const std::invalid_argument&) {  // it is a name, of a namedtuple for one
+  }
+  return keys;
 }
 
 void add_leaves(const Json& spec, const std::string& name, std::vector<std::string>& names) {
@@ -18,11 +25,11 @@ void add_leaves(const Json& spec, const std::string& name, std::vector<std::stri
     names.push_back(name);
     return;
   }
-  const Json& children = items(spec, "children_spec");
-  const Json keys = keys_of(spec);
+  const auto children = items(spec, "children_spec");
+  const std::vector<std::string> keys = keys_of(spec);
   for (size_t k = 0; k < children.size(); ++k) {
-    const bool is_named = keys.size() == children.size() && keys[k].is_string();
-    const std::string own = is_named ? keys[k].get<std::string>() : std::to_string(k);
+    const bool is_named = keys.size() == children.size() && !keys[k].empty();
+    const std::string own = is_named ? keys[k] : std::to_string(k);
     add_leaves(children[k], name.empty() ? own : name + "." + own, names);
   }
 }
@@ -34,8 +41,11 @@ std::vector<std::string> output_names(const Json& graph_module, size_t count) {
   for (const Json& entry : items(graph_module, "module_call_graph")) {
     const Json* const signature = optional_field(entry, "signature");
     if (!signature || !text_field(entry, "fqn").empty()) continue;
-    const Json specs = parse(text_field(*signature, "out_spec"), "out_spec");
-    if (specs.is_array() && specs.size() == 2) add_leaves(specs[1], "", names);
+    const std::string name = "out_spec";
+    const Document specs(text_field(*signature, name), name);
+    if (specs.root().is_list() && specs.root().size() == 2) {
+      add_leaves(specs.root().items()[1], "", names);
+    }
     break;
   }
   if (names.size() != count) {

@@ -24,16 +24,16 @@ Size size_of(const Json& value) {
   return linear_size(text_field(content, "expr_str"));
 }
 
-IValue constant_of(const std::string& kind, const Json& value) {
+IValue constant_of(std::string_view kind, const Json& value) {
   if (kind == "as_none") return {};
   if (kind == "as_int") return whole(value, "an input");
   if (kind == "as_float") return real(value, "an input");
   if (kind == "as_bool") return truth(value, "an input");
-  if (kind == "as_string") return text(value, "an input");
+  if (kind == "as_string") return std::string(text(value, "an input"));
   refuse("its program takes an input of the kind ", kind, ", which is not supported");
 }
 
-bool is_number(const std::string& kind) {
+bool is_number(std::string_view kind) {
   return kind == "as_sym_int" || kind == "as_sym_float" || kind == "as_sym_bool";
 }
 
@@ -42,12 +42,12 @@ std::string class_of(const Json& graph) {
   for (const Json& node : items(graph, "nodes")) {
     const Json* const metadata = optional_field(node, "metadata");
     const Json* const modules = metadata ? optional_field(*metadata, "nn_module_stack") : nullptr;
-    if (!modules || !modules->is_string()) continue;
-    const std::string& path = modules->get_ref<const std::string&>();  // "L__self__,,module.Class;"
+    if (!modules || !modules->is_text()) continue;
+    const std::string_view path = modules->text();  // "L__self__,,module.Class;"
     constexpr std::string_view kTop = "L__self__,,";
     if (!path.starts_with(kTop)) continue;
-    const std::string name = path.substr(kTop.size(), path.find(';') - kTop.size());
-    return name.substr(name.rfind('.') + 1);
+    const std::string_view name = path.substr(kTop.size(), path.find(';') - kTop.size());
+    return std::string(name.substr(name.rfind('.') + 1));
   }
   return "exported program";
 }
@@ -62,7 +62,11 @@ class Program::Reader {
         source_(source),
         module_(field(source, "graph_module")),
         graph_(field(module_, "graph")),
-        signature_(field(module_, "signature")) {}
+        signature_(field(module_, "signature")) {
+    const Json* const values = optional_field(graph_, "tensor_values");
+    if (!values || !values->is_object()) return;
+    for (const auto& [name, meta] : values->members()) tensor_values_.emplace(name, &meta);
+  }
 
   void read() {
     check_version();
@@ -78,7 +82,7 @@ class Program::Reader {
     }
     program_.modes_ = Modes(*program_.graph_, changed);
     for (const std::string& counter : program_.modes_.counters()) {
-      if (const auto state = program_.find_state(counter)) program_.counters_.push_back(*state);
+      if (const auto state = program_.find_state(counter)) program_.counters_[counter] = *state;
     }
   }
 
@@ -97,7 +101,7 @@ class Program::Reader {
   }
 
   void read_inputs() {
-    const Json& specs = items(signature_, "input_specs");
+    const auto specs = items(signature_, "input_specs");
     if (specs.size() != items(graph_, "inputs").size()) {
       refuse("its signature has ", specs.size(), " inputs and its graph ",
              items(graph_, "inputs").size());
@@ -128,15 +132,14 @@ class Program::Reader {
   }
 
   void add_state(size_t place, const Json& spec, const char* key, State::Role role) {
-    const std::string& name = text_field(spec, key);
-    const std::string& in_graph = text_field(field(spec, "arg"), "name");
+    const std::string name(text_field(spec, key));
     if (!states_.emplace(name, program_.states_.size()).second) {
       refuse("its program takes the tensor '", name, "' twice");
     }
-    const Json* const values = optional_field(graph_, "tensor_values");
-    const Json* const meta = values ? optional_field(*values, in_graph.c_str()) : nullptr;
+    const auto meta = tensor_values_.find(text_field(field(spec, "arg"), "name"));
     const bool wants_gradient = role == State::Role::Parameter &&
-                                (!meta || truth(field(*meta, "requires_grad"), "requires_grad"));
+                                (meta == tensor_values_.end() ||
+                                 truth(field(*meta->second, "requires_grad"), "requires_grad"));
     state_names_[place] = name;
     program_.states_.push_back({name, role, wants_gradient});
     program_.state_places_.push_back(place);
@@ -145,16 +148,19 @@ class Program::Reader {
   Input user_input(const Json& argument) const {
     const auto& [kind, value] = choice(argument);
     if (is_number(kind)) {
-      Input number{text_field(value, "as_name"), Input::Kind::Number};
+      Input number{std::string(text_field(value, "as_name")), Input::Kind::Number};
       const Json* const values = optional_field(graph_, "sym_int_values");
-      if (values && values->contains(number.name)) {
-        number.sizes.push_back(size_of((*values)[number.name]));
-      }
+      const Json* const size = values ? values->find(number.name) : nullptr;
+      if (size) number.sizes.push_back(size_of(*size));
       return number;
     }
     if (kind != "as_tensor") return {"", Input::Kind::Constant, constant_of(kind, value)};
-    Input input{text_field(value, "name")};
-    const Json& meta = field(field(graph_, "tensor_values"), input.name.c_str());
+    Input input{std::string(text_field(value, "name"))};
+    const auto found = tensor_values_.find(input.name);
+    if (found == tensor_values_.end()) {
+      refuse("its program does not say what the input '", input.name, "' is");
+    }
+    const Json& meta = *found->second;
     input.type = number_type(field(meta, "dtype"));
     for (const Json& size : items(meta, "sizes")) input.sizes.push_back(size_of(size));
     return input;
@@ -162,11 +168,11 @@ class Program::Reader {
 
   static Input constant_input(const Json& spec) {
     const auto& [kind, value] = choice(field(spec, "value"));
-    return {text_field(spec, "name"), Input::Kind::Constant, constant_of(kind, value)};
+    return {std::string(text_field(spec, "name")), Input::Kind::Constant, constant_of(kind, value)};
   }
 
   void read_outputs() {
-    const Json& specs = items(signature_, "output_specs");
+    const auto specs = items(signature_, "output_specs");
     if (specs.size() != program_.graph_->outputs.size()) {
       refuse("its signature has ", specs.size(), " outputs and its graph ",
              program_.graph_->outputs.size());
@@ -174,8 +180,8 @@ class Program::Reader {
     size_t users = 0;
     for (size_t place = 0; place < specs.size(); ++place) {
       const auto& [kind, spec] = choice(specs[place]);
-      const auto change = [&](Output::Kind what, const auto& known, const std::string& name) {
-        const auto found = known.find(name);
+      const auto change = [&](Output::Kind what, const auto& known, std::string_view name) {
+        const auto found = known.find(std::string(name));
         if (found == known.end())
           refuse("its program changes '", name, "', which it does not take");
         program_.outputs_.push_back({what, place, found->second});
@@ -200,23 +206,24 @@ class Program::Reader {
     const Json* const ranges = optional_field(source_, "range_constraints");
     if (!ranges || !ranges->is_object()) return;
     using Limits = std::numeric_limits<int64_t>;
-    for (const auto& [symbol, range] : ranges->items()) {
+    for (const auto& [symbol, range] : ranges->members()) {
       const Json* const least = optional_field(range, "min_val");
       const Json* const most = optional_field(range, "max_val");
-      program_.ranges_[symbol] = {least ? whole(*least, "min_val") : Limits::min(),
-                                  most ? whole(*most, "max_val") : Limits::max()};
+      program_.ranges_[std::string(symbol)] = {least ? whole(*least, "min_val") : Limits::min(),
+                                               most ? whole(*most, "max_val") : Limits::max()};
     }
   }
 
   Program& program_;
   const Json &source_, &module_, &graph_, &signature_;
+  std::unordered_map<std::string_view, const Json*> tensor_values_;
   StateNames state_names_;
   std::unordered_map<std::string, size_t> states_, inputs_;  ///< positions in those of the program
 };
 
 Program::Program(const std::string& json) {
-  const Json source = parse(json, "models/*.json");
-  Reader(*this, source).read();
+  const Document source(json, "models/*.json");
+  Reader(*this, source.root()).read();
 }
 
 std::optional<size_t> Program::find_state(const std::string& name) const {
@@ -303,9 +310,12 @@ void Program::check(const Input& input, IValue& value, Symbols& symbols) const {
 }
 
 Values Program::run(Values inputs, const Tensors& states, const Setting& setting) const {
-  const std::vector<std::string> names = input_names();
-  if (inputs.size() != names.size()) {
-    refuse("it takes ", names.size(), " inputs (", joined(names), ") and got ", inputs.size());
+  const auto wanted =
+      static_cast<size_t>(std::count_if(inputs_.begin(), inputs_.end(), [](const Input& input) {
+        return input.kind != Input::Kind::Constant;
+      }));
+  if (inputs.size() != wanted) {
+    refuse("it takes ", wanted, " inputs (", joined(input_names()), ") and got ", inputs.size());
   }
   Values arguments(graph_->inputs.size());
   for (size_t k = 0; k < states.size(); ++k) arguments[state_places_[k]] = states[k];
@@ -326,7 +336,8 @@ Values Program::run(Values inputs, const Tensors& states, const Setting& setting
       }
     }
   }
-  Values results = graph_->run(std::move(arguments), setting), users;
+  Counted counted;
+  Values results = graph_->run(std::move(arguments), setting, counted), users;
   const at::NoGradGuard no_grad;
   for (const Output& output : outputs_) {
     if (output.kind == Output::Kind::User) {
@@ -337,8 +348,9 @@ Values Program::run(Values inputs, const Tensors& states, const Setting& setting
       to.copy_(results[output.place].toTensor());
     }
   }
-  if (setting.batch_norm.value_or(setting.training.value_or(false))) {
-    for (const size_t counter : counters_) states[counter].add_(1);
+  for (const std::string_view name : counted) {
+    const auto counter = counters_.find(name);
+    if (counter != counters_.end()) states[counter->second].add_(1);
   }
   return users;
 }

@@ -79,7 +79,8 @@ class Program {
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
   std::vector<size_t> state_places_, input_places_;  ///< in the graph's inputs
-  std::vector<size_t> counters_;                     ///< states that count batches, see Modes
+  /// States that count the batches of normalisations which nothing in the program counts.
+  std::map<std::string, size_t, std::less<>> counters_;
   std::vector<std::string> output_names_;
   std::map<std::string, Range> ranges_;  ///< of symbols
   std::shared_ptr<const Graph> graph_;

@@ -9,7 +9,7 @@ using Form = Argument::Form;
 
 class ArgumentReader {
  public:
-  ArgumentReader(const Wanted& wanted, const std::function<int64_t(const std::string&)>& slot_of)
+  ArgumentReader(const Wanted& wanted, const std::function<int64_t(std::string_view)>& slot_of)
       : wanted_(wanted), slot_of_(slot_of) {
     c10::TypePtr type = wanted.type;
     while (type && type->kind() == TypeKind::OptionalType) {
@@ -22,7 +22,7 @@ class ArgumentReader {
     }
   }
 
-  Argument read(const std::string& kind, const Json& value) const {
+  Argument read(std::string_view kind, const Json& value) const {
     if (kind == "as_none") return single(Reference{});
     if (kind == "as_tensor") return single(named(value));
     if (kind == "as_optional_tensor") return single(optional_tensor(value));
@@ -33,10 +33,10 @@ class ArgumentReader {
     if (kind == "as_sym_float") return number(symbol(value, "as_float", floating));
     if (kind == "as_sym_bool") return number(symbol(value, "as_bool", boolean));
     if (kind == "as_complex") {
-      return number(known(c10::complex<double>(real(field(value, "real"), kind.c_str()),
-                                               real(field(value, "imag"), kind.c_str()))));
+      return number(known(c10::complex<double>(real(field(value, "real"), kind),
+                                               real(field(value, "imag"), kind))));
     }
-    if (kind == "as_string") return single(known(text(value, kind.c_str())));
+    if (kind == "as_string") return single(known(std::string(text(value, kind))));
     if (kind == "as_scalar_type") {
       return single(known(static_cast<int64_t>(number_type(value))));
     }
@@ -71,7 +71,7 @@ class ArgumentReader {
     }
     if (kind == "as_strings") {
       c10::List<std::string> all;
-      for (const Json& one : value) all.push_back(text(one, kind.c_str()));
+      for (const Json& one : list_of(value)) all.emplace_back(text(one, kind));
       return single(known(all));
     }
     refuse("its program has an argument of the kind ", kind, ", which is not supported");
@@ -82,6 +82,11 @@ class ArgumentReader {
     Argument argument{form};
     argument.references.push_back(std::move(one));
     return argument;
+  }
+
+  static std::span<const Json> list_of(const Json& value) {
+    if (!value.is_list()) refuse("its program has an argument that is no list where one must be");
+    return value.items();
   }
 
   static Reference known(IValue value) { return {-1, std::move(value)}; }
@@ -97,7 +102,7 @@ class ArgumentReader {
   }
 
   template <class Take>
-  Reference symbol(const Json& value, const std::string& other, const Take& take) const {
+  Reference symbol(const Json& value, std::string_view other, const Take& take) const {
     const auto& [kind, content] = choice(value);
     if (kind == "as_name") return {slot_of_(text(content, "a name")), {}};
     if (kind != other) refuse("its program has an argument of the kind ", kind);
@@ -119,22 +124,21 @@ class ArgumentReader {
 
   template <class Take>
   static Argument list(const Json& value, Form form, const Take& take) {
-    if (!value.is_array()) refuse("its program has an argument that is no list where one must be");
     Argument argument{form};
     argument.references.reserve(value.size());
-    for (const Json& one : value) argument.references.push_back(take(one));
+    for (const Json& one : list_of(value)) argument.references.push_back(take(one));
     return argument;
   }
 
   const Wanted& wanted_;
-  const std::function<int64_t(const std::string&)>& slot_of_;
+  const std::function<int64_t(std::string_view)>& slot_of_;
   TypeKind kind_ = TypeKind::AnyType, element_ = TypeKind::AnyType;
 };
 
 }  // namespace
 
 Argument read_argument(const Json& value, const Wanted& wanted,
-                       const std::function<int64_t(const std::string&)>& slot_of) {
+                       const std::function<int64_t(std::string_view)>& slot_of) {
   const auto& [kind, content] = choice(value);
   return ArgumentReader(wanted, slot_of).read(kind, content);
 }

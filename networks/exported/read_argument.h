@@ -1,7 +1,7 @@
 #pragma once
 #include <functional>
 #include <optional>
-#include <string>
+#include <string_view>
 
 #include <ATen/core/jit_type.h>
 
@@ -18,6 +18,6 @@ struct Wanted {
 
 /// An argument of the program in the form that is wanted. `slot_of` finds names.
 Argument read_argument(const Json& value, const Wanted& wanted,
-                       const std::function<int64_t(const std::string&)>& slot_of);
+                       const std::function<int64_t(std::string_view)>& slot_of);
 
 }  // namespace descent::networks

@@ -1,5 +1,6 @@
 #include <array>
 #include <string_view>
+#include <unordered_map>
 
 #include <descent/networks/exported/modes.h>
 #include <descent/networks/exported/read_argument.h>
@@ -34,7 +35,7 @@ class GraphReader {
   }
 
   std::shared_ptr<const Graph> read(const Json& source) {
-    const Json& inputs = items(source, "inputs");
+    const auto inputs = items(source, "inputs");
     states_.resize(inputs.size());
     for (size_t k = 0; k < inputs.size(); ++k) {
       graph_->inputs.push_back(define_input(inputs[k], states_[k]));
@@ -48,15 +49,18 @@ class GraphReader {
   }
 
  private:
-  size_t define(const std::string& name, const std::string& state = "") {
-    if (!graph_->names.emplace(name, graph_->slots).second) {
+  /// A slot for a name of the program, which holds a state or a view of one.
+  size_t define(std::string_view name, const std::string& state = "",
+                const std::string& viewed = "") {
+    if (!slots_.emplace(name, graph_->slots).second) {
       refuse("its program defines '", name, "' twice");
     }
-    return fresh(state);
+    return fresh(state, viewed);
   }
 
-  size_t fresh(const std::string& state) {
+  size_t fresh(const std::string& state, const std::string& viewed = "") {
     state_of_slot_.push_back(state);
+    viewed_in_slot_.push_back(state.empty() ? viewed : state);
     return graph_->slots++;
   }
 
@@ -74,48 +78,61 @@ class GraphReader {
   Call call(const Json& node) {
     Call call;
     call.target = text_field(node, "target");
-    const Json& inputs = items(node, "inputs");
+    const auto inputs = items(node, "inputs");
     if (call.target.starts_with(kHigherOrder)) {
       read_higher_order(call, inputs);
     } else if (call.target.starts_with(kOperation)) {
       read_operation(call, inputs);
+    } else if (const auto* const node_of_vmap = VmapLevels::find(call.target)) {
+      call.kind = Call::Kind::Vmap;
+      call.step = node_of_vmap->step;
+      read_operands(call, inputs, node_of_vmap->operands);
     } else if (is_of_sizes(call.target)) {
-      read_sizes(call, inputs);
+      call.kind = Call::Kind::Sizes;
+      call.sizes = &size_operator(call.target);
+      read_operands(call, inputs, call.sizes->operands);
     } else {
       refuse("its program calls ", call.target,
              ", which is a function of Python and no operation of LibTorch");
     }
-    for (const Json& output : items(node, "outputs")) call.results.push_back(result(call, output));
+    for (const Json& output : items(node, "outputs")) add_result(call, output);
     // An operation without results is written with none, or with one that is None.
     if (call.operation && call.operation->schema().returns().empty()) call.results.clear();
     if (call.mode.counts_batches && call.results.size() != 1) call.mode = {};
     return call;
   }
 
-  Call::Result result(const Call& call, const Json& output) {
-    const auto slot = [&](const std::string& name) { return static_cast<int64_t>(define(name)); };
+  void add_result(Call& call, const Json& output) {
     const auto& [kind, value] = choice(output);
-    if (kind == "as_none") return {{-1}};
-    if (kind == "as_tensor") return {{slot(text_field(value, "name"))}};
-    if (kind == "as_sym_int" || kind == "as_sym_float" || kind == "as_sym_bool") {
-      return {{slot(text_field(value, "as_name"))}};
-    }
-    if (kind != "as_tensors" || !value.is_array()) {
+    const std::string viewed = state_viewed_by(call, call.results.size());
+    const auto slot = [&](std::string_view name) {
+      return static_cast<int64_t>(define(name, "", viewed));
+    };
+    if (kind == "as_none") {
+      call.results.push_back({{-1}});
+    } else if (kind == "as_tensor") {
+      call.results.push_back({{slot(text_field(value, "name"))}});
+    } else if (kind == "as_sym_int" || kind == "as_sym_float" || kind == "as_sym_bool") {
+      call.results.push_back({{slot(text_field(value, "as_name"))}});
+    } else if (kind == "as_tensors" && value.is_list()) {
+      Call::Result list{{}, true};
+      for (const Json& one : value.items()) list.slots.push_back(slot(text_field(one, "name")));
+      if (call.graphs.empty()) {
+        call.results.push_back(std::move(list));
+      } else {  // which gives its results one by one, but was written so up to PyTorch 2.7
+        for (const int64_t one : list.slots) call.results.push_back({{one}});
+      }
+    } else {
       refuse("the operation ", call.target, " has a result of the kind ", kind,
              ", which is not supported");
     }
-    Call::Result list{{}, true};
-    for (const Json& one : value) list.slots.push_back(slot(text_field(one, "name")));
-    return list;
   }
 
-  void read_sizes(Call& call, const Json& inputs) {
-    call.kind = Call::Kind::Sizes;
-    call.sizes = &size_operator(call.target);
+  void read_operands(Call& call, std::span<const Json> inputs, size_t count) {
     for (const Json& one : inputs) {
       call.arguments.push_back(read_argument(field(one, "arg"), {}, slot_of_));
     }
-    if (call.arguments.size() != call.sizes->operands) {
+    if (call.arguments.size() != count) {
       refuse("its program calls ", call.target, " with ", call.arguments.size(), " operands");
     }
   }
@@ -141,7 +158,7 @@ class GraphReader {
     return *found;
   }
 
-  void read_operation(Call& call, const Json& inputs) {
+  void read_operation(Call& call, std::span<const Json> inputs) {
     call.operation = find(call.target);
     std::unordered_map<std::string_view, const Json*> given;
     for (const Json& one : inputs) given.emplace(text_field(one, "name"), &field(one, "arg"));
@@ -162,7 +179,9 @@ class GraphReader {
       refuse("its operation ", call.operation_name(),
              " has an argument that this LibTorch does not know");
     }
-    call.mode = switch_of(call, [&](size_t position) { return state_at(call, position); });
+    call.mode = switch_of(
+        call, [&](size_t position) { return state_at(call, position, state_of_slot_); },
+        [&](size_t position) { return state_at(call, position, viewed_in_slot_); });
   }
 
   void add_argument(Call& call, const Json& value, const c10::Argument& schema) {
@@ -177,63 +196,105 @@ class GraphReader {
     if (call.constants.back().isDevice()) call.devices.push_back(argument.position);
   }
 
-  std::string state_at(const Call& call, size_t position) const {
+  /// The state that is the argument at a position, or "": by what is known of slots.
+  static std::string state_at(const Call& call, size_t position, const StateNames& of_slots) {
     for (const Argument& argument : call.arguments) {
       if (argument.position != position || argument.references.size() != 1) continue;
-      return state_of(argument.references[0]);
+      const Reference& one = argument.references[0];
+      return one.is_constant() ? "" : of_slots[static_cast<size_t>(one.slot)];
     }
     return "";
   }
 
-  std::string state_of(const Reference& one) const {
-    return one.is_constant() ? "" : state_of_slot_[static_cast<size_t>(one.slot)];
+  /// The state that a result of the call lies in: a view of it, or the state itself.
+  std::string state_viewed_by(const Call& call, size_t result) const {
+    // These give their argument back only where there is nothing to convert.
+    if (!call.operation || call.operation_name() == "aten::to" ||
+        call.operation_name() == "aten::contiguous") {
+      return "";
+    }
+    const auto& returns = call.operation->schema().returns();
+    const auto& arguments = call.operation->schema().arguments();
+    const std::string set = result < returns.size() ? alias_set(returns[result]) : "";
+    if (set.empty()) return "";
+    for (size_t k = 0; k < arguments.size(); ++k) {
+      if (alias_set(arguments[k]) == set) return state_at(call, k, viewed_in_slot_);
+    }
+    return "";
   }
 
-  void read_higher_order(Call& call, const Json& inputs) {
-    const std::string name = call.target.substr(kHigherOrder.size());
-    const auto given = [&](size_t k) -> const Json& { return field(inputs[k], "arg"); };
-    if (name == "cond" && inputs.size() >= 3) {
-      call.kind = Call::Kind::Condition;
+  /// The letter of "Tensor(a)" or "Tensor(a)[]" in a schema, or "".
+  static std::string alias_set(const c10::Argument& argument) {
+    const c10::AliasInfo* alias = argument.alias_info();
+    if (alias && !alias->containedTypes().empty()) alias = &alias->containedTypes()[0];
+    if (!alias || alias->beforeSets().empty()) return "";
+    return alias->beforeSets().begin()->toUnqualString();
+  }
+
+  void read_higher_order(Call& call, std::span<const Json> inputs) {
+    using Kind = Call::Kind;
+    const std::string_view name = std::string_view(call.target).substr(kHigherOrder.size());
+    const auto given = [&](size_t k) -> const Json& {
+      if (k >= inputs.size()) refuse("its operation ", name, " has ", inputs.size(), " arguments");
+      return field(inputs[k], "arg");
+    };
+    // Lists of operands stand behind the graphs, from `first` on, and from `fixed` on their values are
+    // the same whenever a graph runs.
+    const auto take = [&](Kind kind, size_t graphs, size_t first, size_t lists, size_t fixed) {
+      call.kind = kind;
+      StateNames states;
+      for (size_t k = first; k < first + lists; ++k) {
+        add_operands(call, given(k), states, k >= fixed);
+      }
+      // Two of the elements are combined.
+      if (kind == Kind::AssociativeScan) states.insert(states.begin(), call.operands[0], "");
+      for (size_t k = first - graphs; k < first; ++k) add_graph(call, given(k), states);
+    };
+    if (name == "cond") {
       call.arguments.push_back(read_argument(given(0), {}, slot_of_));
-      const StateNames states = add_operands(call, inputs, 3);
-      call.body = graph(name, given(1), states);
-      call.other = graph(name, given(2), states);
-    } else if (name == "wrap_with_set_grad_enabled" && inputs.size() >= 2) {
-      call.kind = Call::Kind::GradMode;
+      take(Kind::Condition, 2, 3, 1, 3);
+    } else if (name == "while_loop") {
+      take(Kind::WhileLoop, 2, 2, 2, 3);
+    } else if (name == "scan") {
+      take(Kind::Scan, 1, 1, 3, 3);
+    } else if (name == "associative_scan") {
+      take(Kind::AssociativeScan, 1, 1, 2, 2);
+    } else if (name == "map_impl") {
+      take(Kind::Map, 1, 1, 2, 2);
+    } else if (name == "wrap_with_set_grad_enabled") {
       call.enables = truth(field(given(0), "as_bool"), "the mode of gradients");
-      call.body = graph(name, given(1), add_operands(call, inputs, 2));
-    } else if (name == "wrap_with_autocast" && inputs.size() >= 5) {
-      call.kind = Call::Kind::Autocast;
-      call.autocast_device = c10::Device(text_field(given(0), "as_string")).type();
+      take(Kind::GradMode, 1, 2, inputs.size() - 2, 2);
+    } else if (name == "wrap_with_autocast") {
+      call.autocast_device = c10::Device(std::string(text_field(given(0), "as_string"))).type();
       if (const Json* type = optional_field(given(1), "as_scalar_type")) {
         call.autocast_type = number_type(*type);
       }
       call.enables = truth(field(given(2), "as_bool"), "whether autocast is on");
-      call.body = graph(name, given(4), add_operands(call, inputs, 5));
+      take(Kind::Autocast, 1, 5, inputs.size() - 5, 5);
     } else {
       refuse("its program has the higher-order operation ", name, ", which is not supported");
     }
   }
 
-  /// The values that a graph within takes, from this input on. Returns which states they are.
-  StateNames add_operands(Call& call, const Json& inputs, size_t first) {
-    StateNames states;
-    for (size_t k = first; k < inputs.size(); ++k) {
-      for (Reference& one : read_argument(field(inputs[k], "arg"), {}, slot_of_).references) {
-        states.push_back(state_of(one));
-        Argument operand;
-        operand.references.push_back(std::move(one));
-        call.arguments.push_back(std::move(operand));
-      }
+  /// The values of a list, or the only one, which a graph within takes. `are_fixed`: they are the
+  /// same whenever it runs, so that one that is a state is that there.
+  void add_operands(Call& call, const Json& list, StateNames& states, bool are_fixed) {
+    size_t count = 0;
+    for (Reference& one : read_argument(list, {}, slot_of_).references) {
+      const bool is_state = are_fixed && !one.is_constant();
+      states.push_back(is_state ? state_of_slot_[static_cast<size_t>(one.slot)] : "");
+      Argument operand;
+      operand.references.push_back(std::move(one));
+      call.arguments.push_back(std::move(operand));
+      ++count;
     }
-    return states;
+    call.operands.push_back(count);
   }
 
-  std::shared_ptr<const Graph> graph(const std::string& name, const Json& argument,
-                                     StateNames states) const {
+  void add_graph(Call& call, const Json& argument, StateNames states) const {
     const auto& [kind, value] = choice(argument);
-    if (kind != "as_graph") refuse("its operation ", name, " has no graph where one must be");
-    return GraphReader(std::move(states), depth_ + 1).read(field(value, "graph"));
+    if (kind != "as_graph") refuse("its call of ", call.target, " has no graph where one must be");
+    call.graphs.push_back(GraphReader(std::move(states), depth_ + 1).read(field(value, "graph")));
   }
 
   /// Where each slot is read for the last time: there its value moves or is freed.
@@ -271,10 +332,11 @@ class GraphReader {
   StateNames states_;
   int depth_;
   std::shared_ptr<Graph> graph_ = std::make_shared<Graph>();
-  std::vector<std::string> state_of_slot_;
-  const std::function<int64_t(const std::string&)> slot_of_ = [this](const std::string& name) {
-    const auto found = graph_->names.find(name);
-    if (found == graph_->names.end()) {
+  std::unordered_map<std::string_view, size_t> slots_;  // by name
+  StateNames state_of_slot_, viewed_in_slot_;
+  const std::function<int64_t(std::string_view)> slot_of_ = [this](std::string_view name) {
+    const auto found = slots_.find(name);
+    if (found == slots_.end()) {
       refuse("its program uses '", name, "' before anything defines it");
     }
     return static_cast<int64_t>(found->second);

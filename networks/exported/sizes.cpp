@@ -227,13 +227,13 @@ std::optional<LinearSize> linear_size(std::string_view text) {
   return SizeReader(text).read_all();
 }
 
-bool is_of_sizes(const std::string& target) {
+bool is_of_sizes(std::string_view target) {
   return target.starts_with("_operator.") || target.starts_with("math.") ||
          (target.starts_with("torch.") && target.find('.', 6) == std::string::npos);
 }
 
-const SizeOperator& size_operator(const std::string& target) {
-  const std::string name = target.substr(target.rfind('.') + 1);
+const SizeOperator& size_operator(std::string_view target) {
+  const std::string_view name = target.substr(target.rfind('.') + 1);
   for (const SizeOperator& known : kOperators) {
     if (name == known.name) return known;
   }

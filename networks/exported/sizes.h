@@ -29,10 +29,10 @@ struct LinearSize {
 std::optional<LinearSize> linear_size(std::string_view text);
 
 /// Whether a node's target is of this kind: "_operator.mul", "math.trunc", "torch.sym_max".
-bool is_of_sizes(const std::string& target);
+bool is_of_sizes(std::string_view target);
 
 /// Throws std::invalid_argument if it is unknown. So do the functions, for results beyond 64 bits
 /// and divisions by zero.
-const SizeOperator& size_operator(const std::string& target);
+const SizeOperator& size_operator(std::string_view target);
 
 }  // namespace descent::networks

@@ -35,22 +35,22 @@ constexpr std::array kSafetensorsTypes{SafetensorsType{"F64", at::kDouble},
 constexpr uint64_t kLength = 8;
 
 /// Undefined: it is unknown here.
-at::ScalarType type_of(const std::string& name) {
+at::ScalarType type_of(std::string_view name) {
   for (const SafetensorsType& row : kSafetensorsTypes) {
     if (row.name == name) return row.type;
   }
   return at::ScalarType::Undefined;
 }
 
-std::vector<int64_t> numbers(const std::string& tensor, const Json& entry, const char* key) {
-  const auto list = entry.find(key);
-  if (list == entry.end() || !list->is_array()) refuse("its tensor '", tensor, "' has no ", key);
+std::vector<int64_t> numbers(std::string_view tensor, const Json& entry, const char* key) {
+  const Json* const list = entry.find(key);
+  if (!list || !list->is_list()) refuse("its tensor '", tensor, "' has no ", key);
   std::vector<int64_t> all;
-  for (const Json& one : *list) {
-    if (!one.is_number_unsigned() || one.get<uint64_t>() > uint64_t{INT64_MAX}) {
+  for (const Json& one : list->items()) {
+    if (one.kind() != Json::Kind::Whole || one.whole() < 0) {
       refuse("its tensor '", tensor, "' has impossible ", key);
     }
-    all.push_back(one.get<int64_t>());
+    all.push_back(one.whole());
   }
   return all;
 }
@@ -81,16 +81,17 @@ Safetensors::Safetensors(const std::filesystem::path& file)
   std::string text(length, '\0');
   file_.read(text.data(), static_cast<std::streamsize>(length));
   if (!file_) refuse("it cannot be read");
-  const Json header = parse(text, "header");
-  if (!header.is_object()) refuse("its header holds no tensors by name");
+  const Document header(text, "header");
+  if (!header.root().is_object()) refuse("its header holds no tensors by name");
   std::map<uint64_t, uint64_t> ranges;  // from and to
   const uint64_t first = kLength + length, room = size - first;
-  for (const auto& [name, value] : header.items()) {
-    if (name == "__metadata__") continue;
+  for (const auto& [key, value] : header.root().members()) {
+    if (key == "__metadata__") continue;
+    const std::string name(key);
     if (!value.is_object()) refuse("its tensor '", name, "' is not described");
-    const auto dtype = value.find("dtype");
-    if (dtype == value.end() || !dtype->is_string()) refuse("its tensor '", name, "' has no dtype");
-    Entry entry{dtype->get<std::string>(), numbers(name, value, "shape"), 0, 0};
+    const Json* const dtype = value.find("dtype");
+    if (!dtype || !dtype->is_text()) refuse("its tensor '", name, "' has no dtype");
+    Entry entry{std::string(dtype->text()), numbers(name, value, "shape"), 0, 0};
     const auto offsets = numbers(name, value, "data_offsets");
     if (offsets.size() != 2 || offsets[0] > offsets[1] ||
         static_cast<uint64_t>(offsets[1]) > room) {
@@ -103,7 +104,9 @@ Safetensors::Safetensors(const std::filesystem::path& file)
     entry.begin = first + begin;
     entry.bytes = end - begin;
     check_size(name, entry);
-    entries_.emplace(name, std::move(entry));
+    if (!entries_.emplace(name, std::move(entry)).second) {
+      refuse("its tensor '", name, "' is there twice");
+    }
   }
   uint64_t done = 0;  // the format has neither overlaps nor gaps
   for (const auto& [begin, end] : ranges) {

@@ -142,13 +142,14 @@ class OneSafetensors : public WeightsFile::Source {
 class Sharded : public WeightsFile::Source {
  public:
   explicit Sharded(const fs::path& index) {
-    const Json source = parse(read_file(index), "index");
-    const auto map = source.is_object() ? source.find("weight_map") : source.end();
-    if (map == source.end() || !map->is_object() || map->empty()) {
+    const std::string text = read_file(index);
+    const Document source(text, "index");
+    const Json* const map = source.root().find("weight_map");
+    if (!map || !map->is_object() || map->size() == 0) {
       refuse("has no \"weight_map\" of tensors by name");
     }
-    for (const auto& [name, value] : map->items()) {
-      const std::string file = value.is_string() ? value.get<std::string>() : "";
+    for (const auto& [key, value] : map->members()) {
+      const std::string name(key), file(value.is_text() ? value.text() : "");
       if (file.empty() || fs::path(file).filename() != file) {
         refuse("its tensor '", name, "' is in no file of the folder");
       }

@@ -271,6 +271,23 @@ def buffers():
             self.calls += 1
             return y * self.calls.to(y.dtype)
 
+    class Views(nn.Module):
+        """Writes buffers through views of them."""
+
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+            self.register_buffer("rows", torch.zeros(2, 3))
+            self.register_buffer("pairs", torch.zeros(4))
+            self.register_buffer("read", torch.ones(3))
+
+        def forward(self, x):
+            self.rows[0].mul_(0.9).add_(x.mean(0))
+            self.pairs.view(2, 2).split(1)[1].add_(1)
+            copied = self.read.to(torch.float32).add_(1)
+            return self.linear(x) * self.read[0] + self.rows.sum() + copied.sum()
+
+    write("views", seeded(Views), (randn(4, 3),))
     write("buffers", seeded(Buffers), (randn(4, 3),))
     write("buffers_decomposed", seeded(Buffers), (randn(4, 3),), decompose=True, by_network=True)
 
@@ -311,12 +328,100 @@ def control():
                 y = self.b(x.float())
             return x.float() + y
 
+    class Branches(nn.Module):
+        """Batch normalisation in both branches, one layer in each and one in both."""
+
+        def __init__(self):
+            super().__init__()
+            self.yes, self.no, self.both = nn.BatchNorm1d(3), nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            return torch.cond(x.sum() > 0, lambda y: self.both(self.yes(y)), lambda y: self.both(self.no(y)), (x,))
+
+    write("branches", seeded(Branches).eval(), (randn(4, 3),))
     for mode in ("train", "eval"):
         write(f"normalised_{mode}", seeded(Normalised, False).train(mode == "train"),
               (randn(4, 3, dtype=torch.float32),), other=True)
     write("cond", seeded(Cond), (randn(4, 3),), call=((randn(4, 3).abs(),), {}))
     write("cond_other", seeded(Cond), (-randn(4, 3).abs(),))
     write("modes", seeded(Modes, False), (randn(4, 3, dtype=torch.float32),))
+
+
+@case
+def loops():
+    """Higher-order operations that run a graph several times."""
+    from torch._higher_order_ops import map, scan, while_loop
+    from torch._higher_order_ops.associative_scan import associative_scan_op
+
+    class Layers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(3, 3), nn.Linear(3, 3)
+
+    class While(Layers):
+        def forward(self, x):
+            start = torch.zeros((), dtype=torch.long)
+            count, y = while_loop(lambda k, y: (k < 5) & (y.abs().max() < 2), lambda k, y: (k + 1, y + self.a(y).tanh()),
+                                  (start, x))
+            return y, count
+
+    class Plain(Layers):
+        """While as a loop of Python: PyTorch 2.13 says that while_loop cannot be trained yet, and its gradients
+        are others."""
+
+        def forward(self, x):
+            count, y = torch.zeros((), dtype=torch.long), x
+            while count < 5 and y.abs().max() < 2:
+                count, y = count + 1, y + self.a(y).tanh()
+            return y, count
+
+    class Scan(Layers):
+        def forward(self, x):
+            def step(state, one):
+                state = torch.tanh(self.a(one) + self.b(state))
+                return state, (state * 2, one.sum(-1))
+
+            last, (states, sums) = scan(step, x.new_zeros(x.shape[1:]), x)
+            return last, states, sums, scan(step, last, x, reverse=True, dim=0)[0]
+
+    class Map(Layers):
+        def forward(self, x):
+            return map(lambda rows, by: (self.a(rows[0]) * by, rows[1].sum(0)), (x, x * 2), self.b.bias)
+
+    class Associative(Layers):
+        def forward(self, x):
+            # torch.associative_scan writes this operation on GPUs alone.
+            return associative_scan_op(lambda a, b, c, d: (a * c, b * c + d), (self.a(x).sigmoid(), self.b(x)), ())
+
+    x = randn(4, 3)
+    write("while", seeded(While), (x,), dynamic=(BATCH,), refused=True)
+    record("while", seeded(Plain), (randn(5, 3),), {})
+    write("while_none", seeded(While), (x + 9,), refused=True)
+    record("while_none", seeded(Plain), (x + 9,), {})
+    write("scan", seeded(Scan), (randn(4, 2, 3),))
+    write("map", seeded(Map), (randn(4, 2, 3),))
+    for length in (4, 7):
+        write(f"associative_{length}", seeded(Associative), (randn(length, 3),))
+
+
+@case
+def vmapped():
+    """torch.vmap inside of a network, which is part of the graph."""
+
+    class Vmapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(3, 4)
+            self.experts = nn.Parameter(torch.randn(5, 4, 2))
+
+        def forward(self, x):
+            rows = torch.vmap(lambda row: self.linear(row).tanh(), in_dims=-1)(x.T)
+            each = torch.vmap(lambda weight: rows @ weight, randomness="different")(self.experts)
+            pairs = torch.vmap(torch.vmap(torch.dot, (None, 0)), (0, None))(x, x)
+            constant = torch.vmap(lambda row: self.linear.bias)(x)
+            return rows, each, pairs, constant
+
+    write("vmapped", seeded(Vmapped), (randn(6, 3),))
 
 
 @case
@@ -436,17 +541,15 @@ def refusals():
 
     write("custom", seeded(Custom), (randn(4, 2),), refused=True)
 
-    from torch._higher_order_ops.map import map as each
-
-    class Map(nn.Module):
+    class Forward(nn.Module):
         def __init__(self):
             super().__init__()
             self.linear = nn.Linear(2, 2)
 
         def forward(self, x):
-            return each(lambda row: self.linear(row), x)
+            return torch.func.jvp(self.linear, (x,), (x,))[1]
 
-    write("map", seeded(Map), (randn(4, 2),), refused=True)
+    write("jvp", seeded(Forward), (randn(4, 2),), refused=True)
     torch.save(seeded(Mlp).state_dict(), folder / "state_dict.pt")
 
 

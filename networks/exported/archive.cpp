@@ -6,6 +6,7 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/CPUAllocator.h>
 #include <caffe2/serialize/inline_container.h>
+#include <sys/mman.h>
 
 #include <descent/base/text.h>
 #include <descent/base/zip.h>
@@ -24,6 +25,16 @@ constexpr const char* kWeights = "data/weights/";
 constexpr const char* kConstants = "data/constants/";
 constexpr const char* kWeightsConfiguration = "_weights_config.json";
 constexpr const char* kConstantsConfiguration = "_constants_config.json";
+
+/// Asks for pages of 2 MiB where weights are to be read: Linux hands them out in half the time that
+/// it takes for small ones. It may refuse, which changes nothing else.
+void ask_for_large_pages(void* data, uint64_t bytes) {
+  constexpr uint64_t kLarge = uint64_t{2} << 20, kSmall = 4096;
+  if (bytes < kLarge) return;
+  const auto begin = (reinterpret_cast<uintptr_t>(data) + kSmall - 1) / kSmall * kSmall;
+  const auto end = (reinterpret_cast<uintptr_t>(data) + bytes) / kSmall * kSmall;
+  static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE));
+}
 
 /// The tensors of one place are one tensor.
 class Distinct {
@@ -176,6 +187,7 @@ class ArchiveReader {
     if (record->is_compressed) zip_.read(*record, nullptr);  // which refuses it
     c10::Storage storage(c10::Storage::use_byte_size_t(), static_cast<int64_t>(record->size),
                          c10::GetCPUAllocator(), /*resizable=*/false);
+    ask_for_large_pages(storage.mutable_data(), record->size);
     zip_.read(*record, storage.mutable_data());
     return storages_.emplace(path, std::move(storage)).first->second;
   }

@@ -1,28 +1,23 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <descent/base/atomic_file.h>
-#include <descent/base/html.h>
 #include <descent/base/text.h>
-#include <descent/grid/files/json_text.h>
 #include <descent/pictures/draw_study.h>
 #include <descent/pictures/files/layout.h>
 #include <descent/pictures/files/output.h>
+#include <descent/pictures/files/table_page.h>
 #include <descent/pictures/parts/rates.h>
 #include <descent/pictures/parts/trials.h>
 
 namespace descent {
 
-namespace embedded {
-std::string_view study_page();  // files/study.html
-}
-
 namespace {
 
+using pictures::cell;
 using pictures::Format;
 using pictures::Parts;
 using pictures::Rect;
@@ -30,6 +25,7 @@ using pictures::require;
 using pictures::Sheet;
 using pictures::Spot;
 using pictures::StudyPlot;
+using pictures::Table;
 
 constexpr size_t kMostPairs = 12;  // in a picture of all views
 constexpr int kMostPixels = 4096;
@@ -78,6 +74,12 @@ std::string caption_of(const Trials& trials, const StudyPictureOptions& options,
     text += " The first " + std::to_string(pairs) + " of " + std::to_string(all_pairs) +
             " pairs are shown.";
   return text;
+}
+
+/// The number of a parameter, or the word that it stands for.
+std::string cell_of(const Trials::Parameter& parameter, double at) {
+  if (parameter.words.empty()) return cell(at);
+  return cell(parameter.words.at(static_cast<size_t>(at)), "a value of a list");
 }
 
 /// A picture of a study, ready to be drawn.
@@ -156,81 +158,84 @@ struct StudyPicture {
   StudyPicture& operator=(const StudyPicture&) = delete;
 };
 
-std::string row_json(const Trials& trials, const Trials::Trial& trial) {
-  const auto number = [](double x) {
-    std::string text;
-    if (std::isfinite(x)) formats::append_json(text, x);
-    return text.empty() ? std::string("null") : text;
-  };
-  std::string text = "[" + std::to_string(trial.number) + "," + number(trial.value);
-  for (size_t i = 0; i < trial.at.size(); ++i) {
-    const Trials::Parameter& parameter = trials.parameters[i];
-    text += "," + (parameter.words.empty()
-                       ? number(trial.at[i])
-                       : formats::quoted(parameter.words.at(static_cast<size_t>(trial.at[i])),
-                                         "a value of a list"));
-  }
-  return text + (trial.stopped ? ",\"given up\"]" : ",\"\"]");
-}
-
-/// The picture with what its script reads: names of columns, rows of a table, and where each trial
-/// is drawn.
-std::string page_of(const Trials& trials, const StudyPicture& picture, const std::string& title) {
-  std::string names = "[\"trial\"," + formats::quoted(trials.value_name, "value_name");
+Table table_of(const Trials& trials, std::vector<Spot> spots) {
+  Table table{"A study", "a trial", {"trial", trials.value_name}, {}, std::move(spots)};
   for (const Trials::Parameter& parameter : trials.parameters)
-    names += "," + formats::quoted(parameter.name, "name of a parameter");
-  std::string rows, spots;
-  for (const Trials::Trial& trial : trials.trials)
-    rows += (rows.empty() ? "" : ",") + row_json(trials, trial);
-  for (const Spot& spot : picture.spots) {
-    spots += (spots.empty() ? "[" : ",[") + std::to_string(spot.trial);
-    for (const double at : {spot.at.x, spot.at.y}) spots += "," + std::to_string(std::lround(at));
-    spots += "]";
+    table.names.push_back(parameter.name);
+  table.names.emplace_back("state");
+  for (const Trials::Trial& trial : trials.trials) {
+    std::vector<std::string> row{std::to_string(trial.number), cell(trial.value)};
+    for (size_t i = 0; i < trial.at.size(); ++i)
+      row.push_back(cell_of(trials.parameters[i], trial.at[i]));
+    row.push_back(cell(trial.stopped ? "given up" : "", "state"));
+    table.rows.push_back(std::move(row));
   }
-  std::string data = "{\"names\":" + names + ",\"state\"],\"rows\":[" + rows + "],\"spots\":[" +
-                     spots + "],\"size\":[" + std::to_string(picture.sheet.width) + "," +
-                     std::to_string(picture.sheet.height) + "]}";
-  // In JSON "<" can only be in a string.
-  for (size_t at = 0; (at = data.find('<', at)) != std::string::npos;)
-    data.replace(at, 1, "\\u003c");
-  std::string svg = pictures::format_of("draw", "study.svg", pictures::is_still_picture)
-                        .still(picture.sheet, picture.parts, 0);
-  svg.erase(0, svg.find("<svg"));  // what only a file of its own begins with
-  return filled_html(
-      std::string(embedded::study_page()),
-      {{"title", escaped_html(title.empty() ? "A study" : title)}, {"svg", svg}, {"data", data}});
+  return table;
 }
 
-void write(const std::filesystem::path& path, const RatePictureOptions& options,
-           const std::string& note, double unit,
-           const std::function<void(Parts&, const Rect&, double font)>& add) {
-  const Format& format = pictures::format_of("draw", path, pictures::is_still_picture);
+Table table_of(const RateCurve& curve) {
+  Table table{"A range test", "a step", {"step", "lr", "loss", "its mean"}};
+  for (size_t k = 0; k < curve.rates.size(); ++k)
+    table.rows.push_back(
+        {std::to_string(k), cell(curve.rates[k]), cell(curve.losses[k]), cell(curve.smoothed[k])});
+  return table;
+}
+
+Table table_of(const Lineage& lineage) {
+  Table table{"A population",
+              "a member between two comparisons",
+              {"member", "from step", "to", "copied from", "loss"}};
+  table.reach = 45;
+  for (const Trials::Parameter& parameter : lineage.parameters)
+    table.names.push_back(parameter.name);
+  for (const Lineage::Life& life : lineage.lives) {
+    std::vector<std::string> row{
+        std::to_string(life.member), std::to_string(life.from), std::to_string(life.to),
+        life.parent < 0 ? cell("", "") : std::to_string(life.parent), cell(life.loss)};
+    for (size_t i = 0; i < life.values.size(); ++i)
+      row.push_back(cell_of(lineage.parameters[i], life.values[i]));
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+const Format& format_of(const std::filesystem::path& path) {
+  return pictures::format_of("draw", path, [](const Format& each) {
+    return pictures::is_still_picture(each) || pictures::is_page(each);
+  });
+}
+
+/// A picture, or the page of one.
+void write(const std::filesystem::path& path, const Format& format, const Sheet& sheet,
+           const Parts& parts, const Table& table) {
+  if (format.is_page())
+    write_atomically(path, pictures::table_page(sheet, parts, table));
+  else
+    pictures::write(path, format, sheet, parts, 0, {});
+}
+
+void write(const std::filesystem::path& path, const RatePictureOptions& options, double unit,
+           Table table,
+           const std::function<void(Parts&, const Rect&, double font, std::vector<Spot>&)>& add) {
+  const Format& format = format_of(path);
   pictures::check_size("draw", options.width, options.height);
   const double font = std::max(9.0, 17.0 * std::min<double>(options.width, options.height) / unit);
-  const char* separator = options.caption.empty() || note.empty() ? "" : "\n";
-  const Sheet sheet{options.width, options.height, font, options.title,
-                    options.caption + separator + note};
+  const Sheet sheet{options.width, options.height, font, options.title, options.caption};
   Rect room;
   Parts parts;
   parts.push_back(pictures::sheet_part(sheet, room));
-  add(parts, room, font);
-  pictures::write(path, format, sheet, parts, 0, {});
+  add(parts, room, font, table.spots);
+  write(path, format, sheet, parts, table);
 }
 
 }  // namespace
 
 void draw(const Trials& trials, const std::filesystem::path& path,
           const StudyPictureOptions& options) {
-  const Format& format = pictures::format_of("draw", path, [](const Format& each) {
-    return pictures::is_still_picture(each) || pictures::is_page(each);
-  });
+  const Format& format = format_of(path);
   check(trials, "draw");
   const StudyPicture picture(trials, options);
-  if (format.is_page()) {
-    write_atomically(path, page_of(trials, picture, options.title));
-    return;
-  }
-  pictures::write(path, format, picture.sheet, picture.parts, 0, {});
+  write(path, format, picture.sheet, picture.parts, table_of(trials, picture.spots));
 }
 
 void draw(const RateCurve& curve, const std::filesystem::path& path,
@@ -247,9 +252,10 @@ void draw(const RateCurve& curve, const std::filesystem::path& path,
   require(std::any_of(curve.smoothed.begin(), curve.smoothed.end(),
                       [](double loss) { return std::isfinite(loss); }),
           "draw", "no smoothed loss", "finite");
-  write(path, options, "", 700, [&](Parts& parts, const Rect& room, double font) {
-    parts.push_back(pictures::rates_part(room, curve, font));
-  });
+  write(path, options, 700, table_of(curve),
+        [&](Parts& parts, const Rect& room, double font, std::vector<Spot>& spots) {
+          parts.push_back(pictures::rates_part(room, curve, font, spots));
+        });
 }
 
 void draw(const Lineage& lineage, const std::filesystem::path& path,
@@ -260,17 +266,18 @@ void draw(const Lineage& lineage, const std::filesystem::path& path,
         life.values.size() == lineage.parameters.size() && life.member >= 0 && life.from <= life.to,
         "draw", "a life of member " + std::to_string(life.member),
         "from a step to a later one, with a value for each parameter");
-  write(path, options, "", 800, [&](Parts& parts, const Rect& room, double font) {
-    const auto n = static_cast<double>(lineage.parameters.size());
-    const double height = room.height() / (1.6 + n);
-    Rect at = room;
-    at.bottom = at.top + 1.6 * height;
-    parts.push_back(pictures::members_part(at, lineage, font));
-    for (size_t i = 0; i < lineage.parameters.size(); ++i) {
-      at = {room.left, at.bottom, room.right, at.bottom + height};
-      parts.push_back(pictures::schedule_part(at, lineage, i, font));
-    }
-  });
+  write(path, options, 800, table_of(lineage),
+        [&](Parts& parts, const Rect& room, double font, std::vector<Spot>& spots) {
+          const auto n = static_cast<double>(lineage.parameters.size());
+          const double height = room.height() / (1.6 + n);
+          Rect at = room;
+          at.bottom = at.top + 1.6 * height;
+          parts.push_back(pictures::members_part(at, lineage, font, spots));
+          for (size_t i = 0; i < lineage.parameters.size(); ++i) {
+            at = {room.left, at.bottom, room.right, at.bottom + height};
+            parts.push_back(pictures::schedule_part(at, lineage, i, font, spots));
+          }
+        });
 }
 
 }  // namespace descent

@@ -48,14 +48,15 @@ struct RatePictureOptions {
   std::string caption{};           ///< UTF-8
 };
 
-/// Writes a picture (.png or .svg) of a range test: losses over rates, their mean, and the three
-/// suggestions. A RangeTest is taken as it is. Throws std::invalid_argument unless there are two
+/// Writes a picture of a range test, .png, .svg or .html as above, the page with a table of all steps:
+/// losses over rates, their mean, and the three suggestions. A RangeTest is taken as it is. Throws std::invalid_argument unless there are two
 /// rates or more, all lists have one length and some smoothed loss is finite, and as above.
 void draw(const RateCurve& curve, const std::filesystem::path& path,
           const RatePictureOptions& options = {});
 
-/// Writes a picture (.png or .svg) of a population: the members over the steps, coloured by their
-/// losses, with who copied whom; below, the hyperparameters of all members. What led to the best
+/// Writes a picture of a population in the same formats, the page with a table of what each member had
+/// from one comparison to the next: the members over the steps, coloured by their losses, with who
+/// copied whom; below, the hyperparameters of all members. What led to the best
 /// member is red: its schedule. A Population is taken as it is. Throws as above.
 void draw(const Lineage& lineage, const std::filesystem::path& path,
           const RatePictureOptions& options = {});

@@ -27,6 +27,12 @@ class Part {
 };
 using Parts = std::vector<std::unique_ptr<Part>>;
 
+/// Where a part has drawn something of which a page has a table.
+struct Spot {
+  size_t row;  ///< of the table
+  Point at;
+};
+
 /// What all parts of one picture of a grid share.
 struct Plot {
   const Grid& grid;  ///< both axes ascending, at least one finite value; exponents of ten if log

@@ -13,7 +13,8 @@ constexpr Color kMean = rgb(0x0072b2), kLoss = rgb(0xb4c7d9);
 
 class RatesPart : public Part {
  public:
-  RatesPart(const Rect& room, const RateCurve& curve, double font) : curve_(curve), font_(font) {
+  RatesPart(const Rect& room, const RateCurve& curve, double font, std::vector<Spot>& spots)
+      : curve_(curve), font_(font) {
     double least = kInfinity;
     for (const auto* list : {&curve.losses, &curve.smoothed})
       for (const double loss : *list)
@@ -26,6 +27,12 @@ class RatesPart : public Part {
     x_ = side_of(curve.rates.front(), curve.rates.back(), true, "lr", room.width(), font);
     y_ = side_of(*lo, *hi, log_, "loss", room.height(), font);
     frame_ = frame_of({room.left, room.top + 2.4 * font, room.right, room.bottom}, x_, y_, font);
+    for (const auto* list : {&curve.losses, &curve.smoothed}) {
+      const std::vector<Point> points = line(*list);
+      for (size_t k = 0; k < points.size(); ++k)
+        if (points[k].y >= frame_.area.top && points[k].y <= frame_.area.bottom)
+          spots.push_back({k, points[k]});
+    }
   }
 
   void draw_still(Canvas& canvas) const override {
@@ -97,6 +104,8 @@ std::vector<size_t> way_to_best(const Lineage& lineage) {
   return way;
 }
 
+Point middle(Point a, Point b) { return {(a.x + b.x) / 2, (a.y + b.y) / 2}; }
+
 int64_t last_step(const Lineage& lineage) {
   int64_t last = 1;
   for (const Lineage::Life& life : lineage.lives) last = std::max(last, life.to);
@@ -105,7 +114,7 @@ int64_t last_step(const Lineage& lineage) {
 
 class MembersPart : public Part {
  public:
-  MembersPart(const Rect& room, const Lineage& lineage, double font)
+  MembersPart(const Rect& room, const Lineage& lineage, double font, std::vector<Spot>& spots)
       : family_(lineage), font_(font) {
     int64_t members = 0;
     std::vector<double> losses;
@@ -131,6 +140,10 @@ class MembersPart : public Part {
     for (Tick& tick : frame_.y_ticks.ticks) tick.at = static_cast<double>(members) - 1 - tick.at;
     frame_.y = {-0.7, static_cast<double>(members) - 0.3, 2};
     members_ = members;
+    for (size_t k = 0; k < lineage.lives.size(); ++k) {
+      const Lineage::Life& life = lineage.lives[k];
+      spots.push_back({k, middle(place(life.from, life.member), place(life.to, life.member))});
+    }
   }
 
   void draw_still(Canvas& canvas) const override {
@@ -176,11 +189,16 @@ class MembersPart : public Part {
 
 class SchedulePart : public Part {
  public:
-  SchedulePart(const Rect& room, const Lineage& lineage, size_t parameter, double font)
+  SchedulePart(const Rect& room, const Lineage& lineage, size_t parameter, double font,
+               std::vector<Spot>& spots)
       : family_(lineage), parameter_(parameter), font_(font) {
     x_ = side_of(0, static_cast<double>(last_step(lineage)), false, "step", room.width(), font);
     y_ = side_of(lineage.parameters[parameter], room.height(), font);
     frame_ = frame_of(room, x_, y_, font);
+    for (size_t k = 0; k < lineage.lives.size(); ++k) {
+      const Lineage::Life& life = lineage.lives[k];
+      spots.push_back({k, middle(place(life.from, life), place(life.to, life))});
+    }
   }
 
   void draw_still(Canvas& canvas) const override {
@@ -213,15 +231,17 @@ class SchedulePart : public Part {
 
 }  // namespace
 
-std::unique_ptr<Part> rates_part(const Rect& room, const RateCurve& curve, double font) {
-  return std::make_unique<RatesPart>(room, curve, font);
+std::unique_ptr<Part> rates_part(const Rect& room, const RateCurve& curve, double font,
+                                 std::vector<Spot>& spots) {
+  return std::make_unique<RatesPart>(room, curve, font, spots);
 }
-std::unique_ptr<Part> members_part(const Rect& room, const Lineage& lineage, double font) {
-  return std::make_unique<MembersPart>(room, lineage, font);
+std::unique_ptr<Part> members_part(const Rect& room, const Lineage& lineage, double font,
+                                   std::vector<Spot>& spots) {
+  return std::make_unique<MembersPart>(room, lineage, font, spots);
 }
 std::unique_ptr<Part> schedule_part(const Rect& room, const Lineage& lineage, size_t parameter,
-                                    double font) {
-  return std::make_unique<SchedulePart>(room, lineage, parameter, font);
+                                    double font, std::vector<Spot>& spots) {
+  return std::make_unique<SchedulePart>(room, lineage, parameter, font, spots);
 }
 
 }  // namespace descent::pictures

@@ -27,12 +27,6 @@ Side side_of(double lo, double hi, bool log, const std::string& title, double le
 /// The frame with these sides, its labels inside of the room.
 Frame frame_of(const Rect& room, const Side& x, const Side& y, double font);
 
-/// Where a part has drawn a trial, for pages.
-struct Spot {
-  size_t trial;  ///< its index
-  Point at;
-};
-
 /// What all parts of one picture of a study share.
 struct StudyPlot {
   const Trials& trials;

@@ -227,7 +227,7 @@ tune(1 error "none of 10 trials has ended with a finite loss" --surface rosenbro
 expect_files("${FOLDER}/infinite" study.jsonl trials.csv)
 
 # The range test leaves three suggestions and the curve.
-range_test(0 out "valley  lr = [0-9.e-]+.*steep   lr = .*minimum lr = .*open .*range_test.png" ${net}
+range_test(0 out "valley  lr = [0-9.e-]+.*steep   lr = .*minimum lr = .*open .*range_test.html" ${net}
            --lo 1e-5 --out "${FOLDER}/range")
 range_test(0 out "valley  lr = " --surface booth --optimizer dog --out "${FOLDER}/range_of_shampoo")
 range_test(1 error "only 4 steps were made, too few for a suggestion" ${net} --steps 4 --out "${FOLDER}/few")

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <random>
@@ -36,6 +37,12 @@ class PictureOfAStudy : public PictureFile {
   Pixels png(const Trials& trials, const StudyPictureOptions& options) {
     draw(trials, folder_ / "study.png", options);
     return Pixels(read_file(folder_ / "study.png"));
+  }
+  /// How many places of a page show a row of its table.
+  static int64_t spots(const std::string& page) {
+    const size_t first = page.find("\"spots\":[") + 9;
+    const std::string list = page.substr(first, page.find("]]", first) - first);
+    return std::count(list.begin(), list.end(), '[');
   }
 };
 
@@ -153,6 +160,12 @@ TEST_F(PictureOfAStudy, ShowsARangeTestWithItsSuggestions) {
   curve.valley = 1e-3;
   EXPECT_GT(count(0xd55e00), without + 300);
   draw(curve, folder_ / "range.svg");
+  draw(curve, folder_ / "range.html");
+  const std::string page = read_file(folder_ / "range.html");
+  EXPECT_NE(page.find("Point at a step:"), std::string::npos);
+  EXPECT_NE(page.find("\"names\":[\"step\",\"lr\",\"loss\",\"its mean\"],\"rows\":[[0,1e-08,1,1],"),
+            std::string::npos);
+  EXPECT_EQ(spots(page), 2 * 100) << "the loss and the mean of each step";
   curve.rates[5] = 1;
   EXPECT_NE(refusal([&] { draw(curve, folder_ / "other.png"); }).find("a rate = "),
             std::string::npos);
@@ -175,6 +188,11 @@ TEST_F(PictureOfAStudy, ShowsALineageWithTheWayToItsBest) {
   };
   const int64_t with_copy = red();
   EXPECT_GT(with_copy, 1000);
+  draw(lineage, folder_ / "lineage.html");
+  const std::string page = read_file(folder_ / "lineage.html");
+  EXPECT_NE(page.find("[0,0,100,\"\",0.02,0.001]"), std::string::npos) << page;
+  EXPECT_NE(page.find("[1,100,200,3,"), std::string::npos);
+  EXPECT_EQ(spots(page), 2 * 12) << "of each life in both parts";
   for (auto& life : lineage.lives) life.parent = -1;
   EXPECT_NE(red(), with_copy);
   lineage.lives[0].values.clear();

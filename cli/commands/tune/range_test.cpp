@@ -63,7 +63,7 @@ void run(RangeTestJob& job, std::ostream& out) {
   write_atomically(output / "range_test.csv", csv(test));
   const bool drawn = test.rates.size() > 1 && std::isfinite(test.smoothed[0]);
   if (drawn)
-    for (const char* const name : {"range_test.png", "range_test.svg"})
+    for (const char* const name : {"range_test.png", "range_test.svg", "range_test.html"})
       draw(test, output / name, {.title = "Range test of " + task->about()});
   output.publish();
   out << "task    " << task->about() << '\n';
@@ -76,7 +76,7 @@ void run(RangeTestJob& job, std::ostream& out) {
         {"minimum", test.minimum, "a tenth of the rate at the lowest loss"}})
     out << name << std::string(8 - std::string(name).size(), ' ') << "lr = " << number(rate)
         << "  (" << how << ")\n";
-  out << "open " << (output.path() / (drawn ? "range_test.png" : "range_test.csv")).string()
+  out << "open " << (output.path() / (drawn ? "range_test.html" : "range_test.csv")).string()
       << '\n';
   if (!std::isfinite(test.valley))
     throw NothingFinite("only " + std::to_string(test.rates.size()) +

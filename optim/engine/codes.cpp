@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include <descent/base/pass.h>
+#include <descent/optim/engine/code_table.h>
 #include <descent/optim/engine/codes.h>
 #include <descent/optim/engine/instruction_sets.h>
 #include <descent/optim/engine/sixteen_bits.h>
@@ -49,18 +49,9 @@ int32_t code_of(uint32_t entries, bool negative) {
 
 template <bool Signed>
 Code make_code() {
-  std::vector<float> list{0, 1};
-  for (int i = 0; i < 7; ++i) {
-    const int n = 1 << (Signed ? i : i + 1);
-    for (int j = 0; j < n; ++j) {
-      const double x = std::pow(10.0, i - 6) * (0.1 + 0.9 * (2 * j + 1) / (2.0 * n));
-      list.push_back(static_cast<float>(x));
-      if (Signed) list.push_back(static_cast<float>(-x));
-    }
-  }
-  std::sort(list.begin(), list.end());
   Code code{};
-  std::copy(list.begin(), list.end(), code.entries.begin());
+  code.entries = make_entries(Signed);
+  const auto& list = code.entries;
   const size_t zero = Signed ? 127 : 0;
   for (size_t i = zero; i + 1 < list.size(); ++i)
     code.middles.push_back(bits_of((list[i] + list[i + 1]) / 2));

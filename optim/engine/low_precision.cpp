@@ -23,19 +23,14 @@ DESCENT_FN void round_all(const float* from, uint16_t* to, int64_t n) {
 DESCENT_FN void split_all(const float* from, uint16_t* upper, uint16_t* lower, int64_t n) {
   DESCENT_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
-    const uint32_t u = bits_of(from[i]);
-    const bool no_number = (u & 0x7fffffffu) > 0x7f800000u;
-    const uint32_t low = no_number ? 0u : u & 0xffffu;
-    lower[i] = static_cast<uint16_t>(low);
-    upper[i] = static_cast<uint16_t>(no_number ? (u >> 16) | 0x40u : (u >> 16) + (low >> 15));
+    const SplitFloat x = split(from[i]);
+    lower[i] = x.lower;
+    upper[i] = x.upper;
   }
 }
 DESCENT_FN void join_all(const uint16_t* upper, const uint16_t* lower, float* to, int64_t n) {
   DESCENT_INDEPENDENT
-  for (int64_t i = 0; i < n; ++i) {
-    const uint32_t low = lower[i];
-    to[i] = float_of(((uint32_t{upper[i]} - (low >> 15)) << 16) | low);
-  }
+  for (int64_t i = 0; i < n; ++i) to[i] = join(upper[i], lower[i]);
 }
 
 constexpr int64_t kTile = 256;  // elements: all of a tile's numbers stay in the first cache
@@ -75,13 +70,7 @@ DESCENT_FN void round_by_chance_all(const float* from, uint16_t* to, const Draw&
       noise[2 * w + 1] = static_cast<uint16_t>(words[w] >> 16);
     }
     DESCENT_INDEPENDENT
-    for (int64_t i = 0; i < count; ++i) {
-      const float x = from[tile + i];
-      const uint32_t u = bits_of(x);
-      const bool special = (u & 0x7f800000u) == 0x7f800000u;
-      const uint32_t chosen = (u + noise[i]) >> 16, nearest = BFloat16Format::round(x);
-      to[tile + i] = static_cast<uint16_t>(special ? nearest : chosen);
-    }
+    for (int64_t i = 0; i < count; ++i) to[tile + i] = round_by(from[tile + i], noise[i]);
   }
 }
 
@@ -89,11 +78,9 @@ template <class Format>
 DESCENT_FN void compensate_all(const float* from, uint16_t* to, uint16_t* error, int64_t n) {
   DESCENT_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
-    const float before = Format::widen(to[i]);
-    const float wanted = Format::widen(Format::round(Format::widen(error[i]) + (from[i] - before)));
-    const uint16_t after = Format::round(before + wanted);
-    error[i] = Format::round(wanted + (before - Format::widen(after)));
-    to[i] = after;
+    const Compensated x = compensated<Format>(Format::widen(to[i]), from[i], error[i]);
+    error[i] = x.error;
+    to[i] = x.to;
   }
 }
 

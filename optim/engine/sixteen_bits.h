@@ -1,6 +1,6 @@
 #pragma once
-// Numbers of 16 bits: widened to float, and rounded to the nearest (ties to even). The loops and the
-// kernels for CUDA have the same bits.
+// Numbers of 16 bits: widened to float, and rounded to the nearest (ties to even) or so that nothing is
+// lost. The loops and the kernels for CUDA have the same bits.
 #include <bit>
 #include <cstdint>
 
@@ -64,5 +64,40 @@ struct HalfFormat {
 #endif
   }
 };
+
+/// A float as the nearest bfloat16, ties away from zero, and its lower 16 bits.
+struct SplitFloat {
+  uint16_t upper, lower;
+};
+DESCENT_FN SplitFloat split(float x) {
+  const uint32_t u = bits_of(x);
+  const bool no_number = (u & 0x7fffffffu) > 0x7f800000u;
+  const uint32_t low = no_number ? 0u : u & 0xffffu;
+  return {static_cast<uint16_t>(no_number ? (u >> 16) | 0x40u : (u >> 16) + (low >> 15)),
+          static_cast<uint16_t>(low)};
+}
+DESCENT_FN float join(uint16_t upper, uint16_t lower) {
+  const uint32_t low = lower;
+  return float_of(((uint32_t{upper} - (low >> 15)) << 16) | low);
+}
+
+/// To bfloat16, up or down by 16 random bits.
+DESCENT_FN uint16_t round_by(float x, uint32_t noise) {
+  const uint32_t u = bits_of(x);
+  const bool special = (u & 0x7f800000u) == 0x7f800000u;
+  const uint32_t chosen = (u + noise) >> 16, nearest = BFloat16Format::round(x);
+  return static_cast<uint16_t>(special ? nearest : chosen);
+}
+
+/// Kahan's sum: a number of 16 bits that is moved from `before` to `wanted`, and what is left of that.
+struct Compensated {
+  uint16_t to, error;
+};
+template <class Format>
+DESCENT_FN Compensated compensated(float before, float wanted, uint16_t error) {
+  const float move = Format::widen(Format::round(Format::widen(error) + (wanted - before)));
+  const uint16_t to = Format::round(before + move);
+  return {to, Format::round(move + (before - Format::widen(to)))};
+}
 
 }  // namespace descent::engine

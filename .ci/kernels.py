@@ -3,8 +3,9 @@
 
 Compiles the rules of these headers, of all in optim/ without, into FOLDER: every format for one
 architecture, and float32 for another. Then it reads what came out. No kernel contracts float32 into a
-fused multiply-add, but for NVIDIA's pow. Those in float32 spill no register and touch no local memory, they know that all
-memory is global, and they walk over whole vectors by 16 bytes at a time. The PTX and ptxas say that, and
+fused multiply-add, but for NVIDIA's pow. Those in float32, and those of numbers that are kept in fewer
+bits, spill no register and touch no local memory, and they know that all memory is global. Those in
+float32 walk over whole vectors by 16 bytes at a time. The PTX and ptxas say that, and
 once more the machine code, where there is an nvdisasm: on the PATH, beside nvcc, or in Python's triton."""
 import concurrent.futures
 import importlib.util
@@ -76,6 +77,10 @@ def is_float32(name):
     return "5PlainIfE" in name or "4cuda5judge" in name and "EfEEv" in name
 
 
+def is_mixed(name):
+    return "5MixedE" in name
+
+
 def walks(name):
     return "4cuda5judge" not in name
 
@@ -97,7 +102,7 @@ def ptx_faults(name, text):
         yield "contracts float32 into a fused multiply-add"
     if in_float and calls_pow and "fma.rn.f32" not in text:
         yield "calls no pow, must not be in this program's list"
-    if not is_float32(name):
+    if not is_float32(name) and not is_mixed(name):
         return
     if re.search(r"\b(ld|st)\.local\b", text) or ".local " in text:
         yield "has local memory"
@@ -110,10 +115,10 @@ def ptx_faults(name, text):
 
 
 def ptxas_faults(said):
-    """(name, fault) of the kernels in float32 that spill."""
+    """(name, fault) of the kernels that must not spill and do."""
     pattern = r"Compiling entry function '(\w+)'.*?(\d+) bytes stack frame, (\d+) bytes spill stores"
     for name, frame, spilled in re.findall(pattern, said, re.DOTALL):
-        if is_float32(name) and (frame, spilled) != ("0", "0"):
+        if (is_float32(name) or is_mixed(name)) and (frame, spilled) != ("0", "0"):
             yield name, f"has {frame} bytes of stack, and spills {spilled} bytes"
 
 
@@ -134,12 +139,12 @@ def loops_of(lines):
 
 
 def machine_faults(name, lines):
-    """What is wrong with the machine code of a kernel in float32."""
+    """What is wrong with the machine code of a kernel in float32, or of fewer bits."""
     if any(re.search(r"\b(LDL|STL)\b", line) for line in lines):
         yield "touches local memory"
     if any(re.search(r"\b(LD|ST)\.E\b", line) for line in lines):
         yield "accesses memory of which it does not know that it is global"
-    if not walks(name):
+    if not walks(name) or is_mixed(name):
         return
     wide = [loop for loop in loops_of(lines) if any("LDG.E.128" in line for line in loop)]
     if not wide:
@@ -177,7 +182,7 @@ def look_at(headers, architecture, folder, nvdisasm):
         found = kernels_of(listing.stdout)
         if len(found) != len(kernels):
             raise SystemExit(f"{cubin} has {len(found)} kernels, {ptx} has {len(kernels)}")
-        faults += [(name, what) for name, lines in found if is_float32(name)
+        faults += [(name, what) for name, lines in found if is_float32(name) or is_mixed(name)
                    for what in machine_faults(name, lines)]
     print(f"{' '.join(headers)}: {len(kernels)} kernels for sm_{architecture}", flush=True)
     return [f"sm_{architecture} {readable(name)} {what}" for name, what in faults], len(kernels)

@@ -200,7 +200,7 @@ Layout OptimizerBase::Engine::layout_for(const Item& item) const {
   const BaseOptions& base = groups_[item.group].base;
   Layout layout{};
   layout.whole = span(item);
-  layout.type = *item.type;
+  layout.type = *number_type(item.parameter->scalar_type());
   layout.master = base.master;
   layout.by_chance = base.rounding == Rounding::Stochastic;
   if (base.master != Master::None)

@@ -169,6 +169,31 @@ Kept kept_as(const RuleTable& rule, size_t b, const at::Tensor& p, const BaseOpt
                                                                    : Kept::AsParameter;
 }
 
+at::ScalarType kept_in(Kept kept, const at::Tensor& p) {
+  return has_codes(kept) ? at::kByte : kept == Kept::Float ? at::kFloat : p.scalar_type();
+}
+
+std::optional<cuda::Format> format_for(const RuleTable& rule, const RuleForm& form,
+                                       const at::Tensor& p, const BaseOptions& base,
+                                       bool decays_last) {
+  const auto type = number_type(p.scalar_type());
+  if (!type || (!p.is_contiguous() && needs_order(p, base))) return {};
+  bool coded = false, in_float = false;
+  for (size_t b = 0; b < rule.buffers.size(); ++b) {
+    if (!form.buffers[b]) continue;
+    const Kept kept = kept_as(rule, b, p, base);
+    coded |= has_codes(kept);
+    in_float |= kept == Kept::Float;
+  }
+  if (type == NumberType::Double) return cuda::Format::Double;
+  if (coded || decays_last || base.master != Master::None || base.rounding != Rounding::Nearest)
+    return cuda::Format::Mixed;
+  if (type == NumberType::Float) return cuda::Format::Float;
+  if (type == NumberType::BFloat16)
+    return in_float ? cuda::Format::BFloat16FloatState : cuda::Format::BFloat16;
+  return in_float ? cuda::Format::HalfFloatState : cuda::Format::Half;
+}
+
 bool needs_order(const at::Tensor& p, const BaseOptions& base) {
   return base.rounding == Rounding::Stochastic ||
          (base.state_bits == 8 && p.numel() >= base.min_8bit_size);
@@ -206,8 +231,7 @@ void set_values(ParamState& state, size_t b, const at::Tensor& p, const BaseOpti
     keep_above_means(state, all);
     return;
   }
-  const at::ScalarType type = kept == Kept::Float ? at::kFloat : p.scalar_type();
-  state.buffer(b) = at::empty_like(p, p.options().dtype(type)).copy_(values);
+  state.buffer(b) = at::empty_like(p, p.options().dtype(kept_in(kept, p))).copy_(values);
   if (state.has_beside()) state.make_beside().set_absmax(b, at::Tensor());
 }
 
@@ -233,13 +257,12 @@ void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const BaseOpti
         absmax.scalar_type() == at::kFloat)
       return;
   } else {
-    const at::ScalarType type = kept == Kept::Float ? at::kFloat : p.scalar_type();
     const bool lies_so = in_layout
                              ? !buffer.is_neg() && ((p.is_contiguous() && buffer.is_contiguous()) ||
                                                     buffer.strides() == p.strides())
                              : buffer.is_non_overlapping_and_dense();
-    if (buffer.scalar_type() == type && !absmax.defined() && buffer.device() == p.device() &&
-        lies_so)
+    if (buffer.scalar_type() == kept_in(kept, p) && !absmax.defined() &&
+        buffer.device() == p.device() && lies_so)
       return;
   }
   set_values(state, b, p, base, values_of(state, b));

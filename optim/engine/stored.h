@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <descent/optim/engine/cuda/launch.h>
 #include <descent/optim/engine/low_precision.h>
 #include <descent/optim/optimizer/param_state.h>
 
@@ -32,6 +33,13 @@ std::string precision_problem(const RuleTable& rule, const void* options, const 
 
 /// How the b-th buffer of `p` is to be kept. Which ones 8 bits can hold is decided by their names.
 Kept kept_as(const RuleTable& rule, size_t b, const at::Tensor& p, const BaseOptions& base);
+/// The type of such a buffer.
+at::ScalarType kept_in(Kept kept, const at::Tensor& p);
+/// What the kernels for CUDA take `p` and its state for; none: they do not take it. `decays_last` is
+/// whether a decay of agreed_decay.h comes after the rule's text.
+std::optional<cuda::Format> format_for(const RuleTable& rule, const RuleForm& form,
+                                       const at::Tensor& p, const BaseOptions& base,
+                                       bool decays_last);
 /// Whether a step of `p` needs its elements in row-major order.
 bool needs_order(const at::Tensor& p, const BaseOptions& base);
 

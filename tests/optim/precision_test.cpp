@@ -187,6 +187,48 @@ TEST(StochasticRounding, IsRightOnAverageAndTheSameOnEveryInstructionSet) {
   }
 }
 
+// ---- kernels for CUDA
+
+TEST(CudaFormats, FollowWhatIsKeptOfAParameter) {
+  using descent::engine::cuda::Format;
+  struct Case {
+    at::ScalarType type;
+    BaseOptions base;
+    bool decays_last;
+    Format format;
+  };
+  const BaseOptions plain, param{.state_dtype = descent::StateDtype::Param};
+  const BaseOptions remainder{.master = Master::Remainder};
+  const BaseOptions chance{.rounding = descent::Rounding::Stochastic}, eight{.state_bits = 8};
+  const std::vector<Case> cases{{at::kFloat, plain, false, Format::Float},
+                                {at::kFloat, plain, true, Format::Mixed},
+                                {at::kFloat, param, false, Format::Float},
+                                {at::kFloat, eight, false, Format::Mixed},
+                                {at::kDouble, plain, false, Format::Double},
+                                {at::kDouble, plain, true, Format::Double},
+                                {at::kBFloat16, plain, false, Format::BFloat16FloatState},
+                                {at::kBFloat16, param, false, Format::BFloat16},
+                                {at::kBFloat16, param, true, Format::Mixed},
+                                {at::kBFloat16, remainder, false, Format::Mixed},
+                                {at::kBFloat16, chance, false, Format::Mixed},
+                                {at::kHalf, plain, false, Format::HalfFloatState},
+                                {at::kHalf, param, false, Format::Half},
+                                {at::kHalf, eight, false, Format::Mixed}};
+  const RuleTable& rule = descent::find_rule("adamw");
+  const auto options = rule.make_options(nullptr);
+  const RuleForm& form = form_of(rule, options.get());
+  for (const Case& x : cases) {
+    const at::Tensor p = at::zeros({64, 65}, x.type);
+    EXPECT_EQ(format_for(rule, form, p, x.base, x.decays_last), x.format)
+        << x.type << " " << static_cast<int>(x.format);
+    EXPECT_EQ(format_for(rule, form, p.t(), x.base, x.decays_last).has_value(),
+              !needs_order(p, x.base));
+  }
+  // Too small for 8 bits.
+  EXPECT_EQ(format_for(rule, form, at::zeros({4095}), eight, false), Format::Float);
+  EXPECT_FALSE(format_for(rule, form, at::zeros({3}, at::kComplexFloat), plain, false));
+}
+
 // ---- 8 bits
 
 std::vector<CodeLoops> all_code_loops() {

@@ -37,9 +37,14 @@ struct ShortFloatState : Short<Bits> {
   DESCENT_FN static float round_buffer(float x) { return x; }
 };
 
+/// Each number as a Layout of low_precision.h says, see mixed.h.
+struct Mixed {
+  using Number = float;
+};
+
 /// In the order of Format.
 using Formats = std::tuple<Plain<float>, Plain<double>, Short<BFloat16Format>, Short<HalfFormat>,
-                           ShortFloatState<BFloat16Format>, ShortFloatState<HalfFormat>>;
+                           ShortFloatState<BFloat16Format>, ShortFloatState<HalfFormat>, Mixed>;
 static_assert(std::tuple_size_v<Formats> == kFormats);
 
 }  // namespace descent::engine::cuda

@@ -9,8 +9,10 @@
 #include <bit>
 #include <cstddef>
 
+#include <descent/optim/engine/agreed_decay.h>
 #include <descent/optim/engine/cuda/formats.h>
 #include <descent/optim/engine/instruction_sets.h>
+#include <descent/optim/engine/low_precision.h>
 #include <descent/optim/engine/norms.h>
 #include <descent/optim/engine/text.h>
 
@@ -26,6 +28,8 @@ static_assert(kLanes == 4 * kWarp, "a warp is the lanes of a block, four to a th
 /// Neighbours that a thread takes at once: 16 bytes of a parameter.
 template <class M>
 inline constexpr int kVector = 16 / sizeof(typename M::Memory);
+template <>
+inline constexpr int kVector<Mixed> = 8;
 
 /// The buffers that a form uses, as bits: device code cannot read an array that is constexpr.
 template <class R, std::size_t F>
@@ -51,14 +55,34 @@ struct Listed<0> {
   uint32_t set;
 };
 
+/// How the numbers of a Layout lie. The buffers in use are bits, in their order.
+struct Lies {
+  NumberType type;  ///< of parameter and gradient
+  Master master;
+  bool by_chance;
+  uint8_t coded, with_sign, in_float;
+};
+
+/// As Listed, of Mixed.
+template <int Places>
+struct MixedListed {
+  void* places[Places];
+  void* beside;
+  float* absmax[Places == 2 ? 1 : Places - 2];
+  int64_t n;
+  uint32_t set;
+  uint32_t position;  ///< see Draw
+  Lies lies;
+  bool aligned;
+};
+
 /// The argument of a kernel. What a set of numbers is made of only the kernel knows, so that kernels
 /// of many rules have one argument.
-template <int Places, int SetBytes>
+template <class Item, int SetBytes>
 struct Arguments {
-  static constexpr int kPlaces = Places;
   static constexpr int kOthers = 64;  ///< bytes that are neither of an item nor of a set
   static constexpr int kCapacity = (kArgumentBytes - kOthers - kSets * SetBytes) /
-                                   static_cast<int>(sizeof(Listed<Places>) + sizeof(uint32_t));
+                                   static_cast<int>(sizeof(Item) + sizeof(uint32_t));
 
   const float* found_inf;
   const float* inverse_scale;
@@ -68,15 +92,37 @@ struct Arguments {
   int count;
   uint32_t first[kCapacity + 1];  ///< each item's first unit, and then how many units there are
   alignas(8) char sets[kSets][SetBytes];
-  Listed<Places> items[kCapacity];
+  Item items[kCapacity];
 };
 
 constexpr int in_eights(std::size_t bytes) { return static_cast<int>((bytes + 7) / 8 * 8); }
 
+/// What the kernels of some formats have of a set besides its constants.
+template <class T>
+struct More {
+  uint64_t seed;   ///< see Draw
+  T agreed_decay;  ///< see agreed_decay.h; 0: none
+  uint32_t step;
+};
+template <class M>
+inline constexpr bool has_more = std::is_same_v<M, Mixed> || std::is_same_v<M, Plain<double>>;
+
+/// What a kernel that walks over parameters has of a set.
+template <class R, class M, bool HasMore = has_more<M>>
+struct SetOf {
+  Constants<R, typename M::Number> constants;
+};
+template <class R, class M>
+struct SetOf<R, M, true> {
+  Constants<R, typename M::Number> constants;
+  More<typename M::Number> more;
+};
+
 /// Of a kernel that walks over parameters.
-template <class R, std::size_t F, class M>
-using WalkArguments = Arguments<2 + std::popcount(used_bits<R, F>()),
-                                in_eights(sizeof(Constants<R, typename M::Number>))>;
+template <class R, std::size_t F, class M, int Places = 2 + std::popcount(used_bits<R, F>())>
+using WalkArguments =
+    Arguments<std::conditional_t<std::is_same_v<M, Mixed>, MixedListed<Places>, Listed<Places>>,
+              in_eights(sizeof(SetOf<R, M>))>;
 
 /// What `judge` has to know of a set.
 template <class R>
@@ -85,7 +131,7 @@ struct Question {
   StepInfo at;
 };
 template <class R>
-using JudgeArguments = Arguments<0, in_eights(sizeof(Question<R>))>;
+using JudgeArguments = Arguments<Listed<0>, in_eights(sizeof(Question<R>))>;
 
 /// One store: nvcc 13.0 splits an assignment whose numbers come of conversions to 16 bits.
 inline __device__ void store_words(uint4* to, const uint4& x) {
@@ -107,6 +153,35 @@ inline __device__ void store_words(uint2* to, const uint2& x) {
 #endif
 }
 
+/// One element's state of the numbers of the buffers in use: get(slot) is that of each.
+template <class R, std::size_t F, class T, class Get>
+__device__ typename R::template State<T> state_from(const Get& get) {
+  constexpr int kBuffers = count_buffers<R>();
+  typename R::template State<T> result{};
+  if constexpr (kBuffers > 0) {
+    T raw[kBuffers] = {};
+    int slot = 0;
+#pragma unroll
+    for (int b = 0; b < kBuffers; ++b)
+      if ((used_bits<R, F>() >> b & 1) != 0) raw[b] = get(slot++);
+    std::memcpy(&result, raw, sizeof result);
+  }
+  return result;
+}
+/// Calls put(slot, number) for each.
+template <class R, std::size_t F, class T, class Put>
+__device__ void state_to(const typename R::template State<T>& state, const Put& put) {
+  constexpr int kBuffers = count_buffers<R>();
+  if constexpr (kBuffers > 0) {
+    T raw[kBuffers];
+    std::memcpy(raw, &state, sizeof raw);
+    int slot = 0;
+#pragma unroll
+    for (int b = 0; b < kBuffers; ++b)
+      if ((used_bits<R, F>() >> b & 1) != 0) put(slot++, raw[b]);
+  }
+}
+
 /// V neighbours in registers.
 template <class R, std::size_t F, class M, int V>
 struct Neighbours {
@@ -114,9 +189,7 @@ struct Neighbours {
   using Memory = typename M::Memory;
   using Buffer = typename M::Buffer;
   using State = typename R::template State<T>;
-  static constexpr int kBuffers = count_buffers<R>();
-  static constexpr uint32_t kUsed = used_bits<R, F>();
-  static constexpr int kInUse = std::popcount(kUsed);
+  static constexpr int kInUse = std::popcount(used_bits<R, F>());
   using All = std::integral_constant<int, V>;
 
   alignas(16) Memory p[V];
@@ -185,26 +258,10 @@ struct Neighbours {
   }
 
   __device__ State state(int e) const {
-    State result{};
-    if constexpr (kBuffers > 0) {
-      T raw[kBuffers] = {};
-      int slot = 0;
-#pragma unroll
-      for (int b = 0; b < kBuffers; ++b)
-        if ((kUsed >> b & 1) != 0) raw[b] = M::widen_buffer(s[slot++][e]);
-      std::memcpy(&result, raw, sizeof result);
-    }
-    return result;
+    return state_from<R, F, T>([&](int slot) { return M::widen_buffer(s[slot][e]); });
   }
   __device__ void set_state(int e, const State& state) {
-    if constexpr (kBuffers > 0) {
-      T raw[kBuffers];
-      std::memcpy(raw, &state, sizeof raw);
-      int slot = 0;
-#pragma unroll
-      for (int b = 0; b < kBuffers; ++b)
-        if ((kUsed >> b & 1) != 0) s[slot++][e] = M::round_buffer(raw[b]);
-    }
+    state_to<R, F, T>(state, [&](int slot, T value) { s[slot][e] = M::round_buffer(value); });
   }
 };
 
@@ -243,31 +300,50 @@ __device__ Constants<R, T> constants_of(const A& a, int item) {
   return k;
 }
 
+template <class R, class M, class A>
+__device__ More<typename M::Number> more_of(const A& a, int item) {
+  return reinterpret_cast<const SetOf<R, M>*>(a.sets[a.items[item].set])->more;
+}
+
+/// In mixed.h.
+template <class R, std::size_t F, bool Coupled, int V, bool Parameter, bool Buffers, class Act>
+__device__ void walk_mixed(const WalkArguments<R, F, Mixed>& a, const Place& at, int thread,
+                           int threads, const Constants<R, float>& k, const Act& act);
+
 /// Steps through the elements of one of `threads` threads, V neighbours at a time: calls act(e,
 /// inside, p, g, s) for each, and what it may change is written back.
 template <class R, std::size_t F, bool Coupled, class M, int V, bool Parameter, bool Buffers,
           class Act, class T = typename M::Number>
 __device__ void walk(const WalkArguments<R, F, M>& a, const Place& at, int thread, int threads,
                      const Constants<R, T>& k, const Act& act) {
-  const auto& item = a.items[at.item];
-  const auto visit = [&](int64_t i, auto count) {
-    Neighbours<R, F, M, V> x;
-    x.load(item, i, count);
+  if constexpr (std::is_same_v<M, Mixed>) {
+    walk_mixed<R, F, Coupled, V, Parameter, Buffers>(a, at, thread, threads, k, act);
+  } else {
+    const auto& item = a.items[at.item];
+    const auto visit = [&](int64_t i, auto count) {
+      Neighbours<R, F, M, V> x;
+      x.load(item, i, count);
 #pragma unroll
-    for (int e = 0; e < V; ++e) {
-      T p = M::widen(x.p[e]), g = M::widen(x.g[e]);
-      auto s = x.state(e);
-      prepare<Coupled>(p, g, k.prologue);
-      act(e, e < count, p, g, s);
-      if constexpr (Parameter) x.p[e] = M::round(p);
-      if constexpr (Buffers) x.set_state(e, s);
-    }
-    x.template store<Parameter, Buffers>(item, i, count);
-  };
-  int64_t i = at.begin + V * thread;
-  if (item.aligned)
-    for (; i + V <= at.end; i += V * threads) visit(i, std::integral_constant<int, V>{});
-  for (; i < at.end; i += V * threads) visit(i, at.end - i < V ? static_cast<int>(at.end - i) : V);
+      for (int e = 0; e < V; ++e) {
+        T p = M::widen(x.p[e]), g = M::widen(x.g[e]);
+        auto s = x.state(e);
+        prepare<Coupled>(p, g, k.prologue);
+        act(e, e < count, p, g, s);
+        if constexpr (Parameter && has_more<M>) {
+          const T decay = more_of<R, M>(a, at.item).agreed_decay;
+          if (decay != 0) p = decayed_where_agreed(p, M::widen(x.p[e]), decay);
+        }
+        if constexpr (Parameter) x.p[e] = M::round(p);
+        if constexpr (Buffers) x.set_state(e, s);
+      }
+      x.template store<Parameter, Buffers>(item, i, count);
+    };
+    int64_t i = at.begin + V * thread;
+    if (item.aligned)
+      for (; i + V <= at.end; i += V * threads) visit(i, std::integral_constant<int, V>{});
+    for (; i < at.end; i += V * threads)
+      visit(i, at.end - i < V ? static_cast<int>(at.end - i) : V);
+  }
 }
 
 template <class R, std::size_t F, bool Coupled, class M>
@@ -426,6 +502,8 @@ __global__ void __launch_bounds__(kThreads)
   const T ratio = static_cast<const T*>(a.judged)[a.first_judged + static_cast<uint32_t>(at.item)];
   walk<R, F, Coupled, M, kVector<M>, true, !Of::template apply_only_reads<T>>(
       a, at, threadIdx.x, kThreads, k, [&](int, bool, T& p, const T& g, auto& s) {
+        if constexpr (std::is_same_v<M, Mixed> && !Of::template measure_only_reads<T>)
+          if (a.items[at.item].lies.coded != 0) Of::template measure<T, T>(p, g, s, k.coefficients);
         Of::template apply<T, T>(p, g, s, k.coefficients, ratio);
       });
 }

@@ -5,18 +5,30 @@
 
 #include <descent/optim/engine/table.h>
 
+namespace descent::engine {
+struct Layout;
+}
 namespace descent::engine::cuda {
 
 /// How the numbers of a parameter lie in memory: parameter and gradient in one type, and all
-/// buffers in the same or, of the last two, in float.
-enum class Format : uint8_t { Float, Double, BFloat16, Half, BFloat16FloatState, HalfFloatState };
-inline constexpr int kFormats = 6;
+/// buffers in the same or, of two, in float; or as each parameter's Layout says.
+enum class Format : uint8_t {
+  Float,
+  Double,
+  BFloat16,
+  Half,
+  BFloat16FloatState,
+  HalfFloatState,
+  Mixed
+};
+inline constexpr int kFormats = 7;
 
 /// A parameter that has a gradient.
 struct Work {
   void* const* places;  ///< parameter, gradient and the buffers that the form uses, on the device
   int64_t n;            ///< elements
   uint32_t set;         ///< which of Launch::sets
+  const Layout* layout = nullptr;  ///< of Mixed
 };
 
 /// The numbers of one group at one step.
@@ -24,6 +36,8 @@ struct Set {
   const void* constants;  ///< Prologue and Coefficients in the type that the format computes in
   const void* options;    ///< the rule's Options
   StepInfo at;
+  double agreed_decay = 0;  ///< see agreed_decay.h; of Double and Mixed
+  uint64_t seed = 0;        ///< see Draw; of Mixed
 };
 
 /// What one call of the kernels does. All pointers but those of `work` and `sets` are to memory of

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include <descent/optim/engine/cuda/kernels.h>
+#include <descent/optim/engine/cuda/mixed.h>
 
 namespace descent::engine::cuda {
 
@@ -30,6 +30,44 @@ const char* start(Kernel<A> kernel, uint32_t blocks, [[maybe_unused]] bool meets
 
 /// How many blocks of threads a list takes.
 enum class Blocks { OneForAUnit, OneForUnitsOfItsWarps, OneForAnItem };
+
+/// A kernel that weighs sums has none.
+inline void set_places(Listed<0>&, const Work&) {}
+
+template <int Places>
+void set_places(Listed<Places>& item, const Work& work) {
+  uintptr_t bits = 0;
+  for (int i = 0; i < Places; ++i) {
+    item.places[i] = work.places[i];
+    bits |= reinterpret_cast<uintptr_t>(work.places[i]);
+  }
+  item.aligned = bits % 16 == 0;
+}
+
+template <int Places>
+void set_places(MixedListed<Places>& item, const Work& work) {
+  const Layout& x = *work.layout;
+  uintptr_t bits = reinterpret_cast<uintptr_t>(x.beside);
+  for (int i = 0; i < Places; ++i) {
+    item.places[i] = work.places[i];
+    bits |= reinterpret_cast<uintptr_t>(work.places[i]);
+  }
+  item.aligned = bits % 16 == 0;
+  item.beside = x.beside;
+  item.position = x.draw.position;
+  item.lies = {x.type, x.master, x.by_chance, 0, 0, 0};
+  int slot = 0;
+  for (size_t b = 0; b < x.whole.s.size(); ++b) {
+    if (x.whole.s[b] == nullptr) continue;
+    const auto mark = [&](uint8_t& slots, bool is_so) {
+      slots = static_cast<uint8_t>(slots | (is_so ? 1 << slot : 0));
+    };
+    mark(item.lies.coded, has_codes(x.kept[b]));
+    mark(item.lies.with_sign, x.kept[b] == Kept::Signed8);
+    mark(item.lies.in_float, x.kept[b] == Kept::Float);
+    item.absmax[slot++] = x.absmax[b];
+  }
+}
 
 /// Calls the kernel with as few lists as the work fits into. copy(to, set) makes a set.
 template <class A, class Copy>
@@ -75,14 +113,7 @@ const char* start_all(Kernel<A> kernel, Blocks blocks, bool meets, const Launch&
     auto& item = a->items[a->count];
     item.n = work.n;
     item.set = set;
-    if constexpr (A::kPlaces > 0) {
-      uintptr_t bits = 0;
-      for (int i = 0; i < A::kPlaces; ++i) {
-        item.places[i] = work.places[i];
-        bits |= reinterpret_cast<uintptr_t>(work.places[i]);
-      }
-      item.aligned = bits % 16 == 0;
-    }
+    set_places(item, work);
     a->first[a->count + 1] = a->first[a->count] + static_cast<uint32_t>(units);
     ++a->count;
   }
@@ -90,29 +121,39 @@ const char* start_all(Kernel<A> kernel, Blocks blocks, bool meets, const Launch&
   return problem;
 }
 
+template <class R, class M>
+void put_set(char* to, const Set& set) {
+  using T = typename M::Number;
+  SetOf<R, M> made;
+  made.constants = constants<R, T>(set.constants);
+  if constexpr (has_more<M>)
+    made.more = {set.seed, static_cast<T>(set.agreed_decay), static_cast<uint32_t>(set.at.step)};
+  std::memcpy(to, &made, sizeof made);
+}
+
 /// The same of a kernel that walks over parameters.
-template <int Places, int SetBytes>
-const char* start_walks(Kernel<Arguments<Places, SetBytes>> kernel, Blocks blocks, bool meets,
-                        const Launch& launch, std::size_t set_size) {
-  return start_all(kernel, blocks, meets, launch,
-                   [&](char* to, const Set& set) { std::memcpy(to, set.constants, set_size); });
+template <class R, class M, class A>
+const char* start_walks(Kernel<A> kernel, Blocks blocks, bool meets, const Launch& launch) {
+  if constexpr (std::is_same_v<M, Mixed>)
+    meets = meets || std::any_of(launch.work.begin(), launch.work.end(),
+                                 [](const Work& work) { return work.layout->coded; });
+  return start_all(kernel, blocks, meets, launch, &put_set<R, M>);
 }
 
 template <class R, std::size_t F, bool Coupled, class M>
 FormLaunches form_launches() {
-  static constexpr std::size_t kSet = sizeof(Constants<R, typename M::Number>);
   FormLaunches form;
   if constexpr (Text<R, F>::reads_twice) {
     form.measure = [](const Launch& launch) {
-      return start_walks(&measure<R, F, Coupled, M>, Blocks::OneForUnitsOfItsWarps, true, launch,
-                         kSet);
+      return start_walks<R, M>(&measure<R, F, Coupled, M>, Blocks::OneForUnitsOfItsWarps, true,
+                               launch);
     };
     form.apply = [](const Launch& launch) {
-      return start_walks(&apply<R, F, Coupled, M>, Blocks::OneForAUnit, false, launch, kSet);
+      return start_walks<R, M>(&apply<R, F, Coupled, M>, Blocks::OneForAUnit, false, launch);
     };
   } else {
     form.sweep = [](const Launch& launch) {
-      return start_walks(&sweep<R, F, Coupled, M>, Blocks::OneForAUnit, false, launch, kSet);
+      return start_walks<R, M>(&sweep<R, F, Coupled, M>, Blocks::OneForAUnit, false, launch);
     };
   }
   return form;

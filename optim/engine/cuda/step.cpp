@@ -12,6 +12,7 @@
 
 #include <descent/optim/engine/cuda/launch.h>
 #include <descent/optim/engine/engine.h>
+#include <descent/optim/engine/stored.h>
 
 namespace descent {
 
@@ -24,23 +25,6 @@ namespace {
 bool lies_as(const at::Tensor& x, const at::Tensor& p) {
   if (x.device() != p.device() || x.is_neg()) return false;
   return (x.is_contiguous() && p.is_contiguous()) || x.strides() == p.strides();
-}
-
-std::optional<cuda::Format> format_for(at::ScalarType parameter, at::ScalarType state) {
-  const bool in_float = state == at::kFloat;
-  if (parameter != state && !in_float) return {};
-  switch (parameter) {
-    case at::kFloat:
-      return cuda::Format::Float;
-    case at::kDouble:
-      return in_float ? std::nullopt : std::optional(cuda::Format::Double);
-    case at::kBFloat16:
-      return in_float ? cuda::Format::BFloat16FloatState : cuda::Format::BFloat16;
-    case at::kHalf:
-      return in_float ? cuda::Format::HalfFloatState : cuda::Format::Half;
-    default:
-      return {};
-  }
 }
 
 /// What one call of the kernels steps.
@@ -82,18 +66,16 @@ std::optional<cuda::Format> OptimizerBase::Engine::point_at_device(Item& item) {
   const at::Tensor& p = *item.parameter;
   if (!p.is_cuda() || p.layout() != at::kStrided || p.is_neg() || !p.is_non_overlapping_and_dense())
     return {};
-  // Masters, chance, 8 bits, cautious_decay and sparse gradients are for the tensor pass.
-  if (groups_[item.group].is_asked || item.state->has_beside()) return {};
-  if (numbers_[item.numbers].agreed_decay != 0) return {};
-  const auto& used = groups_[item.group].form->buffers;
-  at::ScalarType state = p.scalar_type();
-  for (size_t b = 0; b < rule.buffers.size(); ++b)
-    if (used[b]) state = item.state->buffer(b).scalar_type();
-  const auto format = format_for(p.scalar_type(), state);
-  if (!format) return {};
+  const Group& group = groups_[item.group];
+  const BaseOptions& base = group.base;
+  const auto format =
+      format_for(rule, *group.form, p, base, numbers_[item.numbers].agreed_decay != 0);
+  // Bytes that must not round below a mean's square are for the tensor pass.
+  if (!format || coded_difference(*item.state, group.form->buffers)) return {};
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
-    if (!used[b]) continue;
+    if (!group.form->buffers[b]) continue;
     at::Tensor& buffer = item.state->buffer(b);
+    const at::ScalarType state = kept_in(kept_as(rule, b, p, base), p);
     if (buffer.scalar_type() != state || buffer.sizes() != p.sizes()) return {};
     if (!lies_as(buffer, p)) buffer = at::empty_like(p, p.options().dtype(state)).copy_(buffer);
   }
@@ -103,6 +85,10 @@ std::optional<cuda::Format> OptimizerBase::Engine::point_at_device(Item& item) {
     item.gradient = &copies_.emplace_back(at::empty_like(p).copy_(g));
   }
   point_at_all(item);
+  if (format == cuda::Format::Mixed) {
+    layouts_.resize(items_.size());
+    layouts_[static_cast<size_t>(&item - items_.data())] = layout_for(item);
+  }
   return format;
 }
 
@@ -123,7 +109,8 @@ void OptimizerBase::Engine::step_on_cuda() {
                              [&](const List& other) { return wanted.is_like(other); });
     if (list == lists.end()) list = lists.insert(lists.end(), wanted);
     const int64_t n = std::exchange(item.n, 0);  // none of them are for the loops
-    list->work.push_back({places_of(item), n, item.numbers});
+    list->work.push_back({places_of(item), n, item.numbers,
+                          format == cuda::Format::Mixed ? &layout_of(item) : nullptr});
     list->items.push_back(i);
     list->units += (n + kBlock - 1) / kBlock;
   }
@@ -135,7 +122,8 @@ void OptimizerBase::Engine::step_on_cuda() {
     for (const Numbers& numbers : numbers_)
       sets.push_back({list.in_double() ? static_cast<const void*>(numbers.doubles.data())
                                        : numbers.floats.data(),
-                      groups_[numbers.group].options, numbers.at});
+                      groups_[numbers.group].options, numbers.at, numbers.agreed_decay,
+                      static_cast<uint64_t>(groups_[numbers.group].base.seed)});
     cuda::Launch launch{.work = list.work, .sets = sets};
     launch.stream = c10::cuda::getCurrentCUDAStream(list.device).stream();
     const auto start = [&](cuda::Start begin) {

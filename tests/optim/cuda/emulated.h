@@ -149,6 +149,24 @@ T of_later(const T& value, int down) {
   return result;
 }
 
+/// The largest of a warp's numbers.
+inline uint32_t largest_of_warp(uint32_t x) {
+  Machine& m = machine;
+  if (now().warp == nullptr) stop("threads meet in a kernel that says they do not");
+  const uint32_t thread = now().thread.x;
+  m.slots[thread].assign(reinterpret_cast<const char*>(&x), sizeof x);
+  meet(*now().warp);
+  for (uint32_t other = thread / 32 * 32; other < m.threads.size() && other / 32 == thread / 32;
+       ++other) {
+    if (m.threads[other].done) stop("a warp asks a thread that has returned");
+    uint32_t y = 0;
+    std::memcpy(&y, m.slots[other].data(), sizeof y);
+    x = std::max(x, y);
+  }
+  meet(*now().warp);
+  return x;
+}
+
 inline void begin(Thread& thread, uint32_t block, uint32_t index, bool meets) {
   thread.thread = {index};
   thread.block = {block};

@@ -79,6 +79,11 @@ std::string whole_number(const std::string& text) {
   return text.starts_with("-") ? text + ", must be a whole number >= 0" : "";
 }
 
+std::string at_least_one(const std::string& text) {
+  const bool is_zero = text.find_first_not_of('0') == text.npos;
+  return is_zero || text.starts_with("-") ? text + ", must be a whole number >= 1" : "";
+}
+
 void refuse_name(const std::string& option, const std::string& text,
                  const std::vector<std::string>& names) {
   throw std::invalid_argument(option + " = " + text + ", must be " + alternatives(names) +

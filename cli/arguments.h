@@ -23,6 +23,8 @@ int64_t bytes_of(const std::string& text);
 /// A check for options without a sign, which CLI11 would read from -1 as a large number: the
 /// refusal, or "".
 std::string whole_number(const std::string& text);
+/// The same for options that are 1 at least.
+std::string at_least_one(const std::string& text);
 
 /// Throws that `option` is `text`, and must be one of the names.
 [[noreturn]] void refuse_name(const std::string& option, const std::string& text,

@@ -248,7 +248,7 @@ void add_map(CLI::App& command) {
       "X:Y:SHARE:FRAMES: so many maps whose windows narrow around a point, the last to a share of "
       "the axes, as zoom.gif");
   command.add_option("--steps", job->options.steps, "of each training, a batch each")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one)
       ->capture_default_str();
   command.add_option("--value", job->value, "the loss that is drawn: final, mean or best")
       ->check(CLI::IsMember({"final", "mean", "best"}))
@@ -260,7 +260,7 @@ void add_map(CLI::App& command) {
   command
       .add_option("--threads", job->options.threads,
                   "trainings at once; 0: as many as LibTorch uses")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number)
       ->capture_default_str();
   add_keeping(command, *job, "out/map", "compute the map");
   command.callback([job] {

@@ -306,16 +306,16 @@ void add_tune(CLI::App& command) {
                   alternatives(methods()) + ", with options as tpe:startup=20")
       ->capture_default_str();
   command.add_option("--trials", job->trials, "default: 50, or what the method needs")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one);
   command
       .add_option("--steps", job->steps,
                   "of each trial, a batch each (default: 500, on a surface 100)")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one);
   command.add_option("--seed", job->seed, "of the method")
       ->check(whole_number)
       ->capture_default_str();
   command.add_option("--threads", job->threads, "trials at once; 0: as many as LibTorch uses")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number)
       ->capture_default_str();
   command
       .add_option("--batch", job->batch,

@@ -349,13 +349,13 @@ std::string set(Options& options, std::string_view wanted, const OptionValue& va
   ::descent::fields::visit(f, #name, self.name __VA_OPT__(, ) __VA_ARGS__);
 #define DESCENT_ONE(item) +1
 #define DESCENT_PLACE(item) DESCENT_PLACE_ item
-#define DESCENT_PLACE_(name, ...)                                   \
-  template <class Own, class Theirs>                                \
-  static decltype(auto) place_of_##name(Own& own, Theirs& theirs) { \
-    if constexpr (requires { theirs.name(); })                      \
-      return ::descent::fields::shown(theirs.name());               \
-    else                                                            \
-      return (own.name);                                            \
+#define DESCENT_PLACE_(name, ...)                                     \
+  template <class Own, class Theirs>                                  \
+  static decltype(auto) place_of_##name(Own& own_, Theirs& theirs_) { \
+    if constexpr (requires { theirs_.name(); })                       \
+      return ::descent::fields::shown(theirs_.name());                \
+    else                                                              \
+      return (own_.name);                                             \
   }
 #define DESCENT_SEEN(item) DESCENT_SEEN_ item
 #define DESCENT_SEEN_(name, ...)                                                       \
@@ -389,7 +389,7 @@ std::string set(Options& options, std::string_view wanted, const OptionValue& va
                                                                                           \
    public:                                                                                \
     DESCENT_EACH(DESCENT_SEEN, __VA_ARGS__)                                               \
-    View(Own& own, Theirs& theirs) : own_(own), theirs_(theirs) {}                        \
+    View(Own& of_own, Theirs& of_theirs) : own_(of_own), theirs_(of_theirs) {}            \
     operator Own() const {                                                                \
       Own to_ = own_;                                                                     \
       DESCENT_EACH(DESCENT_GIVE, __VA_ARGS__)                                             \

@@ -196,8 +196,12 @@ DESCENT_INSTANCE(v4, DESCENT_V4)
 
 // With instructions by their names: compilers make neither look-ups of bytes in registers (VBMI) out
 // of a table, nor, unless they tune for one processor, gathers.
+#ifdef __clang__
+#define DESCENT_VBMI __attribute__((target("arch=x86-64-v4,avx512vbmi"), noinline))
+#else
 #define DESCENT_VBMI \
   __attribute__((target("arch=x86-64-v4,avx512vbmi,prefer-vector-width=512"), noinline))
+#endif
 
 /// For each byte of a register in ascending order of elements, where it is after unpacking.
 struct Order {

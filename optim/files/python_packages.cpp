@@ -238,7 +238,8 @@ struct Keys {
     want(package.mode);
     // The one choice that tells apart versions with other numbers.
     if (holds(package.choices, "scheduled_lr")) want("scheduled_lr");
-    for (const auto& [key, value] : parts_of(group)) {
+    for (const auto& part : parts_of(group)) {
+      const auto& key = part.first;
       const auto is_fixed = [&](const Fixed& fixed) { return fixed.key == key; };
       if (key != "params" && key != "initial_lr" && key != package.mode &&
           key != package.group_step && !holds(package.options, key) &&

@@ -427,9 +427,10 @@ their::LBFGSParamState* find_state(their::Optimizer& optimizer) {
   const auto found =
       states.find(first_param(optimizer.param_groups().front()).unsafeGetTensorImpl());
   if (found == states.end()) return nullptr;
+  const their::OptimizerParamState* const held = found->second.get();
   auto* const state = dynamic_cast<their::LBFGSParamState*>(found->second.get());
   TORCH_CHECK(state != nullptr, kLBFGS, ": state() holds ",
-              found->second == nullptr ? "nothing" : c10::demangle(typeid(*found->second).name()),
+              held == nullptr ? "nothing" : c10::demangle(typeid(*held).name()),
               ", must hold a torch::optim::LBFGSParamState; erase it to start anew");
   return state;
 }
@@ -475,10 +476,10 @@ LBFGS::LBFGS(const Groups& groups, const Options& defaults)
 their::LBFGSOptions& LBFGS::options() {
   TORCH_CHECK(param_groups_.size() == 1, kLBFGS, ": has ", param_groups_.size(),
               " groups, must have one");
-  auto* const found = dynamic_cast<their::LBFGSOptions*>(&param_groups_[0].options());
+  their::OptimizerOptions& options = param_groups_[0].options();
+  auto* const found = dynamic_cast<their::LBFGSOptions*>(&options);
   TORCH_CHECK(found != nullptr, kLBFGS, ": the group's options are ",
-              c10::demangle(typeid(param_groups_[0].options()).name()),
-              ", must be torch::optim::LBFGSOptions");
+              c10::demangle(typeid(options).name()), ", must be torch::optim::LBFGSOptions");
   return *found;
 }
 const their::LBFGSOptions& LBFGS::options() const { return const_cast<LBFGS*>(this)->options(); }

@@ -31,9 +31,9 @@ DESCENT_FN void for_each_philox_key(uint64_t seed, Round&& round) {
 /// Four random words that follow from a key and a counter alone: Philox4x32-10 of Salmon et al. 2011,
 /// "Parallel random numbers: as easy as 1, 2, 3".
 DESCENT_FN std::array<uint32_t, 4> philox(uint64_t seed, std::array<uint32_t, 4> counter) {
-  auto& [c0, c1, c2, c3] = counter;
-  for_each_philox_key(
-      seed, [&](uint32_t low, uint32_t high) { philox_round(c0, c1, c2, c3, low, high); });
+  for_each_philox_key(seed, [&](uint32_t low, uint32_t high) {
+    philox_round(counter[0], counter[1], counter[2], counter[3], low, high);
+  });
   return counter;
 }
 

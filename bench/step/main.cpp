@@ -71,7 +71,7 @@ void measure_memory(const bench::Cost& cost, const bench::Profile& profile,
   const int64_t buffers = cost.buffers * profile.numel() * static_cast<int64_t>(sizeof(float));
   for (const auto& [who, make] : bench::optimizers(cost, tensors)) {
     std::shared_ptr<torch::optim::Optimizer> optimizer;
-    const int64_t growth = bench::heap_growth([&] {
+    const int64_t growth = bench::heap_growth([&, make = make] {
       optimizer = make();
       bench::take_step(*optimizer);
       bench::take_step(*optimizer);

@@ -536,7 +536,7 @@ TEST(Fused, GivesTheSameBitsOnV3AndV4) {
                                          Case{scalar_net(40, 50, 2), 1, 1100}}) {
     const Data data = noise(samples, in, 2);
     const Plane plane = random_plane(*net);
-    const auto values = [&](const char* pass) {
+    const auto values = [&, net = net](const char* pass) {
       const PassOf chosen(pass);
       return evaluate(*net, mse, data, plane, {-5, 5, 9}, {-5, 5, 9}, {.path = Path::Fused}).values;
     };

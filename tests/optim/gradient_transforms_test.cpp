@@ -103,7 +103,7 @@ TEST(GradientTransforms, GiveTheClosureItsOwnGradientsEveryTime) {
         problem.params, torch::optim::LBFGSOptions(0.1).max_iter(4)));
     std::vector<at::Tensor> slots;
     at::Tensor sum = at::zeros({5}, at::kDouble);
-    opt->step([&] {
+    opt->step([&, name = name] {
       for (size_t i = 0; i < slots.size(); ++i)
         EXPECT_TRUE(problem.params[i].grad().is_same(slots[i])) << name;
       // Without zero_grad: the gradients add up in the user's tensors.
@@ -242,7 +242,8 @@ TEST(GradientTransforms, RefuseSparseGradientsByTheirClass) {
   torch::optim::SGD inner(p, torch::optim::SGDOptions(1));
   p[0].mutable_grad() = at::ones({4}).to_sparse();
   for (const auto& [name, wrap] : transforms())
-    EXPECT_THAT(refusal([&] { wrap(inner)->step(); }), HasSubstr("must be strided")) << name;
+    EXPECT_THAT(refusal([&, wrap = wrap] { wrap(inner)->step(); }), HasSubstr("must be strided"))
+        << name;
   EXPECT_THAT(refusal([&] { ClipNorm(inner).step(); }),
               HasSubstr("ClipNorm: the gradient of params[0] of group 0"));
 }

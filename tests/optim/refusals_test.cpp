@@ -102,7 +102,8 @@ std::vector<std::pair<descent::OptionValue, double>> candidates(const descent::O
 
 TEST_P(EveryRuleRefuses, NumbersOutOfRangeAndNoOthers) {
   for (const auto& option : rule().defaults)
-    for (const auto& [value, number] : candidates(option)) {
+    for (const auto& [candidate, number] : candidates(option)) {
+      const auto& value = candidate;  // Clang before 16 captures no structured bindings
       const std::string text = option.name + " = " + to_text(value);
       const auto message =
           AllOf(HasSubstr(name() + ": " + text), HasSubstr("must be "), HasSubstr(option.allowed));

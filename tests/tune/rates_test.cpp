@@ -219,7 +219,7 @@ TEST(TheRangeTest, RefusesOptionsOutOfRange) {
            {{.steps = 0}, "steps = 0"},
            {{.smoothing = 1}, "smoothing = 1, must be in [0, 1)"},
            {{.give_up = 1}, "give_up = 1, must be"}})
-    EXPECT_THAT([&] { range_test(optimizer, setting.closure(), {}, options); },
+    EXPECT_THAT([&, options = options] { range_test(optimizer, setting.closure(), {}, options); },
                 ThrowsMessage<std::invalid_argument>(HasSubstr(text)));
   EXPECT_THAT([&] { range_test(optimizer, [] { return at::Tensor(); }); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("returned no loss")));

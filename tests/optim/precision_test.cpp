@@ -722,12 +722,12 @@ TEST_P(EveryRuleInLowPrecision, IsPlainBelowTheSizeOf8Bits) {
 
 // A byte of a mean is off by up to 11 % of it, and more of small ones, so the root of v - a^2 would be of a negative number.
 TEST(EightBits, NeverRoundAMeanOfSquaresBelowTheSquareOfTheMean) {
-  struct Row {
+  struct Centered {
     const char* rule;
     OptionValues options;
     const char *squares, *means;
   };
-  const std::vector<Row> rows{
+  const std::vector<Centered> rows{
       {"rmsprop",
        {{"alpha", 0.9}, {"eps", 1e-3}, {"momentum", 0.5}, {"centered", true}},
        "square_avg",
@@ -736,7 +736,7 @@ TEST(EightBits, NeverRoundAMeanOfSquaresBelowTheSquareOfTheMean) {
        {{"lr", 0.01}, {"betas", {0.9, 0.9}}, {"eps", 1e-3}, {"centered", true}},
        "exp_avg_sq",
        "exp_mean_avg_beta2"}};
-  for (const Row& row : rows)
+  for (const Centered& row : rows)
     for (const auto& pass : passes()) {
       const PassScope scope(pass);
       const at::Tensor p = noise({3, 500}, at::kFloat, 1).requires_grad_();

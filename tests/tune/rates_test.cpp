@@ -218,9 +218,11 @@ TEST(TheRangeTest, RefusesOptionsOutOfRange) {
            {{.lo = 1, .hi = 1}, "lo = 1, must be < hi = 1"},
            {{.steps = 0}, "steps = 0"},
            {{.smoothing = 1}, "smoothing = 1, must be in [0, 1)"},
-           {{.give_up = 1}, "give_up = 1, must be"}})
-    EXPECT_THAT([&, options = options] { range_test(optimizer, setting.closure(), {}, options); },
+           {{.give_up = 1}, "give_up = 1, must be"}}) {
+    const auto& given = options;
+    EXPECT_THAT([&] { range_test(optimizer, setting.closure(), {}, given); },
                 ThrowsMessage<std::invalid_argument>(HasSubstr(text)));
+  }
   EXPECT_THAT([&] { range_test(optimizer, [] { return at::Tensor(); }); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("returned no loss")));
 }

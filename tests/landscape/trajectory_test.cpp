@@ -738,6 +738,30 @@ TEST_F(TrajectoryFolder, NamesTiedWeightsAsTheNetworkDoes) {
   }
 }
 
+TEST_F(TrajectoryFolder, MayHoldTiedWeightsOnceUnderAnyNameAndPrefix) {
+  Tied net;
+  net->to(torch::kDouble);
+  const Plane plane = random_plane(*net, {.draw = Draw::Gaussian});
+  const Data points{kInput, kInput};
+  const double loss = torch::mse_loss(net->forward(kInput), kInput).item<double>();
+  for (const std::string prefix : {"", "module.", "_orig_mod.", "model.net."}) {
+    for (const std::string name : {"in.weight", "tied"}) {
+      for (const int step : {1, 2}) {
+        pickle::Writer writer;
+        writer.begin_dict();
+        writer.text(prefix + name);
+        writer.tensor(net->parameters()[0].detach() * step);
+        writer.end_dict();
+        std::ofstream file(folder_ / (std::to_string(step) + ".pt"), std::ios::binary);
+        writer.write(file);
+      }
+      const Projection projection = project(Trajectory::load(folder_), plane, *net, mse, points);
+      EXPECT_NEAR(projection.true_loss.losses[0], loss, 1e-12) << prefix << name;
+      EXPECT_NE(projection.true_loss.losses[1], loss) << prefix << name;
+    }
+  }
+}
+
 TEST_F(TrajectoryFolder, IsRefusedByTheNameOfWhatIsWrong) {
   const auto refuses = [&](const fs::path& path, const std::string& reason) {
     refused<std::runtime_error>([&] { Trajectory::load(folder_); }, path.string() + ": " + reason);

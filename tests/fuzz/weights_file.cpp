@@ -2,6 +2,8 @@
 
 #include "fuzz.h"
 
+size_t descent::fuzz::always() { return kOwnReaders; }
+
 /// The input is a file of safetensors, whose tensors are all read.
 void descent::fuzz::take(std::string_view bytes) {
   networks::WeightsFile file(file_of(bytes, ".safetensors"));

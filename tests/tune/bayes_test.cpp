@@ -287,7 +287,7 @@ TEST(Bayes, FindsTheMinimumBesideLossesThatDiverge) {
     const double rate = functions::number(values, 0);
     return rate > 0.1 ? 10 * std::pow(rate / 0.1, 10) : functions::log_bowl(values);
   };
-  EXPECT_LT(functions::median_regret(function, descent::Bayes{}, 50, 5), 1e-3);
+  EXPECT_LT(functions::median_regrets(function, descent::Bayes{}, 5)[2], 1e-3);
 }
 
 TEST(Bayes, NeedsMoreTrialsThanRandomOnes) {

@@ -65,19 +65,26 @@ inline std::vector<Function> all() {
           {"logbowl", {{"a", LogRange{1e-6, 10}}, {"b", LogRange{1e-8, 1}}}, log_bowl, 0}};
 }
 
-/// The median over the seeds of what is left to the minimum.
-inline double median_regret(const Function& function, const descent::Method& method, int64_t trials,
-                            uint64_t seeds) {
-  std::vector<double> left;
+/// The medians over the seeds of what is left to the minimum after 20, 30 and 50 of 50 trials.
+inline std::array<double, 3> median_regrets(const Function& function, const descent::Method& method,
+                                            uint64_t seeds) {
+  std::array<std::vector<double>, 3> left;
   for (uint64_t seed = 0; seed < seeds; ++seed) {
-    descent::Study study(function.space, {.method = method, .trials = trials, .seed = seed});
-    while (const auto trial = study.ask())
+    descent::Study study(function.space, {.method = method, .trials = 50, .seed = seed});
+    while (const auto trial = study.ask()) {
       study.tell(*trial, function.value(study.trials().back().values));
-    left.push_back(study.best().value - function.minimum);
+      const int64_t done = *trial + 1;
+      if (done == 20 || done == 30 || done == 50)
+        left[done == 20 ? 0 : done == 30 ? 1 : 2].push_back(study.best().value - function.minimum);
+    }
   }
-  std::sort(left.begin(), left.end());
-  const size_t n = left.size();
-  return (left[(n - 1) / 2] + left[n / 2]) / 2;
+  std::array<double, 3> medians{};
+  for (size_t i = 0; i < 3; ++i) {
+    std::sort(left[i].begin(), left[i].end());
+    const size_t n = left[i].size();
+    medians[i] = (left[i][(n - 1) / 2] + left[i][n / 2]) / 2;
+  }
+  return medians;
 }
 
 /// A trial whose loss falls to the function's value.

@@ -5,6 +5,7 @@
 //
 // The same command goes on where it was interrupted.
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -19,14 +20,10 @@
 #include <descent/optim/optimizer/registry.h>
 #include <descent/tune.h>
 
-int main(int argc, char** argv) {
+namespace {
+
+void choose(const std::filesystem::path& journal, int64_t steps, int64_t trials) {
   namespace nn = torch::nn;
-  if (argc < 2) {
-    std::cerr << "usage: choose_rate study.jsonl [steps] [trials]\n";
-    return 2;
-  }
-  const int64_t steps = argc > 2 ? std::atoll(argv[2]) : 300;
-  const int64_t trials = argc > 3 ? std::atoll(argv[3]) : 30;
   nn::Sequential start(nn::Linear(1, 64), nn::Tanh(), nn::Linear(64, 64), nn::Tanh(),
                        nn::Linear(64, 1));
   for (const at::Tensor& p : start->parameters()) {  // the same in each run of the program
@@ -53,7 +50,7 @@ int main(int argc, char** argv) {
   };
   const descent::Study study = descent::tune(
       space, train,
-      {.method = descent::Bayes{}, .trials = trials, .threads = 2, .journal = argv[1]});
+      {.method = descent::Bayes{}, .trials = trials, .threads = 2, .journal = journal});
   const descent::TrialRecord& best = study.best();
   std::cout << "best of " << study.ended() << " trials: number " << best.number << ", loss "
             << best.value << '\n';
@@ -71,4 +68,20 @@ int main(int argc, char** argv) {
             << curve.minimum << " (minimum / 10)\n"
             << "one step raises the loss from lr = " << descent::critical_rate(opt, closure)
             << " on\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::cerr << "usage: choose_rate study.jsonl [steps] [trials]\n";
+    return 2;
+  }
+  try {
+    choose(argv[1], argc > 2 ? std::atoll(argv[2]) : 300, argc > 3 ? std::atoll(argv[3]) : 30);
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "choose_rate: " << error.what() << '\n';
+    return 1;
+  }
 }

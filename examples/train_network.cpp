@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -30,22 +31,13 @@ namespace fs = std::filesystem;
 
 descent::Data read(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw std::runtime_error(file.string() + " cannot be read");
   const std::vector<char> bytes{std::istreambuf_iterator<char>(stream), {}};
   const auto data = torch::pickle_load(bytes).toGenericDict();
   return {data.at("input").toTensor(), data.at("target").toTensor()};
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  CLI::App app{"Trains a network of Python"};
-  fs::path folder = "out/resnet20";
-  int64_t epochs = 8, batch = 64;
-  app.add_option("--folder", folder)->capture_default_str();
-  app.add_option("--epochs", epochs)->capture_default_str();
-  app.add_option("--batch", batch)->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-
+void train(const fs::path& folder, int64_t epochs, int64_t batch) {
   descent::keep_freed_memory();
   torch::manual_seed(0);
   const auto net = descent::load_network(folder / "net.pt2");
@@ -79,4 +71,25 @@ int main(int argc, char** argv) {
   }
   net->eval();
   net->save(folder / "trained.pt2");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Trains a network of Python"};
+  fs::path folder = "out/resnet20";
+  int64_t epochs = 8, batch = 64;
+  app.add_option("--folder", folder)->capture_default_str();
+  app.add_option("--epochs", epochs)->capture_default_str();
+  app.add_option("--batch", batch)->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  try {
+    train(folder, epochs, batch);
+    return 0;
+  } catch (const c10::Error& error) {
+    std::cerr << "train_network: " << error.what_without_backtrace() << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << "train_network: " << error.what() << '\n';
+  }
+  return 1;
 }

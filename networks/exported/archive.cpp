@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <map>
-#include <sstream>
 #include <tuple>
 
 #include <ATen/ops/empty.h>
@@ -14,6 +13,7 @@
 #include <descent/networks/exported/document.h>
 #include <descent/pickle/pickle.h>
 #include <descent/pickle/reach.h>
+#include <nlohmann/json.hpp>
 
 namespace descent::networks {
 namespace {
@@ -227,26 +227,10 @@ Tensor plain(const Tensor& tensor) {
   return fills ? here : here.clone(at::MemoryFormat::Contiguous);
 }
 
-/// "[{"as_int": 2}, {"as_int": 3}]".
-std::string list_of(at::IntArrayRef numbers) {
-  std::string list = "[";
-  for (const int64_t number : numbers) {
-    list += (list.size() > 1 ? ", " : "") + ("{\"as_int\": " + std::to_string(number)) + "}";
-  }
-  return list + "]";
-}
-
-/// What the configuration says of a tensor whose numbers are the record `path`.
-std::string entry_of(const std::string& path, const Held& held, const Tensor& tensor) {
-  const auto word = [](bool is) { return is ? "true" : "false"; };
-  std::ostringstream entry;
-  entry << R"({"path_name": )" << json_text(path) << R"(, "is_param": )" << word(held.is_parameter)
-        << R"(, "use_pickle": false, "tensor_meta": {"dtype": )" << code_of(tensor.scalar_type())
-        << R"(, "sizes": )" << list_of(tensor.sizes()) << R"(, "requires_grad": )"
-        << word(held.tensor.requires_grad())
-        << R"(, "device": {"type": "cpu", "index": null}, "strides": )" << list_of(tensor.strides())
-        << R"(, "storage_offset": {"as_int": 0}, "layout": )" << kStridedCode << "}}";
-  return entry.str();
+nlohmann::json list_of(at::IntArrayRef numbers) {
+  auto list = nlohmann::json::array();
+  for (const int64_t number : numbers) list.push_back({{"as_int", number}});
+  return list;
 }
 
 class Writer {
@@ -264,7 +248,7 @@ class Writer {
   void tensors(const HeldByName& all, const std::string& folder, const std::string& prefix,
                const std::string& configuration) {
     std::unordered_map<const c10::TensorImpl*, std::string> paths;
-    std::string entries;
+    auto entries = nlohmann::json::object();
     for (const auto& [name, held] : std::map<std::string, Held>(all.begin(), all.end())) {
       if (!held.tensor.defined()) continue;
       const Tensor tensor = plain(held.tensor);
@@ -273,10 +257,19 @@ class Writer {
       if (is_new) {
         archive_.writeRecord(folder + path->second, tensor.const_data_ptr(), tensor.nbytes());
       }
-      entries += entries.empty() ? "" : ", ";
-      entries += json_text(name) + ": " + entry_of(path->second, held, tensor);
+      entries[name] = {{"path_name", path->second},
+                       {"is_param", held.is_parameter},
+                       {"use_pickle", false},
+                       {"tensor_meta",
+                        {{"dtype", code_of(tensor.scalar_type())},
+                         {"sizes", list_of(tensor.sizes())},
+                         {"requires_grad", held.tensor.requires_grad()},
+                         {"device", {{"type", "cpu"}, {"index", nullptr}}},
+                         {"strides", list_of(tensor.strides())},
+                         {"storage_offset", {{"as_int", 0}}},
+                         {"layout", kStridedCode}}}};
     }
-    record(folder + configuration, R"({"config": {)" + entries + "}}");
+    record(folder + configuration, nlohmann::json{{"config", entries}}.dump());
   }
 
   void end() { archive_.writeEndOfFile(); }

@@ -1,9 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <limits>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include <descent/networks/exported/json.h>
 #include <descent/networks/refuse.h>
@@ -11,168 +12,115 @@
 namespace descent::networks {
 namespace {
 
-constexpr int kDeepest = 200;
+constexpr size_t kDeepest = 200;
 
 /// Bytes for a value or a key: a program has 9, and a list of sizes 4.3. A value takes 16 in memory.
 constexpr size_t kFewestBytes = 4;
 constexpr size_t kFreeValues = 256;  // of a short text
 
-/// Bytes that stand for themselves in a string: neither '"' nor '\\', no control character, ASCII.
-constexpr auto kPlain = [] {
-  std::array<bool, 256> plain{};
-  for (size_t byte = 0x20; byte < 0x80; ++byte) plain[byte] = byte != '"' && byte != '\\';
-  return plain;
-}();
-
-/// Appends a code point in UTF-8.
-void append(std::string& text, uint32_t point) {
-  const auto byte = [&](uint32_t bits) { text += static_cast<char>(bits); };
-  if (point < 0x80) return byte(point);
-  if (point < 0x800) {
-    byte(0xc0 | point >> 6);
-  } else {
-    if (point < 0x10000) {
-      byte(0xe0 | point >> 12);
-    } else {
-      byte(0xf0 | point >> 18);
-      byte(0x80 | (point >> 12 & 0x3f));
-    }
-    byte(0x80 | (point >> 6 & 0x3f));
-  }
-  byte(0x80 | (point & 0x3f));
-}
-
-/// The bytes of the code point in UTF-8 that a text begins with; 0: there is none.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t k) { return static_cast<unsigned char>(text[k]); };
-  const unsigned char first = byte(0);
-  const size_t length = first >= 0xc2 && first < 0xe0   ? 2
-                        : first >= 0xe0 && first < 0xf0 ? 3
-                        : first >= 0xf0 && first < 0xf5 ? 4
-                                                        : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t k = 1; k < length; ++k) {
-    if ((byte(k) & 0xc0) != 0x80) return 0;
-  }
-  const bool is_overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool is_surrogate = first == 0xed && byte(1) >= 0xa0;
-  const bool is_too_large = first == 0xf4 && byte(1) >= 0x90;
-  return is_overlong || is_surrogate || is_too_large ? 0 : length;
-}
-
 }  // namespace
 
-class JsonParser {
+/// What nlohmann's parser calls for each value. Every function but the last returns true: go on.
+class JsonBuilder {
  public:
-  JsonParser(std::string_view text, const std::string& name, std::pmr::memory_resource& memory)
-      : rest_(text), name_(name), memory_(memory), most_(text.size() / kFewestBytes + kFreeValues) {
-    if (text.size() > std::numeric_limits<uint32_t>::max()) {
+  using Parser = nlohmann::json;
+
+  JsonBuilder(const std::string& name, size_t bytes, std::pmr::memory_resource& memory)
+      : name_(name), memory_(memory), most_(bytes / kFewestBytes + kFreeValues) {
+    if (bytes > std::numeric_limits<uint32_t>::max()) {
       refuse("its record '", name, "' has more than 4 GiB");
     }
   }
 
-  Json read() {
-    const Json root = value(0);
-    skip_space();
-    if (!rest_.empty()) fail();
-    return root;
+  const Json& root() const { return root_; }
+
+  bool null() { return add({}); }
+  bool boolean(bool is) { return add(whole(Json::Kind::Bool, is ? 1 : 0)); }
+  bool number_integer(int64_t number) { return add(whole(Json::Kind::Whole, number)); }
+  bool number_unsigned(uint64_t number) {
+    return number <= INT64_MAX ? number_integer(static_cast<int64_t>(number))
+                               : real(static_cast<double>(number));
+  }
+  bool number_float(double number, const std::string&) { return real(number); }
+  bool string(const std::string& text) {
+    const std::string_view copy = kept(text);
+    Json one;
+    one.kind_ = Json::Kind::Text;
+    one.size_ = static_cast<uint32_t>(copy.size());
+    one.text_ = copy.data();
+    return add(one);
+  }
+  bool binary(const Parser::binary_t&) { return false; }  // which JSON does not have
+
+  bool start_array(size_t) { return open(items_.size(), false); }
+  bool end_array() {
+    Json all;
+    all.kind_ = Json::Kind::List;
+    all.items_ = kept(items_, all.size_);
+    return close(all);
+  }
+  bool start_object(size_t) { return open(members_.size(), true); }
+  bool key(const std::string& text) {
+    count();
+    open_.back().key = kept(text);
+    return true;
+  }
+  bool end_object() {
+    Json all;
+    all.kind_ = Json::Kind::Object;
+    all.members_ = kept(members_, all.size_);
+    return close(all);
+  }
+
+  bool parse_error(size_t, const std::string&, const Parser::exception&) {
+    refuse("its record '", name_, "' is no JSON");
   }
 
  private:
-  [[noreturn]] void fail() const { refuse("its record '", name_, "' is no JSON"); }
+  /// A list or an object that is not yet at its end, and where its values begin in its stack.
+  struct Open {
+    size_t first;
+    bool is_object;
+    std::string_view key;  ///< of the next value
+  };
+
+  static Json whole(Json::Kind kind, int64_t number) {
+    Json one;
+    one.kind_ = kind;
+    one.whole_ = number;
+    return one;
+  }
+  bool real(double number) {
+    Json one;
+    one.kind_ = Json::Kind::Real;
+    one.real_ = number;
+    return add(one);
+  }
 
   void count() {
     if (++values_ > most_) refuse("its record '", name_, "' has more values than a program has");
   }
 
-  void skip_space() {
-    size_t k = 0;
-    while (k < rest_.size() &&
-           (rest_[k] == ' ' || rest_[k] == '\n' || rest_[k] == '\r' || rest_[k] == '\t')) {
-      ++k;
+  bool add(const Json& one) {
+    count();
+    if (open_.empty()) {
+      root_ = one;
+    } else if (open_.back().is_object) {
+      push(members_, {open_.back().key, one}, most_ / 2);
+    } else {
+      push(items_, one, most_);
     }
-    rest_.remove_prefix(k);
-  }
-
-  char next() {
-    skip_space();
-    if (rest_.empty()) fail();
-    return rest_.front();
-  }
-
-  bool take(char mark) {
-    if (next() != mark) return false;
-    rest_.remove_prefix(1);
     return true;
   }
 
-  void expect(std::string_view word) {
-    if (!rest_.starts_with(word)) fail();
-    rest_.remove_prefix(word.size());
+  bool open(size_t first, bool is_object) {
+    if (open_.size() > kDeepest) refuse("its record '", name_, "' is nested too deeply");
+    open_.push_back({first, is_object, {}});
+    return true;
   }
-
-  Json value(int depth) {
-    if (depth > kDeepest) refuse("its record '", name_, "' is nested too deeply");
-    count();
-    Json one;
-    switch (next()) {
-      case '{':
-        return object(depth);
-      case '[':
-        return list(depth);
-      case '"': {
-        const std::string_view own = string();
-        one.kind_ = Json::Kind::Text;
-        one.size_ = static_cast<uint32_t>(own.size());
-        one.text_ = own.data();
-        return one;
-      }
-      case 't':
-      case 'f':
-        one.kind_ = Json::Kind::Bool;
-        one.whole_ = rest_.front() == 't' ? 1 : 0;
-        expect(one.boolean() ? "true" : "false");
-        return one;
-      case 'n':
-        expect("null");
-        return one;
-      default:
-        return number();
-    }
-  }
-
-  Json list(int depth) {
-    expect("[");
-    const size_t first = items_.size();
-    if (!take(']')) {
-      do {
-        push(items_, value(depth + 1), most_);
-      } while (take(','));
-      if (!take(']')) fail();
-    }
-    Json all;
-    all.kind_ = Json::Kind::List;
-    all.items_ = kept(items_, first, all.size_);
-    return all;
-  }
-
-  Json object(int depth) {
-    expect("{");
-    const size_t first = members_.size();
-    if (!take('}')) {
-      do {
-        count();
-        if (next() != '"') fail();
-        const std::string_view key = string();
-        if (!take(':')) fail();
-        push(members_, {key, value(depth + 1)}, most_ / 2);
-      } while (take(','));
-      if (!take('}')) fail();
-    }
-    Json all;
-    all.kind_ = Json::Kind::Object;
-    all.members_ = kept(members_, first, all.size_);
-    return all;
+  bool close(const Json& all) {
+    open_.pop_back();
+    return add(all);
   }
 
   /// Twice the room whenever there is none, but never more than there may be values.
@@ -185,10 +133,10 @@ class JsonParser {
     read.push_back(one);
   }
 
-  /// Moves what has been read from `first` on to where it stays.
+  /// Moves what has been read of the innermost list or object to where it stays.
   template <class T>
-  const T* kept(std::vector<T>& read, size_t first, uint32_t& size) {
-    const size_t count = read.size() - first;
+  const T* kept(std::vector<T>& read, uint32_t& size) {
+    const size_t first = open_.back().first, count = read.size() - first;
     size = static_cast<uint32_t>(count);
     if (count == 0) return nullptr;
     auto* const place = static_cast<T*>(memory_.allocate(count * sizeof(T), alignof(T)));
@@ -197,116 +145,19 @@ class JsonParser {
     return place;
   }
 
-  std::string_view string() {
-    expect("\"");
-    const std::string_view text = plain_run();
-    if (rest_.empty()) fail();
-    if (rest_.front() != '"') return long_string(text);
-    rest_.remove_prefix(1);
-    return text;
-  }
-
-  /// Takes the bytes that stand for themselves.
-  std::string_view plain_run() {
-    size_t k = 0;
-    while (k < rest_.size() && kPlain[static_cast<unsigned char>(rest_[k])]) ++k;
-    const std::string_view run = rest_.substr(0, k);
-    rest_.remove_prefix(k);
-    return run;
-  }
-
-  /// Of a string with escapes or letters beyond ASCII, behind its first bytes.
-  std::string_view long_string(std::string_view begin) {
-    std::string text(begin);
-    while (!rest_.empty() && rest_.front() != '"') {
-      if (rest_.front() == '\\') {
-        escape(text);
-      } else {
-        const size_t length = utf8_length(rest_);
-        if (length == 0) fail();
-        text += rest_.substr(0, length);
-        rest_.remove_prefix(length);
-      }
-      text += plain_run();
-    }
-    expect("\"");
+  std::string_view kept(const std::string& text) {
     auto* const place = static_cast<char*>(memory_.allocate(text.size(), 1));
     std::memcpy(place, text.data(), text.size());
     return {place, text.size()};
   }
 
-  void escape(std::string& text) {
-    expect("\\");
-    if (rest_.empty()) fail();
-    const char kind = rest_.front();
-    rest_.remove_prefix(1);
-    constexpr std::string_view kKinds = "\"\\/bfnrt", kMeanings = "\"\\/\b\f\n\r\t";
-    const size_t known = kKinds.find(kind);
-    if (known != kKinds.npos) {
-      text += kMeanings[known];
-      return;
-    }
-    if (kind != 'u') fail();
-    uint32_t point = unit();
-    if (point >= 0xd800 && point < 0xdc00) {
-      expect("\\u");
-      const uint32_t low = unit();
-      if (low < 0xdc00 || low >= 0xe000) fail();
-      point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
-    } else if (point >= 0xdc00 && point < 0xe000) {
-      fail();
-    }
-    append(text, point);
-  }
-
-  uint32_t unit() {
-    const std::string_view digits = rest_.substr(0, 4);
-    uint32_t value = 0;
-    const char* const end = digits.data() + digits.size();
-    if (digits.size() < 4 || std::from_chars(digits.data(), end, value, 16).ptr != end) fail();
-    rest_.remove_prefix(4);
-    return value;
-  }
-
-  size_t digits_at(size_t k) const {
-    const size_t first = k;
-    while (k < rest_.size() && rest_[k] >= '0' && rest_[k] <= '9') ++k;
-    return k - first;
-  }
-
-  Json number() {
-    size_t k = rest_.front() == '-' ? 1 : 0;
-    const size_t whole = digits_at(k);
-    if (whole == 0 || (whole > 1 && rest_[k] == '0')) fail();
-    k += whole;
-    bool is_whole = true;
-    const auto more = [&](size_t from) {
-      const size_t count = digits_at(from);
-      if (count == 0) fail();
-      is_whole = false;
-      k = from + count;
-    };
-    if (k < rest_.size() && rest_[k] == '.') more(k + 1);
-    if (k < rest_.size() && (rest_[k] == 'e' || rest_[k] == 'E')) {
-      const bool is_signed = k + 1 < rest_.size() && (rest_[k + 1] == '+' || rest_[k + 1] == '-');
-      more(k + (is_signed ? 2 : 1));
-    }
-    const char *const begin = rest_.data(), *const end = begin + k;
-    rest_.remove_prefix(k);
-    Json one;
-    one.kind_ = Json::Kind::Whole;
-    if (is_whole && std::from_chars(begin, end, one.whole_).ec == std::errc()) return one;
-    one.kind_ = Json::Kind::Real;
-    if (std::from_chars(begin, end, one.real_).ec != std::errc()) fail();
-    return one;
-  }
-
-  std::string_view rest_;
   const std::string& name_;
   std::pmr::memory_resource& memory_;
   size_t values_ = 0, most_;
-  std::vector<Json> items_;  // of lists and objects that are not yet at their end
+  std::vector<Json> items_;  // of all open lists
   std::vector<JsonMember> members_;
+  std::vector<Open> open_;
+  Json root_;
 };
 
 const char* Json::type_name() const {
@@ -324,25 +175,10 @@ const Json* Json::find(std::string_view key) const {
   return nullptr;
 }
 
-Document::Document(std::string_view text, const std::string& name)
-    : root_(JsonParser(text, name, memory_).read()) {}
-
-std::string json_text(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char letter : text) {
-    if (letter == '"' || letter == '\\') {
-      quoted += '\\';
-      quoted += letter;
-    } else if (static_cast<unsigned char>(letter) < 0x20) {
-      constexpr std::string_view kDigits = "0123456789abcdef";
-      quoted += "\\u00";
-      quoted += kDigits[static_cast<size_t>(letter) >> 4];
-      quoted += kDigits[static_cast<size_t>(letter) & 0xf];
-    } else {
-      quoted += letter;
-    }
-  }
-  return quoted + '"';
+Document::Document(std::string_view text, const std::string& name) {
+  JsonBuilder builder(name, text.size(), memory_);
+  JsonBuilder::Parser::sax_parse(text, &builder);
+  root_ = builder.root();
 }
 
 }  // namespace descent::networks

@@ -1,6 +1,7 @@
 #pragma once
-// A reader of JSON for programs and headers of weights, which are large and are read once: values of
-// 16 bytes that refer to the text, where a tree of maps would take most of the time of loading.
+// What nlohmann's parser reads in programs and headers of weights, which are large and are read once:
+// values of 16 bytes in one piece of memory, where a tree of maps would take most of the time of loading
+// a small network.
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -39,7 +40,7 @@ class Json {
   const Json* find(std::string_view key) const;
 
  private:
-  friend class JsonParser;
+  friend class JsonBuilder;
 
   Kind kind_ = Kind::Null;
   uint32_t size_ = 0;
@@ -57,12 +58,12 @@ struct JsonMember {
   Json value;
 };
 
-/// A text and what it says.
+/// What a text says.
 class Document {
  public:
-  /// The text must outlive the document; `name` is for messages. Throws std::invalid_argument if it
-  /// is no JSON (RFC 8259, in UTF-8), is nested more than 200 times, or has more values than a
-  /// program of its size has: these could take many times its memory.
+  /// `name` is for messages. Throws std::invalid_argument if the text is no JSON, is nested more than
+  /// 200 times, or has more values than a program of its size has: these could take many times its
+  /// memory.
   Document(std::string_view text, const std::string& name);
   Document(const Document&) = delete;
   Document& operator=(const Document&) = delete;
@@ -73,8 +74,5 @@ class Document {
   std::pmr::monotonic_buffer_resource memory_;
   Json root_;
 };
-
-/// The text as a string of JSON, in quotes.
-std::string json_text(std::string_view text);
 
 }  // namespace descent::networks

@@ -125,14 +125,6 @@ TEST(JsonDocument, RefusesWhatWouldTakeMuchMoreMemoryThanItsText) {
   Document(sizes + "0]", "the lists of sizes that descent itself wrote up to now");
 }
 
-TEST(JsonText, IsReadBackAsItWas) {
-  const std::string text = "a\"b\\c\n\x1f/\xc3\xa9";
-  const std::string quoted = networks::json_text(text);
-  EXPECT_EQ(quoted, "\"a\\\"b\\\\c\\u000a\\u001f/\xc3\xa9\"");
-  const Document document(quoted, "test");
-  EXPECT_EQ(document.root().text(), text);
-}
-
 }  // namespace
 }  // namespace json_test
 }  // namespace descent::tests

@@ -446,6 +446,14 @@ TEST(ExportedNetwork, OfWhichSomethingCannotRunIsRefusedByName) {
       "function of Python");
 }
 
+TEST(ExportedNetwork, NamesTheOperationThatHasNoDerivative) {
+  const auto network = load_network(kFiles / "no_derivative.pt2");
+  const Tensor y = network->forward(at::ones({4, 2}, at::kDouble));
+  EXPECT_THAT(
+      [&] { y.sum().backward(); },
+      ThrowsMessage<c10::Error>(HasSubstr("derivative for aten::remainder is not implemented")));
+}
+
 /// A folder of its own for each test.
 class ExportedFile : public testing::Test {
  protected:

@@ -550,6 +550,16 @@ def refusals():
             return torch.func.jvp(self.linear, (x,), (x,))[1]
 
     write("jvp", seeded(Forward), (randn(4, 2),), refused=True)
+
+    class Remainder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+
+        def forward(self, x):
+            return 5 % self.linear(x)
+
+    write("no_derivative", seeded(Remainder), (randn(4, 2),), decompose=True, refused=True)
     torch.save(seeded(Mlp).state_dict(), folder / "state_dict.pt")
 
 

@@ -11,7 +11,7 @@ bool has_its_memory(const at::Tensor& x);
 
 /// The storage of a tensor of the plainest kind: row-major numbers in this machine's memory, all of
 /// them there, and no view that stands for their negatives. Null: a tensor of any other kind.
-inline c10::StorageImpl* plain_storage(const at::Tensor& x) {
+__attribute__((always_inline)) inline c10::StorageImpl* plain_storage(const at::Tensor& x) {
   const c10::TensorImpl& impl = *x.unsafeGetTensorImpl();
   constexpr c10::DispatchKeySet plain({c10::DispatchKey::CPU, c10::DispatchKey::AutogradCPU,
                                        c10::DispatchKey::AutocastCPU,
@@ -19,7 +19,7 @@ inline c10::StorageImpl* plain_storage(const at::Tensor& x) {
   if ((impl.key_set().raw_repr() & ~plain.raw_repr()) != 0 || !impl.is_contiguous()) return nullptr;
   c10::StorageImpl* const storage = impl.unsafe_storage().unsafeGetStorageImpl();
   const int64_t end = impl.storage_offset() + impl.numel();
-  if (storage == nullptr || storage->nbytes() < static_cast<size_t>(end) * impl.itemsize())
+  if (storage == nullptr || storage->nbytes() < static_cast<size_t>(end) * impl.dtype().itemsize())
     return nullptr;
   return storage;
 }

@@ -21,12 +21,60 @@ using namespace engine;
 namespace {
 
 /// As == of IntArrayRef, which calls memcmp for what are one to four numbers.
-bool same_sizes(const c10::TensorImpl& x, const c10::TensorImpl& y) {
-  const at::IntArrayRef a = x.sizes(), b = y.sizes();
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i)
-    if (a[i] != b[i]) return false;
-  return true;
+__attribute__((always_inline)) inline bool same_sizes(const c10::TensorImpl& x,
+                                                      const c10::TensorImpl& y) {
+  const int64_t dim = x.dim();
+  if (dim != y.dim() || x.numel() != y.numel()) return false;
+  if (dim == 1) return true;
+  const int64_t *const a = x.sizes().data(), *const b = y.sizes().data();
+  int64_t i = 0;
+  while (i < dim && a[i] == b[i]) ++i;
+  return i == dim;
+}
+
+/// How many parameters ahead collect() asks the caches for what it will read: a dozen objects all over
+/// the heap, each found by the one before it. Where the caches do not hold those of all parameters,
+/// it would wait for one after another.
+constexpr size_t kAskAhead = 8;
+/// A parameter's part of trail_: then each buffer that is used, and its storage.
+enum { kGradient, kStorageOfGradient, kState, kBuffers };
+
+uintptr_t address(const void* object) { return reinterpret_cast<uintptr_t>(object); }
+int32_t way(const at::Tensor& from, const void* to) {
+  const auto way = static_cast<intptr_t>(address(to) - address(from.unsafeGetTensorImpl()));
+  return static_cast<int32_t>(way >> 4);  // of what is too far away it leads elsewhere
+}
+
+// Always inlined, because GCC takes a function that only asks for one without effect, and drops it.
+template <size_t Bytes>
+__attribute__((always_inline)) inline void ask_for(const void* object) {
+  for (size_t at = 0; at < Bytes; at += 64)
+    __builtin_prefetch(static_cast<const char*>(object) + at);
+  __builtin_prefetch(static_cast<const char*>(object) + Bytes - 1);
+}
+/// What is read of a storage, or of a tensor's part for autograd, lies at its start.
+constexpr size_t kStart = 64;
+__attribute__((always_inline)) inline void ask_for_all(const at::Tensor& p, const int32_t* trail,
+                                                       size_t each) {
+  const c10::TensorImpl* const impl = p.unsafeGetTensorImpl();
+  ask_for<sizeof(c10::TensorImpl)>(impl);
+  const auto object = [&](size_t i) {
+    return reinterpret_cast<const void*>(address(impl) +
+                                         static_cast<uintptr_t>(intptr_t{16} * trail[i]));
+  };
+  ask_for<sizeof(c10::TensorImpl)>(object(kGradient));
+  ask_for<kStart>(object(kStorageOfGradient));
+  ask_for<sizeof(ParamState)>(object(kState));
+  for (size_t i = kBuffers; i < each; i += 2) {
+    ask_for<sizeof(c10::TensorImpl)>(object(i));
+    ask_for<kStart>(object(i + 1));
+  }
+}
+/// The rest, which the parameter itself tells.
+__attribute__((always_inline)) inline void ask_for_its_own(const at::Tensor& p) {
+  const c10::TensorImpl& impl = *p.unsafeGetTensorImpl();
+  ask_for<kStart>(impl.autograd_meta());
+  ask_for<kStart>(impl.unsafe_storage().unsafeGetStorageImpl());
 }
 
 }  // namespace
@@ -101,19 +149,28 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
     for (const auto& group : groups) count += group.params().size();
   items_.reserve(count);
   if (places_.size() < count * places_each_) places_.resize(count * places_each_);
+  const size_t trail_each = kBuffers + 2 * (std::max<size_t>(places_each_, 2) - 2);
+  if (trail_.size() != count * trail_each && !at_place) trail_.assign(count * trail_each, 0);
   // What these rules do to gradients and buffers ahead of the loops is done in full each time.
   const bool may_be_plain = pass != Pass::Tensor && !rule.forms.empty() && rule.pull == nullptr &&
                             rule.centralizes == nullptr && !rule.sparse_only;
   std::unordered_set<const void*> newcomers;
+  int32_t unused[kBuffers + 2 * kMaxBuffers];
   for (uint32_t g = 0; g < groups.size(); ++g) {
     const auto& params = groups[g].params();
     const BaseOptions& base = groups_[g].base;
+    const auto before = static_cast<size_t>(groups_[g].before);
     auto fits_precision = at::ScalarType::Undefined;  // the last type that did
     const bool is_of_another = at_place && only->group != g;
     const size_t first = at_place ? only->index : 0, end = at_place ? first + 1 : params.size();
     for (size_t i = first; i < end && !is_of_another; ++i) {
       const at::Tensor& p = params[i];
       TORCH_CHECK(p.defined(), name, ": params[", i, "] is undefined, must be a tensor");
+      int32_t* const trail = at_place ? unused : trail_.data() + (before + i) * trail_each;
+      if (i + kAskAhead < end) {
+        ask_for_all(params[i + kAskAhead], trail + kAskAhead * trail_each, trail_each);
+        ask_for_its_own(params[i + kAskAhead / 2]);
+      }
       if (groups_[g].is_asked && p.scalar_type() != fits_precision) {
         fits_precision = p.scalar_type();
         const std::string problem =
@@ -126,13 +183,14 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
         if (rule.pull != nullptr) check_pulled(optimizer, p, g, i);
         continue;
       }
+      void** const places = places_.data() + items_.size() * places_each_;
       Item& item = items_.emplace_back();
       item.parameter = &p;
       item.gradient = &gradient;
       item.group = g;
       item.reads_twice = !rule.forms.empty() && groups_[g].form->reads_twice;
       item.mixed = is_mixed(base, p.scalar_type());
-      const bool plain = may_be_plain && !item.mixed && point_at_memory(item);
+      const bool plain = may_be_plain && !item.mixed && point_at_memory(item, places, trail);
       if (!plain) {
         const bool sparse = gradient.layout() == at::kSparse && rule.takes_sparse != nullptr;
         TORCH_CHECK(sparse || (gradient.layout() == at::kStrided && !rule.sparse_only), name,
@@ -160,8 +218,10 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
       bool once = true;
       if (known != states.end()) {
         item.state = &adopt(known->second, p);
+        trail[kState] = way(p, known->second.get());
         once = std::exchange(item.state->collected, serial_) != serial_;
-        item.ready = plain && !item.state->has_beside() && point_at_buffers(item);
+        item.ready = plain && !item.state->has_beside() &&
+                     point_at_buffers(item, places + 2, trail + kBuffers);
         if (!item.ready) {
           if (!at::isFloatingType(p.scalar_type())) optimizer.check_param(name, p, i);
           item.state->check(p, g, i);
@@ -228,29 +288,32 @@ void OptimizerBase::Engine::make_complex_again() {
 /// Reads of parameter and gradient, each once, what the loops have to know: whether they are plain
 /// tensors of one type and the same sizes, all in memory, and where. False: something has to be
 /// looked at in full.
-bool OptimizerBase::Engine::point_at_memory(Item& item) {
+__attribute__((flatten)) bool OptimizerBase::Engine::point_at_memory(Item& item, void** places,
+                                                                     int32_t* trail) {
   const c10::TensorImpl& p = *item.parameter->unsafeGetTensorImpl();
   const c10::TensorImpl& g = *item.gradient->unsafeGetTensorImpl();
   c10::StorageImpl* const of_p = tensors::plain_storage(*item.parameter);
   const c10::StorageImpl* const of_g = tensors::plain_storage(*item.gradient);
+  trail[kGradient] = way(*item.parameter, &g);
+  trail[kStorageOfGradient] = way(*item.parameter, of_g);
   if (of_p == nullptr || of_g == nullptr || p.dtype() != g.dtype() || !same_sizes(p, g))
     return false;
   item.type = number_type(item.parameter->scalar_type());
   if (!item.type) return false;
-  const auto size = static_cast<int64_t>(p.itemsize());
+  const int64_t size = size_of(*item.type);
   item.contiguous = true;
   item.n = p.numel();
-  void** const places = places_of(item);
   places[0] = static_cast<char*>(of_p->mutable_data()) + p.storage_offset() * size;
   places[1] = const_cast<char*>(static_cast<const char*>(of_g->data())) + g.storage_offset() * size;
   return true;
 }
 
 /// The same of the buffers, for a parameter of which point_at_memory() was true.
-bool OptimizerBase::Engine::point_at_buffers(Item& item) {
+__attribute__((flatten)) bool OptimizerBase::Engine::point_at_buffers(Item& item, void** place,
+                                                                      int32_t* trail) {
   const c10::TensorImpl& p = *item.parameter->unsafeGetTensorImpl();
+  const int64_t size = size_of(*item.type);
   const auto& used = groups_[item.group].form->buffers;
-  void** place = places_of(item) + 2;
   for (size_t b = 0; b < rule.buffers.size(); ++b) {
     const at::Tensor& buffer = item.state->buffer(b);
     if (!buffer.defined()) {
@@ -260,9 +323,10 @@ bool OptimizerBase::Engine::point_at_buffers(Item& item) {
     const c10::TensorImpl& x = *buffer.unsafeGetTensorImpl();
     c10::StorageImpl* const storage = tensors::plain_storage(buffer);
     if (storage == nullptr || x.dtype() != p.dtype() || !same_sizes(x, p)) return false;
-    if (used[b])
-      *place++ = static_cast<char*>(storage->mutable_data()) +
-                 x.storage_offset() * static_cast<int64_t>(x.itemsize());
+    if (!used[b]) continue;
+    *trail++ = way(*item.parameter, &x);
+    *trail++ = way(*item.parameter, storage);
+    *place++ = static_cast<char*>(storage->mutable_data()) + x.storage_offset() * size;
   }
   return true;
 }

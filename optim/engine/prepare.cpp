@@ -199,7 +199,7 @@ Draw OptimizerBase::Engine::draw_for(const Item& item) const {
 Layout OptimizerBase::Engine::layout_for(const Item& item) const {
   const BaseOptions& base = groups_[item.group].base;
   Layout layout{};
-  layout.whole = span(item);
+  layout.whole = span(item, 0, item.n);
   layout.type = *number_type(item.parameter->scalar_type());
   layout.master = base.master;
   layout.by_chance = base.rounding == Rounding::Stochastic;

@@ -24,17 +24,6 @@ constexpr int64_t kFar = 131072;
 /// not where the next short one lies.
 constexpr std::ptrdiff_t kFetchAhead = 4;
 
-/// n elements of a span, from `first` on.
-Span part(Span span, int64_t element_size, int64_t first, int64_t n) {
-  const int64_t bytes = first * element_size;
-  span.p = static_cast<char*>(span.p) + bytes;
-  span.g = static_cast<const char*>(span.g) + bytes;
-  for (auto& s : span.s)
-    if (s != nullptr) s = static_cast<char*>(s) + bytes;
-  span.n = n;
-  return span;
-}
-
 }  // namespace
 
 const void* OptimizerBase::Engine::constants(const Item& item) const {
@@ -84,21 +73,28 @@ void OptimizerBase::Engine::run(double loss) {
   work(omp_get_thread_num(), omp_get_num_threads());
 }
 
-/// Where an item's numbers lie.
-Span OptimizerBase::Engine::span(const Item& item) const {
+/// Where n of an item's numbers lie, from `first` on. It is filled in where it stands: what is copied
+/// just after it was written waits for the writes.
+Span OptimizerBase::Engine::span(const Item& item, int64_t first, int64_t n) const {
+  const int64_t bytes = first * size_of(*item.type);
   void* const* place = places_of(item);
-  Span span{place[0], place[1], {}, item.n, item.n >= kFar};
-  place += 2;
+  const auto next = [&] { return static_cast<char*>(*place++) + bytes; };
+  Span span;
+  span.p = next();
+  span.g = next();
+  span.s = {};
   const auto& used = groups_[item.group].form->buffers;
   for (size_t b = 0; b < rule.buffers.size(); ++b)
-    if (used[b]) span.s[b] = *place++;
+    if (used[b]) span.s[b] = next();
+  span.n = n;
+  span.is_far = item.n >= kFar;
   return span;
 }
 
 void OptimizerBase::Engine::sweep(const Item& item, int64_t first, int64_t n) const {
   with_loops(item, [&](const Kernels& loops, const void* k) {
     if (item.mixed) return sweep_layout(layout_of(item), isa_, loops, first, n, k);
-    const Span part = descent::part(span(item), size_of(*item.type), first, n);
+    const Span part = span(item, first, n);
     if (has_16_bits(*item.type))
       sweep_short(*item.type, isa_, loops, part, k);
     else
@@ -111,7 +107,7 @@ void OptimizerBase::Engine::measure(const Item& item, int64_t first, int64_t n,
   const Kernels& loops = kernels(item);
   const void* const k = constants(item);
   if (item.mixed) return measure_layout(layout_of(item), isa_, loops, first, n, k, sums);
-  const Span part = descent::part(span(item), size_of(*item.type), first, n);
+  const Span part = span(item, first, n);
   if (has_16_bits(*item.type))
     measure_short(*item.type, isa_, loops, part, k, sums);
   else
@@ -121,7 +117,7 @@ void OptimizerBase::Engine::measure(const Item& item, int64_t first, int64_t n,
 void OptimizerBase::Engine::apply(const Item& item, int64_t first, int64_t n, double trust) const {
   with_loops(item, [&](const Kernels& loops, const void* k) {
     if (item.mixed) return apply_layout(layout_of(item), isa_, loops, first, n, k, trust);
-    const Span part = descent::part(span(item), size_of(*item.type), first, n);
+    const Span part = span(item, first, n);
     if (has_16_bits(*item.type))
       apply_short(*item.type, isa_, loops, part, k, trust);
     else
@@ -141,7 +137,9 @@ double OptimizerBase::Engine::trust(const Item& item, double first, double secon
   return ratio;
 }
 
-void OptimizerBase::Engine::run_elementwise(int64_t thread, int64_t threads) const {
+// Flat, because calls and copies between them would take as long as a step of a hundred elements.
+__attribute__((flatten)) void OptimizerBase::Engine::run_elementwise(int64_t thread,
+                                                                     int64_t threads) const {
   const int64_t begin = blocks_ * thread / threads, end = blocks_ * (thread + 1) / threads;
   if (begin == end) return;
   const auto last = items_.begin() + static_cast<std::ptrdiff_t>(elementwise_);

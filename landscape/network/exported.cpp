@@ -81,11 +81,13 @@ class ExportedModel : public Model {
     }
     networks::Setting& setting = changeable().setting();
     setting.batch_norm.reset();
+    setting.folds = false;
     if (batch_statistics) {
       setting.batch_norm = true;
       return;
     }
     setting.momentum.reset();
+    setting.folds = true;
     recomputing_ = false;
   }
 

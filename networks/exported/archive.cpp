@@ -5,6 +5,7 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/CPUAllocator.h>
 #include <caffe2/serialize/inline_container.h>
+#include <nlohmann/json.hpp>
 #include <sys/mman.h>
 
 #include <descent/base/text.h>
@@ -13,7 +14,6 @@
 #include <descent/networks/exported/document.h>
 #include <descent/pickle/pickle.h>
 #include <descent/pickle/reach.h>
-#include <nlohmann/json.hpp>
 
 namespace descent::networks {
 namespace {

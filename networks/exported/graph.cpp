@@ -5,6 +5,7 @@
 
 #include <descent/networks/exported/graph.h>
 #include <descent/networks/exported/higher_order.h>
+#include <descent/networks/exported/shortcuts.h>
 #include <descent/networks/refuse.h>
 
 namespace descent::networks {
@@ -46,12 +47,15 @@ class Run {
       : setting_(setting), counted_(counted), frame_(frame) {}
 
   void take(const Call& call) {
-    if (execute(call)) {
+    if (&call == folded_) {  // its results are there
+      folded_ = nullptr;
+    } else if (execute(call)) {
       if (stack_.size() != call.results.size()) {
         refuse(call.target, " gave ", stack_.size(), " results where the program has ",
                call.results.size());
       }
-      for (size_t k = 0; k < stack_.size(); ++k) keep(call, call.results[k], stack_[k], frame_);
+      const Call& last = folded_ && folded_ == call.normalisation ? *folded_ : call;
+      for (size_t k = 0; k < stack_.size(); ++k) keep(last, last.results[k], stack_[k], frame_);
     } else {  // it counts batches, in eval mode
       keep(call, call.results[0], stack_[0], frame_);
     }
@@ -73,7 +77,13 @@ class Run {
       }
       for (const size_t position : call.devices) stack_[position] = setting_.device;
       if (call.mode.follows() && !adjust(call)) return false;
-      call.operation->callBoxed(stack_);
+      if (is_short_ && call.normalisation &&
+          folds(call, stack_, *call.normalisation, frame_, setting_)) {
+        fold(stack_, *call.normalisation, frame_);
+        folded_ = call.normalisation;
+      }
+      const bool writes = is_short_ && call.in_place && may_write(stack_);
+      (writes ? call.in_place : call.operation)->callBoxed(stack_);
       return true;
     }
     for (const Argument& argument : call.arguments) stack_.push_back(argument.in(frame_));
@@ -110,6 +120,8 @@ class Run {
   Values& frame_;
   Values stack_;
   VmapLevels levels_;
+  const bool is_short_ = may_take_shortcuts();
+  const Call* folded_ = nullptr;  ///< the normalisation that a convolution has taken along
 };
 
 }  // namespace

@@ -27,6 +27,8 @@ struct Setting {
   std::optional<bool> batch_norm{};  ///< of batch normalisation alone; none: as `training`
   std::optional<double> momentum{};  ///< of batch normalisation; none: as it was exported
   c10::Device device{c10::kCPU};     ///< in place of that of the export
+  bool folds =
+      false;  ///< batch normalisation goes into weights where it can, which rounds otherwise
 };
 
 /// A value that is known when the file is read, or the slot of one that is computed.
@@ -92,6 +94,8 @@ struct Call {
   Kind kind = Kind::Operation;
   std::string target{};
   std::optional<c10::OperatorHandle> operation{};
+  std::optional<c10::OperatorHandle> in_place{};  ///< the same, into its first argument
+  const Call* normalisation = nullptr;            ///< of a convolution, whose result it alone takes
   const SizeOperator* sizes = nullptr;
   VmapLevels::Step step{};            ///< of Vmap
   Values constants{};                 ///< the stack, without what varies

@@ -5,6 +5,7 @@
 #include <descent/networks/exported/modes.h>
 #include <descent/networks/exported/read_argument.h>
 #include <descent/networks/exported/read_graph.h>
+#include <descent/networks/exported/shortcuts.h>
 
 namespace descent::networks {
 namespace {
@@ -45,6 +46,7 @@ class GraphReader {
       graph_->outputs.push_back(read_argument(output, {}, slot_of_));
     }
     find_last_uses();
+    find_shortcuts(*graph_);
     return std::move(graph_);
   }
 

@@ -16,6 +16,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/base/zip.h>
 #include <descent/networks.h>
+#include <descent/networks/exported/exported_network.h>
 
 #include "networks.h"
 
@@ -67,21 +68,29 @@ void expect_near(const Tensor& ours, const Tensor& pythons, const std::string& w
 void expect_as_python(SavedNetwork& network, const fs::path& record) {
   SCOPED_TRACE(record.filename().string());
   Recorded python(record);
-  torch::manual_seed(7);
-  const std::vector<c10::IValue> outputs = network.run(values_of(python.list("inputs")));
   const std::vector<Tensor> expected = python.list("outputs");
-  ASSERT_EQ(outputs.size(), network.output_names().size());
-  size_t k = 0;
-  for (const c10::IValue& output : outputs) {
-    if (output.isNone()) continue;
-    ASSERT_LT(k, expected.size());
-    const Tensor ours = output.isTensor() ? output.toTensor()
-                        : output.isInt()  ? torch::tensor(output.toInt())
-                                          : torch::tensor(output.toDouble(), torch::kDouble);
-    expect_near(ours, expected[k], "output " + std::to_string(k));
-    ++k;
+  const auto expect_outputs = [&](SavedNetwork& of) {
+    torch::manual_seed(7);
+    std::vector<c10::IValue> outputs = of.run(values_of(python.list("inputs")));
+    EXPECT_EQ(outputs.size(), of.output_names().size());
+    size_t k = 0;
+    for (const c10::IValue& output : outputs) {
+      if (output.isNone()) continue;
+      const Tensor ours = output.isTensor() ? output.toTensor()
+                          : output.isInt()  ? torch::tensor(output.toInt())
+                                            : torch::tensor(output.toDouble(), torch::kDouble);
+      if (k < expected.size()) expect_near(ours, expected[k], "output " + std::to_string(k));
+      ++k;
+    }
+    EXPECT_EQ(k, expected.size());
+    return outputs;
+  };
+  {  // without gradients, where operations may write into their arguments
+    const auto copy = network.clone();
+    const at::NoGradGuard no_grad;
+    expect_outputs(*copy);
   }
-  EXPECT_EQ(k, expected.size());
+  const std::vector<c10::IValue> outputs = expect_outputs(network);
 
   const Tensor loss = loss_of(outputs);
   if (loss.requires_grad()) loss.backward();
@@ -444,6 +453,37 @@ TEST(ExportedNetwork, OfWhichSomethingCannotRunIsRefusedByName) {
       [] { load_network(kFiles / "jvp.pt2"); },
       "its program calls torch._functorch.predispatch._jvp_increment_nesting, which is a "
       "function of Python");
+}
+
+TEST(ExportedNetwork, LeavesTheMemoryOfItsCallerAlone) {
+  const auto network = load_network(kFiles / "shared_memory.pt2");
+  std::vector<double> mine(12, -1);
+  std::vector<c10::IValue> inputs;
+  inputs.emplace_back(torch::from_blob(mine.data(), {4, 3}, torch::kDouble));
+  inputs.emplace_back(torch::arange(5));
+  const at::NoGradGuard no_grad;
+  network->run(std::move(inputs));
+  EXPECT_EQ(mine, std::vector<double>(12, -1));
+}
+
+TEST(ExportedNetwork, FoldsNormalisationIntoWeightsWhereItIsAskedTo) {
+  for (const char* const name : {"convolutions_eval.pt2", "convolutions_train.pt2"}) {
+    const auto network = load_network(kFiles / name);
+    auto& exported = dynamic_cast<networks::ExportedNetwork&>(*network);
+    network->eval();
+    const Tensor x = at::linspace(-1, 1, 4 * 2 * 6 * 6, at::kDouble).view({4, 2, 6, 6});
+    const Tensor plain = network->forward(x).detach();
+    exported.setting().folds = true;
+    EXPECT_TRUE(at::equal(network->forward(x), plain)) << "gradients are asked for";
+    const at::NoGradGuard no_grad;
+    const Tensor folded = network->forward(x);
+    EXPECT_TRUE(at::allclose(folded, plain, 1e-12, 1e-12)) << name;
+    EXPECT_FALSE(at::equal(folded, plain)) << name << " was not folded";
+    exported.setting().batch_norm = true;
+    const Tensor of_batch = network->forward(x);
+    exported.setting().folds = false;
+    EXPECT_TRUE(at::equal(network->forward(x), of_batch)) << "of the batch's own statistics";
+  }
 }
 
 TEST(ExportedNetwork, NamesTheOperationThatHasNoDerivative) {

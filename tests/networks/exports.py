@@ -513,6 +513,22 @@ def numbers():
 
 
 @case
+def shared_memory():
+    class Shared(nn.Module):  # where an operation may not write into its argument
+        def forward(self, x, whole):
+            row = x.view(-1)[:3]
+            kept = torch.relu(x + 1)
+            again = torch.relu(kept - 2)
+            twice = torch.tanh(again * 2)
+            wide = torch.relu(row + kept)
+            spread = torch.relu((row * 2).expand(4, 3))
+            halves = torch.sigmoid(whole + 1) + (whole + 2) * 0.5
+            return torch.relu(x.view(-1)), kept, twice + twice, wide, spread, halves
+
+    write("shared_memory", Shared(), (randn(4, 3), torch.arange(5)))
+
+
+@case
 def refusals():
     class Paths(nn.Module):  # stochastic depth
         def __init__(self):

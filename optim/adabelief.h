@@ -55,9 +55,8 @@ struct AdaBelief {
   static constexpr std::array<bool, 3> buffers(Form f) { return {true, true, f.amsgrad}; }
 
   static bool decays(const Options& o, const StepInfo&) { return !o.fixed_decay; }
-  static TakesDecay takes_decay(const Options& o) {
-    return o.decay_mode == DecayMode::Decoupled && !o.fixed_decay ? TakesDecay::All
-                                                                  : TakesDecay::None;
+  static bool takes_decay(const Options& o) {
+    return o.decay_mode == DecayMode::Decoupled && !o.fixed_decay;
   }
 
   /// p <- p keep - rate m / (sqrt(y) scale + eps)

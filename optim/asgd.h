@@ -1,5 +1,6 @@
 #pragma once
 #include <descent/optim/engine/rule.h>
+#include <descent/optim/pieces/agreed_decay.h>
 
 namespace descent {
 namespace rules {
@@ -37,19 +38,15 @@ struct ASGD {
     DESCENT_BUFFERS(eta, mu)
   };
 
-  /// The average takes p as the step leaves it, so no decay can come after that.
-  static TakesDecay takes_decay(const Options& o) {
-    return o.decay_mode == DecayMode::Decoupled ? TakesDecay::Scales : TakesDecay::None;
-  }
-
+  /// The average takes p as the decay leaves it, so the text has a cautious decay too.
   template <class T>
   struct Coefficients {
-    T keep, eta, stay;
+    T keep, eta, stay, agreed_decay;
   };
 
   static Coefficients<double> begin(const Options& o, const StepInfo& at, Scalars& s) {
     if (at.step == 1) s.eta = o.lr;
-    const Coefficients<double> k{1 - o.lambd * s.eta, s.eta, 1 - s.mu};
+    const Coefficients<double> k{1 - o.lambd * s.eta, s.eta, 1 - s.mu, 0};
     const auto t = static_cast<double>(at.step);
     s.eta = o.lr / std::pow(1 + o.lambd * o.lr * t, o.alpha);
     s.mu = 1 / std::fmax(1, t - o.t0);
@@ -58,7 +55,9 @@ struct ASGD {
 
   template <class T, class S>
   DESCENT_FN static void update(T& p, const T& g, State<T>& s, const Coefficients<S>& k) {
-    p = k.keep * p - k.eta * g;
+    const T start = p;
+    p = k.keep * start - k.eta * g;
+    if (k.agreed_decay != 0) p = decayed_where_agreed(p, start, k.agreed_decay);
     s.ax = p + k.stay * (s.ax - p);  // ax + mu (p - ax), and p itself for mu = 1
   }
 };

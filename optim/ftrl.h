@@ -60,7 +60,7 @@ struct FTRL {
   static constexpr std::array<bool, 2> buffers(Form) { return {true, true}; }
 
   /// p is solved for anew in each step.
-  static TakesDecay takes_decay(const Options&) { return TakesDecay::None; }
+  static bool takes_decay(const Options&) { return false; }
 
   template <class T>
   struct Coefficients {

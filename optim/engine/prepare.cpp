@@ -174,6 +174,9 @@ uint32_t OptimizerBase::Engine::numbers_for(uint32_t group, const StepInfo& at,
       kPrologue + rule.begin(options, at, numbers.after.data(), shared_of(group).data(),
                              numbers.doubles.data() + kPrologue);
   set_decay(numbers);
+  if (rule.agreed_decay_place >= 0)
+    numbers.doubles[static_cast<size_t>(kPrologue + rule.agreed_decay_place)] =
+        std::exchange(numbers.agreed_decay, 0);
   for (int i = 0; i < count; ++i) numbers.floats[i] = static_cast<float>(numbers.doubles[i]);
   return static_cast<uint32_t>(numbers_.size() - 1);
 }

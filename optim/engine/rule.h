@@ -63,8 +63,10 @@
 //                                        p <- p (1 - lr wd) ahead of its text, or none
 //   bool decays_in_update = true         p <- p - lr (u + decay p), and so are these two coefficients
 //                                        called
-//   TakesDecay takes_decay(options)      which base options of decay it takes; without it all where
+//   bool takes_decay(options)            whether it takes the base options of decay; without it where
 //                                        its decay is decoupled and not its own, or decays_in_update
+//   a coefficient agreed_decay           the text has the decay of cautious_decay by itself, see
+//                                        pieces/agreed_decay.h: this is L wd, or 0. begin leaves 0
 //   SecondMoment second_moment(options, at)
 //                                        of a rule that takes decay_scale = stable
 //   void settle(Options&)                fills in what is unset, when a group is added and ahead
@@ -118,9 +120,6 @@ struct StepInfo {
   int64_t dim;   ///< the parameter's dimensions
   bool operator==(const StepInfo&) const = default;
 };
-
-/// Which of the base options of decay a rule takes: none, all but cautious_decay, or all.
-enum class TakesDecay : uint8_t { None, Scales, All };
 
 /// What a rule does with a sparse gradient (COO, duplicates add up): nothing, or its text on the
 /// elements that are there and their state while all others stay, or on all with zeros filled in.

@@ -97,9 +97,10 @@ struct RuleTable {
   bool (*coupled)(const void* options);  ///< decays through the gradient, and not by 0
   /// What `prologue` decays by, divided by the rate.
   double (*weight_decay)(const void* options);
-  TakesDecay (*takes_decay)(const void* options);
+  bool (*takes_decay)(const void* options);
   /// Where `begin` puts lr and decay of a rule that decays in its update; -1: another rule.
   int lr_place = -1, decay_place = -1;
+  int agreed_decay_place = -1;  ///< of the coefficient of that name; -1: the rule has none
   /// Fills in `coefficients`, changes `scalars` and returns how many coefficients there are.
   int (*begin)(const void* options, const StepInfo& at, double* scalars, const double* shared,
                double* coefficients) = nullptr;

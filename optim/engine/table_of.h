@@ -112,7 +112,7 @@ RuleTable options_table() {
       return R::takes_decay(o);
     else
       return requires { R::decays_in_update; }
-    || decay_ahead<R>(o) ? TakesDecay::All : TakesDecay::None;
+    || decay_ahead<R>(o);
   };
   t.decays_itself = decays_itself<R>;
   if constexpr (requires { R::applies_keep; }) t.applies_keep = R::applies_keep;
@@ -247,6 +247,8 @@ RuleTable make_table() {
     t.lr_place = place_of<R>(&C::lr);
     t.decay_place = place_of<R>(&C::decay);
   }
+  if constexpr (requires { &C::agreed_decay; })
+    t.agreed_decay_place = place_of<R>(&C::agreed_decay);
   if constexpr (requires(const O& o, const StepInfo& at) { R::second_moment(o, at); })
     t.second_moment = [](const void* o, const StepInfo& at) {
       return R::second_moment(*static_cast<const O*>(o), at);

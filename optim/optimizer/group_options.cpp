@@ -62,16 +62,16 @@ std::string decay_problem(const engine::RuleTable& rule, const void* options, do
                           const BaseOptions& base) {
   const bool scales = base.decay_scale != DecayScale::Lr;
   if (!base.cautious_decay && !scales && !base.max_lr) return "";
-  const TakesDecay takes = rule.takes_decay(options);
-  if (base.cautious_decay && takes != TakesDecay::All)
+  const bool takes = rule.takes_decay(options);
+  if (base.cautious_decay && !takes)
     return fields::out_of_range("cautious_decay", true, "false" + where_refused(rule, options));
-  if (scales && takes == TakesDecay::None)
+  if (scales && !takes)
     return fields::out_of_range("decay_scale", fields::value_of(base.decay_scale),
                                 "lr" + where_refused(rule, options));
   if (base.decay_scale == DecayScale::Stable && rule.second_moment == nullptr)
     return fields::out_of_range("decay_scale", "stable",
                                 "lr, corrected or independent: stable is of AdamW");
-  if (base.max_lr && takes == TakesDecay::None)
+  if (base.max_lr && !takes)
     return fields::out_of_range("max_lr", *base.max_lr, "none" + where_refused(rule, options));
   if (const auto conflict = rules::decay_scale_conflict(base, lr))
     return fields::out_of_range(conflict->field, "none", conflict->allowed);

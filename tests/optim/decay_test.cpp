@@ -24,11 +24,8 @@ class Decay : public testing::TestWithParam<const RuleTable*> {
     if (has_option(rule(), "decay_mode")) options.push_back({"decay_mode", "decoupled"});
     if (has_option(rule(), "decay_place")) options.push_back({"decay_place", "decoupled"});
     const auto made = options_of(rule(), options);
-    if (rule().takes_decay(made.get()) == descent::TakesDecay::None) return {};
+    if (!rule().takes_decay(made.get())) return {};
     return options;
-  }
-  bool can_be_cautious(const OptionValues& options) const {
-    return rule().takes_decay(options_of(rule(), options).get()) == descent::TakesDecay::All;
   }
 
   /// Everything after so many steps; the gradients are noise.
@@ -75,16 +72,16 @@ TEST_P(Decay, WithoutAWeightDecayNothingChanges) {
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
     const auto plain = after(none, type);
     EXPECT_EQ(difference(after(joined(none, {{"decay_scale", "independent"}}), type), plain), "");
-    if (can_be_cautious(none)) {
-      EXPECT_EQ(difference(after(joined(none, {{"cautious_decay", true}}), type), plain), "");
-    }
+    EXPECT_EQ(difference(after(joined(none, {{"cautious_decay", true}}), type), plain), "");
   }
 }
 
 // Gradients of the parameter's own sign move everything towards 0.
 TEST_P(Decay, CautiousIsTheUsualOneWhereAllMovesTowardsZero) {
-  const auto options = decaying();
-  if (!options || !can_be_cautious(*options)) GTEST_SKIP() << "takes no cautious_decay";
+  auto options = decaying();
+  if (!options) GTEST_SKIP() << "takes no base option of decay";
+  // ASGD's step holds lambd p, where the usual decay comes ahead of it and a cautious one does not.
+  if (has_option(rule(), "lambd")) options->push_back({"lambd", 0.0});
   const auto run = [&](const OptionValues& chosen, double sign) {
     const at::Tensor p = noise({3, 4}, at::kDouble, 1), q = noise({5}, at::kDouble, 2);
     for (const at::Tensor& x : {p, q}) x.add_(3 * x.sign()).requires_grad_();
@@ -110,12 +107,11 @@ TEST_P(Decay, CautiousIsTheUsualOneWhereAllMovesTowardsZero) {
 TEST_P(Decay, HasTheSameBitsOnEveryPassAndAnyNumberOfThreads) {
   const auto options = decaying();
   if (!options || rule().tensor_update != nullptr) GTEST_SKIP() << "there is nothing to compare";
-  std::vector<OptionValues> all{joined(*options, {{"decay_scale", "corrected"}, {"max_lr", 0.03}})};
-  if (can_be_cautious(*options)) {
-    all.push_back(joined(*options, {{"cautious_decay", true}}));
-    all.push_back(joined(
-        *options, {{"cautious_decay", true}, {"decay_scale", "independent"}, {"max_lr", 0.5}}));
-  }
+  const std::vector<OptionValues> all{
+      joined(*options, {{"decay_scale", "corrected"}, {"max_lr", 0.03}}),
+      joined(*options, {{"cautious_decay", true}}),
+      joined(*options,
+             {{"cautious_decay", true}, {"decay_scale", "independent"}, {"max_lr", 0.5}})};
   for (const OptionValues& chosen : all)
     for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
       EXPECT_THAT(gives_the_same_bits_on_every_pass(rule(), chosen, kSmallShapes, type, 4),
@@ -129,8 +125,8 @@ TEST_P(Decay, HasTheSameBitsOnEveryPassAndAnyNumberOfThreads) {
 TEST_P(Decay, IsKeptInAnArchive) {
   const auto options = decaying();
   if (!options) GTEST_SKIP() << "takes no base option of decay";
-  OptionValues chosen = joined(*options, {{"decay_scale", "corrected"}});
-  if (can_be_cautious(*options)) chosen.push_back({"cautious_decay", true});
+  const OptionValues chosen =
+      joined(*options, {{"decay_scale", "corrected"}, {"cautious_decay", true}});
   EXPECT_THAT(continues_from_an_archive(rule(), chosen, at::kFloat), testing::IsEmpty());
 }
 
@@ -154,10 +150,6 @@ TEST_P(Decay, IsRefusedWhereTheRuleDoesNotTakeIt) {
                 HasSubstr(name + ": decay_scale = independent, must be lr"));
     EXPECT_THAT(complaint({{"max_lr", 0.1}}), HasSubstr(name + ": max_lr = 0.1, must be none"));
     return;
-  }
-  if (!can_be_cautious(*options)) {
-    EXPECT_THAT(complaint(joined(*options, {{"cautious_decay", true}})),
-                HasSubstr(name + ": cautious_decay = true, must be false"));
   }
   if (has_option(rule(), "decay_mode")) {
     EXPECT_THAT(
@@ -196,6 +188,34 @@ TEST(DecayOfAGroup, AtRateZeroNeedsALargest) {
                 HasSubstr("AdamW: max_lr = none, must be a number > 0 where lr = 0"));
   }
   EXPECT_NO_THROW(make({{"max_lr", 0.1}}));
+}
+
+// With t0 = 0 the average is p itself twice, and then the mean of the last two.
+TEST(CautiousDecayOfASGD, IsInTheAverage) {
+  for (const std::string& pass : passes()) {
+    const PassScope scope(pass);
+    for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
+      const at::Tensor p = noise({5, 7}, type, 1).requires_grad_();
+      descent::ASGD opt(
+          {p},
+          {.lr = 0.1, .t0 = 0, .weight_decay = 0.5, .decay_mode = descent::DecayMode::Decoupled},
+          {.cautious_decay = true});
+      const auto step = [&](int64_t seed) {
+        p.mutable_grad() = noise({5, 7}, type, seed);
+        opt.step();
+        return p.detach().to(at::kDouble, /*non_blocking=*/false, /*copy=*/true);
+      };
+      const auto average = [&] { return opt.state_of(p)->buffer("ax").to(at::kDouble); };
+      const double tolerance = type == at::kBFloat16 ? 1e-2 : 1e-6;
+      const at::Tensor first = step(2);
+      EXPECT_TRUE(at::allclose(average(), first, tolerance, tolerance)) << pass << ' ' << type;
+      const at::Tensor second = step(3);
+      EXPECT_TRUE(at::allclose(average(), second, tolerance, tolerance)) << pass << ' ' << type;
+      const at::Tensor third = step(4);
+      EXPECT_TRUE(at::allclose(average(), (second + third) / 2, tolerance, tolerance))
+          << pass << ' ' << type;
+    }
+  }
 }
 
 // lr/(sqrt(q) + eps) of a single step, whose v/c2 are the squares of the gradients.

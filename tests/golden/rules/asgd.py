@@ -3,8 +3,8 @@
 import numpy as np
 
 from rules import Rule
-from trajectory import HOLES, RATES, Case, advance, checksum, golden, mixed, narrow
-from trajectory import parity_values, run
+from trajectory import HOLES, RATES, Case, advance, checksum, decays, golden, mixed
+from trajectory import narrow, parity_values, run
 
 FILE = "asgd.json"
 
@@ -23,12 +23,15 @@ def step(groups):
     for group in groups:
         o = group.options
         lr, lambd = o["lr"], o["lambd"]
+        stepped = []
         for p, g in advance(group):
-            s = p.state
-            eta, mu = s.get("eta", lr), s.get("mu", 1.0)
+            eta = p.state.get("eta", lr)
             p.value = p.value * (1 - lambd * eta)
             p.value = p.value - eta * g
-            ax = s.get("ax", np.zeros_like(g))
+            stepped.append(p)
+        for p in stepped:  # a cautious decay has come in between
+            s = p.state
+            mu, ax = s.get("mu", 1.0), s.get("ax", np.zeros_like(p.value))
             s["ax"] = p.value.copy() if mu == 1 else ax + mu * (p.value - ax)
             s["eta"] = lr / (1 + lambd * lr * p.t) ** o["alpha"]
             s["mu"] = 1 / max(1, p.t - o["t0"])
@@ -68,6 +71,8 @@ def cases():
                 zero={(t, p) for t in (1, 2, 5) for p in range(5)})
     yield mixed("asgd: rate zero moves nothing", "asgd", {"lr": 0.0, "weight_decay": 0.1}, 1615,
                 tolerance=0.0)
+    yield from decays("asgd", {"lr": 0.05, "lambd": 0.2, "t0": 2.0, "weight_decay": 0.4,
+                               "decay_mode": "decoupled"}, 1621)
     yield from narrow("asgd", {"lr": 0.05, "lambd": 0.1, "t0": 2.0, "weight_decay": 0.1}, 1617)
 
 

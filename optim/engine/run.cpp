@@ -76,7 +76,7 @@ void OptimizerBase::Engine::run(double loss) {
 /// Where n of an item's numbers lie, from `first` on. It is filled in where it stands: what is copied
 /// just after it was written waits for the writes.
 Span OptimizerBase::Engine::span(const Item& item, int64_t first, int64_t n) const {
-  const int64_t bytes = first * size_of(*item.type);
+  const int64_t bytes = item.type ? first * size_of(*item.type) : 0;  // of another device: all
   void* const* place = places_of(item);
   const auto next = [&] { return static_cast<char*>(*place++) + bytes; };
   Span span;

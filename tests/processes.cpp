@@ -6,7 +6,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -61,9 +60,12 @@ size_t Running::start(const std::string& role, const Arguments& arguments,
                       const Variables& variables, const std::string& program) {
   std::vector<std::string> words{"role", "--role", role};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  // Each process has one thread, and c10d keeps its warnings to itself.
+  // Each process has one thread, and c10d keeps its warnings to itself. It asks for the names of
+  // addresses: a server of names that lets a question fall would take five seconds each time.
   Variables all = variables;
-  all.insert({{"OMP_NUM_THREADS", "1"}, {"TORCH_CPP_LOG_LEVEL", "ERROR"}});
+  all.insert({{"OMP_NUM_THREADS", "1"},
+              {"TORCH_CPP_LOG_LEVEL", "ERROR"},
+              {"RES_OPTIONS", "timeout:1 attempts:4"}});
   std::vector<std::string> pairs;
   for (char** pair = environ; *pair != nullptr; ++pair)
     if (all.count(std::string(*pair).substr(0, std::string(*pair).find('='))) == 0)
@@ -93,10 +95,13 @@ size_t Running::start(const std::string& role, const Arguments& arguments,
   return processes_.size() - 1;
 }
 
+/// Without c10d's warnings, "[W1130 23:56:12.752268118 socket.cpp:207] [c10d] The hostname of ...".
 std::string Running::said_by(const Process& process) const {
-  std::ostringstream text;
-  text << std::ifstream(process.file).rdbuf();
-  return text.str();
+  std::ifstream file(process.file);
+  std::string text;
+  for (std::string line; std::getline(file, line);)
+    if (!line.starts_with("[W")) text += line + (file.eof() ? "" : "\n");
+  return text;
 }
 
 void Running::signal(size_t process, int number) {

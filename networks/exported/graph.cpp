@@ -103,7 +103,7 @@ class Run {
   bool adjust(const Call& call) {
     const Switch& mode = call.mode;
     const std::optional<bool> on =
-        mode.momentum && setting_.batch_norm ? setting_.batch_norm : setting_.training;
+        mode.momentum ? setting_.training_of_batch_norm() : setting_.training;
     if (mode.counts_batches) return on.value_or(true);
     if (mode.flag && on) {
       IValue& flag = stack_[*mode.flag];
@@ -125,6 +125,17 @@ class Run {
 };
 
 }  // namespace
+
+bool Call::is_one_of(std::span<const std::string_view> names) const {
+  return operation && std::find(names.begin(), names.end(), operation_name()) != names.end();
+}
+
+const Argument* Call::argument_at(size_t position) const {
+  const auto found =
+      std::find_if(arguments.begin(), arguments.end(),
+                   [&](const Argument& argument) { return argument.position == position; });
+  return found != arguments.end() ? &*found : nullptr;
+}
 
 bool Argument::is_constant() const {
   return std::all_of(references.begin(), references.end(),

@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,10 @@ struct Setting {
   std::optional<bool> batch_norm{};  ///< of batch normalisation alone; none: as `training`
   std::optional<double> momentum{};  ///< of batch normalisation; none: as it was exported
   c10::Device device{c10::kCPU};     ///< in place of that of the export
-  bool folds =
-      false;  ///< batch normalisation goes into weights where it can, which rounds otherwise
+  /// Batch normalisation goes into weights where it can, which rounds otherwise.
+  bool folds = false;
+
+  std::optional<bool> training_of_batch_norm() const { return batch_norm ? batch_norm : training; }
 };
 
 /// A value that is known when the file is read, or the slot of one that is computed.
@@ -111,6 +114,10 @@ struct Call {
   c10::DeviceType autocast_device = c10::kCPU;
 
   const std::string& operation_name() const { return operation->operator_name().name; }
+  /// Whether the operation is one of these.
+  bool is_one_of(std::span<const std::string_view> names) const;
+  /// What varies at a position of the stack, or nullptr.
+  const Argument* argument_at(size_t position) const;
 };
 
 /// The counters of normalisations that ran in training mode where the export has them in eval mode,

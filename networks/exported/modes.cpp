@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 #include <set>
 #include <string_view>
@@ -39,11 +38,6 @@ constexpr std::array<std::string_view, 14> kRandom{
 
 constexpr std::string_view kMean = "running_mean", kCounter = "num_batches_tracked";
 
-template <class List>
-bool holds(const List& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
-}
-
 /// The position of an argument; none: the operation has no such argument.
 std::optional<size_t> position_of(const Call& call, std::string_view argument) {
   const auto& arguments = call.operation->schema().arguments();
@@ -51,11 +45,6 @@ std::optional<size_t> position_of(const Call& call, std::string_view argument) {
     if (arguments[k].name() == argument) return k;
   }
   return std::nullopt;
-}
-
-bool varies(const Call& call, size_t position) {
-  return std::any_of(call.arguments.begin(), call.arguments.end(),
-                     [&](const Argument& argument) { return argument.position == position; });
 }
 
 bool is_set(const Call& call, size_t position) {
@@ -112,7 +101,7 @@ Switch switch_of(const Call& call, const StateAt& state_at, const StateAt& viewe
   Switch mode;
   if (!call.operation) return mode;
   const std::string& name = call.operation_name();
-  mode.fixed = holds(kRandom, name) ? Switch::Fixed::Random : decomposed(call);
+  mode.fixed = call.is_one_of(kRandom) ? Switch::Fixed::Random : decomposed(call);
   if (name == "aten::add_" || name == "aten::add") {
     mode.counter = state_at(0);
     mode.counts_batches = mode.counter.ends_with(kCounter);
@@ -129,7 +118,7 @@ Switch switch_of(const Call& call, const StateAt& state_at, const StateAt& viewe
   }
   const auto mean = position_of(call, kMean);
   if (!mode.flag || !mean) return mode;
-  if (!varies(call, *mean)) {  // without running statistics there is one mode
+  if (call.argument_at(*mean) == nullptr) {  // without running statistics there is one mode
     mode.flag.reset();
     return mode;
   }

@@ -29,21 +29,9 @@ constexpr std::array<std::string_view, 3> kConvolutions{"aten::conv1d", "aten::c
 enum Convolution : size_t { kInput, kWeight, kBias };
 enum Normalisation : size_t { kResults, kScale, kShift, kMean, kVariance, kTraining, kEps = 7 };
 
-template <class List>
-bool holds(const List& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
-}
-
-const Argument* argument_at(const Call& call, size_t position) {
-  for (const Argument& argument : call.arguments) {
-    if (argument.position == position) return &argument;
-  }
-  return nullptr;
-}
-
 /// The slot whose value moves into the first place of the call; -1: there is none.
 int64_t slot_taken_by(const Call& call) {
-  const Argument* const first = argument_at(call, 0);
+  const Argument* const first = call.argument_at(0);
   return first != nullptr && first->is_last_use ? first->references[0].slot : -1;
 }
 
@@ -52,16 +40,16 @@ bool is_only_counting(const Call& call) { return call.mode.counts_batches; }
 /// The normalisation that alone takes what the convolution at `place` gives, and follows it.
 const Call* normalisation_of(const Graph& graph, size_t place) {
   const Call& convolution = graph.calls[place];
-  if (!convolution.operation || !holds(kConvolutions, convolution.operation_name())) return nullptr;
+  if (!convolution.is_one_of(kConvolutions)) return nullptr;
   const auto next = std::find_if_not(graph.calls.begin() + static_cast<std::ptrdiff_t>(place) + 1,
                                      graph.calls.end(), is_only_counting);
   if (next == graph.calls.end() || !next->mode.momentum) return nullptr;  // it has none
   const bool takes_it = slot_taken_by(*next) == convolution.results[0].slots[0];
-  return takes_it && argument_at(*next, kTraining) == nullptr ? &*next : nullptr;
+  return takes_it && next->argument_at(kTraining) == nullptr ? &*next : nullptr;
 }
 
 IValue value_at(const Call& call, size_t position, const Values& frame) {
-  const Argument* const argument = argument_at(call, position);
+  const Argument* const argument = call.argument_at(position);
   return argument != nullptr ? argument->in(frame) : call.constants[position];
 }
 
@@ -71,8 +59,7 @@ void find_shortcuts(Graph& graph) {
   for (size_t k = 0; k < graph.calls.size(); ++k) {
     Call& call = graph.calls[k];
     call.normalisation = normalisation_of(graph, k);
-    if (!call.operation || !holds(kInPlace, call.operation_name())) continue;
-    if (slot_taken_by(call) < 0) continue;
+    if (!call.is_one_of(kInPlace) || slot_taken_by(call) < 0) continue;
     call.in_place = c10::Dispatcher::singleton().findSchema(
         {call.operation_name() + "_", call.operation->operator_name().overload_name});
   }
@@ -103,8 +90,7 @@ bool may_write(const Values& stack) {
 bool folds(const Call& convolution, const Values& stack, const Call& normalisation,
            const Values& frame, const Setting& setting) {
   const bool exported = normalisation.constants[kTraining].toBool();
-  const std::optional<bool> on = setting.batch_norm ? setting.batch_norm : setting.training;
-  if (!setting.folds || on.value_or(exported)) return false;
+  if (!setting.folds || setting.training_of_batch_norm().value_or(exported)) return false;
   const Tensor &input = stack[kInput].toTensor(), &weight = stack[kWeight].toTensor();
   const bool is_plain = weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kDouble;
   const bool is_cheap = input.numel() >= 2 * weight.numel();

@@ -1,9 +1,13 @@
 #include <charconv>
 #include <cstdlib>
 #include <limits>
+#include <memory>
 #include <sstream>
 #include <string_view>
 
+#include <net/if.h>
+
+#include <descent/base/text.h>
 #include <descent/distributed/environment.h>
 #include <descent/sharing/store.h>
 
@@ -41,6 +45,15 @@ int number_in(const char* name, int least, int most) {
   return value;
 }
 
+std::vector<std::string> all_interfaces() {
+  std::vector<std::string> names;
+  const std::unique_ptr<struct if_nameindex, decltype(&::if_freenameindex)> list(
+      ::if_nameindex(), ::if_freenameindex);
+  for (const struct if_nameindex* at = list.get(); at != nullptr && at->if_index != 0; ++at)
+    names.emplace_back(at->if_name);
+  return names;
+}
+
 }  // namespace
 
 Place place_in_environment() {
@@ -71,6 +84,10 @@ std::vector<std::string> interfaces_in_environment() {
   std::istringstream list{std::string(variable("GLOO_SOCKET_IFNAME"))};
   for (std::string name; std::getline(list, name, ',');)
     if (!name.empty()) names.push_back(name);
+  for (const std::string& name : names)
+    if (::if_nametoindex(name.c_str()) == 0)
+      throw WorldError("GLOO_SOCKET_IFNAME names " + name +
+                       ", must be interfaces of this machine: " + joined(all_interfaces()));
   return names;
 }
 

@@ -18,6 +18,7 @@ struct Place {
 Place place_in_environment();
 
 /// The network interfaces that GLOO_SOCKET_IFNAME names, as PyTorch reads it: with commas between them.
+/// Throws WorldError if this machine has none of such a name.
 std::vector<std::string> interfaces_in_environment();
 
 }  // namespace descent::distributed

@@ -557,7 +557,9 @@ TEST(World, IsAtTheInterfacesThatAVariableNames) {
     expect_all_right(processes::world("joins", 2, {"60"}, {{"GLOO_SOCKET_IFNAME", names}}));
   for (const Ended& ended :
        processes::world("joins", 2, {"5"}, {{"GLOO_SOCKET_IFNAME", "nosuch0"}}))
-    EXPECT_THAT(ended.said, HasSubstr("nosuch0"));
+    EXPECT_THAT(ended.said,
+                HasSubstr("GLOO_SOCKET_IFNAME names nosuch0, must be interfaces of this "
+                          "machine: "));
 }
 
 const Role serves("serves", [](const Arguments& arguments) {

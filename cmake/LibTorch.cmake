@@ -22,6 +22,21 @@ function(descent_torch_cache out)
   set(${out} "${cache}/descent/torch-${DESCENT_TORCH_VERSION}" PARENT_SCOPE)
 endfunction()
 
+# descent_find_cudart(): the target torch::cudart. The CMake files of a CUDA build insist on the toolkit
+# with nvcc unless it exists. Only the libraries are needed here, and those that LibTorch itself loads
+# are found beside it.
+function(descent_find_cudart)
+  if(TARGET torch::cudart)
+    return()
+  endif()
+  # The module of CMake 3.25 fails where a toolkit has no nvToolsExt, as those of CUDA 13, unless the
+  # project may be configured by an older CMake.
+  set(CMAKE_MINIMUM_REQUIRED_VERSION 3.24)
+  find_package(CUDAToolkit QUIET)
+  add_library(torch::cudart INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(torch::cudart INTERFACE $<TARGET_NAME_IF_EXISTS:CUDA::cudart>)
+endfunction()
+
 # descent_search_torch(): on success the target torch, Torch_FOUND, Torch_VERSION and, in the cache,
 # Torch_DIR.
 function(descent_search_torch)
@@ -35,13 +50,7 @@ function(descent_search_torch)
   set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)
   # TorchConfig warns about a missing libkineto, which only a static LibTorch needs.
   set(kineto_LIBRARY torch)
-  # The CMake files of a CUDA build insist on the toolkit with nvcc unless this target exists. Only the
-  # libraries are needed here, and those that LibTorch itself loads are found beside it.
-  if(NOT TARGET torch::cudart)
-    find_package(CUDAToolkit QUIET)
-    add_library(torch::cudart INTERFACE IMPORTED GLOBAL)
-    target_link_libraries(torch::cudart INTERFACE $<TARGET_NAME_IF_EXISTS:CUDA::cudart>)
-  endif()
+  descent_find_cudart()
 
   if(NOT DESCENT_INSTALL_TORCH)
     find_package(Torch CONFIG QUIET)

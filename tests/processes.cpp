@@ -65,7 +65,7 @@ size_t Running::start(const std::string& role, const Arguments& arguments,
   Variables all = variables;
   all.insert({{"OMP_NUM_THREADS", "1"},
               {"TORCH_CPP_LOG_LEVEL", "ERROR"},
-              {"RES_OPTIONS", "timeout:1 attempts:4"}});
+              {"RES_OPTIONS", "timeout:1 attempts:1"}});
   std::vector<std::string> pairs;
   for (char** pair = environ; *pair != nullptr; ++pair)
     if (all.count(std::string(*pair).substr(0, std::string(*pair).find('='))) == 0)

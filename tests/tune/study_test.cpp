@@ -60,6 +60,25 @@ double curve(Trial& trial) {
   return loss;
 }
 
+/// A study of curves that ends when so many trials have: the others wait for that.
+Study stopped_after(int trials, StudyOptions options, const Space& space) {
+  std::atomic<int> returned = 0;
+  std::atomic<bool> stopped = false;
+  options.on_progress = [&](const Study& study) {
+    stopped = study.ended() >= trials;
+    return !stopped;
+  };
+  return tune(
+      space,
+      [&](Trial& trial) {
+        const double loss = curve(trial);
+        for (++returned; returned > trials && !stopped;)
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        return loss;
+      },
+      options);
+}
+
 std::vector<descent::Method> some_methods() {
   return {descent::RandomSearch{},          descent::GridSearch{.points = 5},
           descent::Halving{.resource = 27}, descent::Hyperband{.resource = 27},
@@ -317,8 +336,7 @@ TEST_F(AStudy, KnowsAfterLoadingWhetherItWasFinished) {
   for (const descent::Method& method :
        {descent::Method(descent::Tpe{}), descent::Method(descent::RandomSearch{}),
         descent::Method(descent::Halving{.resource = 27})}) {
-    StudyOptions options{.method = method, .trials = 20, .journal = journal};
-    options.on_progress = [](const Study& study) { return study.ended() < 12; };
+    const StudyOptions options{.method = method, .trials = 20, .journal = journal};
     const auto expect = [&](const Study& study, bool finished) {
       study.save(folder / "study.json");
       for (const auto& file : {folder / "study.json", journal}) {
@@ -327,8 +345,7 @@ TEST_F(AStudy, KnowsAfterLoadingWhetherItWasFinished) {
         EXPECT_EQ(loaded.finished(), finished) << file << " of " << to_text(method);
       }
     };
-    expect(tune(space, curve, options), false);
-    options.on_progress = nullptr;
+    expect(stopped_after(12, options, space), false);
     expect(tune(space, curve, options), true);
     std::filesystem::remove(journal);
   }
@@ -371,13 +388,11 @@ TEST_F(AStudy, RefusesParametersThatAreNoOptionsOfItsOptimizer) {
 TEST_F(AStudy, EndsWhenItIsAskedToWithWhatIsThere) {
   StudyOptions options{
       .method = descent::Halving{.resource = 27}, .threads = 3, .journal = journal};
-  options.on_progress = [](const Study& study) { return study.ended() < 5; };
   {
-    const Study stopped = tune(space, curve, options);
+    const Study stopped = stopped_after(5, options, space);
     EXPECT_GE(stopped.ended(), 5);
     EXPECT_LT(stopped.ended(), stopped.size());
   }
-  options.on_progress = nullptr;
   const auto resumed = texts(tune(space, curve, options));
   options.journal.clear();
   EXPECT_EQ(resumed, texts(tune(space, curve, options)));

@@ -80,13 +80,18 @@ struct MixedListed {
 /// of many rules have one argument.
 template <class Item, int SetBytes>
 struct Arguments {
-  static constexpr int kOthers = 64;  ///< bytes that are neither of an item nor of a set
+  static constexpr int kSetBytes = SetBytes;
+  static constexpr int kOthers = 80;  ///< bytes that are neither of an item nor of a set
   static constexpr int kCapacity = (kArgumentBytes - kOthers - kSets * SetBytes) /
                                    static_cast<int>(sizeof(Item) + sizeof(uint32_t));
 
   const float* found_inf;
   const float* inverse_scale;
-  double* sums;           ///< of the first unit
+  double* sums;            ///< of the first unit
+  const int32_t* skipped;  ///< these four as in Launch
+  const Replay* replay;
+  const char* sets_there;
+  int32_t known;
   void* judged;           ///< of the first item of the whole list,
   uint32_t first_judged;  ///< in which this launch begins here
   int count;
@@ -289,35 +294,66 @@ __device__ Place place_of(const A& a, uint32_t unit) {
 
 template <class A>
 __device__ bool is_stopped(const A& a) {
-  return a.found_inf != nullptr && *a.found_inf != 0;
+  return (a.found_inf != nullptr && *a.found_inf != 0) ||
+         (a.replay != nullptr && a.replay->is_ready == 0);
 }
 
-template <class R, class T, class A>
-__device__ Constants<R, T> constants_of(const A& a, int item) {
-  auto k = constants<R, T>(a.sets[a.items[item].set]);
-  if (a.inverse_scale != nullptr)
-    k.prologue.scale = k.prologue.scale * static_cast<T>(*a.inverse_scale);
-  return k;
+/// What the host has put there, word by word: with one pointer for this and for the argument a
+/// compiler would not know that all other memory is global.
+template <class S>
+__device__ S read_there(const char* from) {
+  static_assert(std::is_trivially_copyable_v<S> && sizeof(S) % sizeof(uint32_t) == 0);
+  uint32_t words[sizeof(S) / sizeof(uint32_t)];
+#pragma unroll
+  for (std::size_t w = 0; w < sizeof(S) / sizeof(uint32_t); ++w) {
+#if defined(__CUDA_ARCH__)
+    asm volatile("ld.global.b32 %0, [%1];"
+                 : "=r"(words[w])
+                 : "l"(__cvta_generic_to_global(from + sizeof(uint32_t) * w)));
+#else
+    std::memcpy(&words[w], from + sizeof(uint32_t) * w, sizeof(uint32_t));
+#endif
+  }
+  S read;
+  std::memcpy(&read, words, sizeof read);
+  return read;
+}
+
+/// Calls act(set) with the item's set, which is an S, in the argument or on the device.
+template <class S, class A, class Act>
+__device__ void with_set_of(const A& a, int item, const Act& act) {
+  uint32_t set = a.items[item].set;
+  if (a.skipped != nullptr)
+    set += static_cast<uint32_t>(*a.skipped - (a.replay != nullptr ? a.replay->known : a.known));
+  if (a.replay == nullptr)
+    act(*reinterpret_cast<const S*>(a.sets[set]));
+  else
+    act(read_there<S>(a.sets_there + std::size_t{A::kSetBytes} * set));
 }
 
 template <class R, class M, class A>
-__device__ More<typename M::Number> more_of(const A& a, int item) {
-  return reinterpret_cast<const SetOf<R, M>*>(a.sets[a.items[item].set])->more;
+__device__ SetOf<R, M> set_of(const A& a, int item) {
+  using T = typename M::Number;
+  SetOf<R, M> set;
+  with_set_of<SetOf<R, M>>(a, item, [&](const auto& found) { set = found; });
+  T& scale = set.constants.prologue.scale;
+  if (a.inverse_scale != nullptr) scale = scale * static_cast<T>(*a.inverse_scale);
+  return set;
 }
 
 /// In mixed.h.
 template <class R, std::size_t F, bool Coupled, int V, bool Parameter, bool Buffers, class Act>
 __device__ void walk_mixed(const WalkArguments<R, F, Mixed>& a, const Place& at, int thread,
-                           int threads, const Constants<R, float>& k, const Act& act);
+                           int threads, const SetOf<R, Mixed>& set, const Act& act);
 
 /// Steps through the elements of one of `threads` threads, V neighbours at a time: calls act(e,
 /// inside, p, g, s) for each, and what it may change is written back.
 template <class R, std::size_t F, bool Coupled, class M, int V, bool Parameter, bool Buffers,
           class Act, class T = typename M::Number>
 __device__ void walk(const WalkArguments<R, F, M>& a, const Place& at, int thread, int threads,
-                     const Constants<R, T>& k, const Act& act) {
+                     const SetOf<R, M>& set, const Act& act) {
   if constexpr (std::is_same_v<M, Mixed>) {
-    walk_mixed<R, F, Coupled, V, Parameter, Buffers>(a, at, thread, threads, k, act);
+    walk_mixed<R, F, Coupled, V, Parameter, Buffers>(a, at, thread, threads, set, act);
   } else {
     const auto& item = a.items[at.item];
     const auto visit = [&](int64_t i, auto count) {
@@ -327,10 +363,10 @@ __device__ void walk(const WalkArguments<R, F, M>& a, const Place& at, int threa
       for (int e = 0; e < V; ++e) {
         T p = M::widen(x.p[e]), g = M::widen(x.g[e]);
         auto s = x.state(e);
-        prepare<Coupled>(p, g, k.prologue);
+        prepare<Coupled>(p, g, set.constants.prologue);
         act(e, e < count, p, g, s);
         if constexpr (Parameter && has_more<M>) {
-          const T decay = more_of<R, M>(a, at.item).agreed_decay;
+          const T decay = set.more.agreed_decay;
           if (decay != 0) p = decayed_where_agreed(p, M::widen(x.p[e]), decay);
         }
         if constexpr (Parameter) x.p[e] = M::round(p);
@@ -352,10 +388,10 @@ __global__ void __launch_bounds__(kThreads)
   using T = typename M::Number;
   if (is_stopped(a)) return;
   const Place at = place_of(a, blockIdx.x);
-  const auto k = constants_of<R, T>(a, at.item);
+  const auto set = set_of<R, M>(a, at.item);
   walk<R, F, Coupled, M, kVector<M>, true, true>(
-      a, at, threadIdx.x, kThreads, k, [&](int, bool, T& p, const T& g, auto& s) {
-        Text<R, F>::template update<T, T>(p, g, s, k.coefficients);
+      a, at, threadIdx.x, kThreads, set, [&](int, bool, T& p, const T& g, auto& s) {
+        Text<R, F>::template update<T, T>(p, g, s, set.constants.coefficients);
       });
 }
 
@@ -415,12 +451,12 @@ __global__ void __launch_bounds__(kThreads)
   const uint32_t unit = blockIdx.x * kWarps + threadIdx.x / kWarp;
   if (unit >= a.first[a.count]) return;
   const Place at = place_of(a, unit);
-  const auto k = constants_of<R, T>(a, at.item);
+  const auto set = set_of<R, M>(a, at.item);
   T first[4] = {}, second[4] = {};
   Lanes lanes{};
   walk<R, F, Coupled, M, 4, false, !Of::template measure_only_reads<T>>(
-      a, at, threadIdx.x % kWarp, kWarp, k, [&](int e, bool inside, T& p, const T& g, auto& s) {
-        const Pair<T> pair = Of::template measure<T, T>(p, g, s, k.coefficients);
+      a, at, threadIdx.x % kWarp, kWarp, set, [&](int e, bool inside, T& p, const T& g, auto& s) {
+        const Pair<T> pair = Of::template measure<T, T>(p, g, s, set.constants.coefficients);
         if (!inside) return;
         if constexpr (Of::adds_values) {
           first[e] = first[e] + pair.first;
@@ -482,10 +518,11 @@ __global__ void __launch_bounds__(kThreads) judge(const __grid_constant__ JudgeA
   }
   const uint32_t item = a.first_judged + blockIdx.x;
   if constexpr (judges<R>) {
-    const auto& [n, set] = a.items[blockIdx.x];
-    const auto& question = *reinterpret_cast<const Question<R>*>(a.sets[set]);
-    static_cast<T*>(a.judged)[item] =
-        static_cast<T>(R::trust(question.options, {total.first, total.second, n}, question.at));
+    const Sums sums{total.first, total.second, a.items[blockIdx.x].n};
+    with_set_of<Question<R>>(a, static_cast<int>(blockIdx.x), [&](const auto& question) {
+      static_cast<T*>(a.judged)[item] =
+          static_cast<T>(R::trust(question.options, sums, question.at));
+    });
   } else {
     static_cast<Pair<double>*>(a.judged)[item] = total;
   }
@@ -498,13 +535,14 @@ __global__ void __launch_bounds__(kThreads)
   using Of = Text<R, F>;
   if (is_stopped(a)) return;
   const Place at = place_of(a, blockIdx.x);
-  const auto k = constants_of<R, T>(a, at.item);
+  const auto set = set_of<R, M>(a, at.item);
   const T ratio = static_cast<const T*>(a.judged)[a.first_judged + static_cast<uint32_t>(at.item)];
   walk<R, F, Coupled, M, kVector<M>, true, !Of::template apply_only_reads<T>>(
-      a, at, threadIdx.x, kThreads, k, [&](int, bool, T& p, const T& g, auto& s) {
+      a, at, threadIdx.x, kThreads, set, [&](int, bool, T& p, const T& g, auto& s) {
+        const auto& k = set.constants.coefficients;
         if constexpr (std::is_same_v<M, Mixed> && !Of::template measure_only_reads<T>)
-          if (a.items[at.item].lies.coded != 0) Of::template measure<T, T>(p, g, s, k.coefficients);
-        Of::template apply<T, T>(p, g, s, k.coefficients, ratio);
+          if (a.items[at.item].lies.coded != 0) Of::template measure<T, T>(p, g, s, k);
+        Of::template apply<T, T>(p, g, s, k, ratio);
       });
 }
 

@@ -40,6 +40,12 @@ struct Set {
   uint64_t seed = 0;        ///< see Draw; of Mixed
 };
 
+/// What a captured launch reads ahead of all else. The host writes it ahead of each replay.
+struct Replay {
+  int32_t is_ready;  ///< 0: nothing happens; the replay that has happened makes it 0
+  int32_t known;     ///< as Launch::known
+};
+
 /// What one call of the kernels does. All pointers but those of `work` and `sets` are to memory of
 /// the device, whose context is current.
 struct Launch {
@@ -47,6 +53,15 @@ struct Launch {
   std::span<const Set> sets;
   const float* found_inf = nullptr;      ///< null, or not 0 there: nothing happens
   const float* inverse_scale = nullptr;  ///< null, or what gradients are multiplied by ahead of all
+  /// Where the device may have skipped steps: how many it has; how many of these the host knew when it
+  /// made `sets`; and how many sets stand there for each Work::set, of no more skips, of one more, ...
+  const int32_t* skipped = nullptr;
+  int32_t known = 0;
+  uint32_t candidates = 1;
+  /// Of a captured launch: where it finds its sets, those of `judge` apart, in the place of `sets`.
+  const Replay* replay = nullptr;
+  const char* sets_there = nullptr;
+  const char* questions_there = nullptr;
   double* sums = nullptr;  ///< of a form that reads twice: two for each kBlock elements of a tensor
   void* judged = nullptr;  ///< and what `judge` makes of each tensor that has elements
   void* stream = nullptr;  ///< a cudaStream_t
@@ -58,8 +73,10 @@ using Start = const char* (*)(const Launch&);
 /// One form of a rule. As Kernels of table.h.
 struct FormLaunches {
   Start sweep = nullptr;
-  Start measure = nullptr;  ///< fills in `sums`
-  Start apply = nullptr;    ///< of ratios in `judged`
+  Start measure = nullptr;                          ///< fills in `sums`
+  Start apply = nullptr;                            ///< of ratios in `judged`
+  uint32_t set_bytes = 0;                           ///< of Launch::sets_there for each set,
+  void (*put_set)(char* to, const Set&) = nullptr;  ///< which this writes
 };
 
 struct RuleLaunches {
@@ -67,6 +84,8 @@ struct RuleLaunches {
       forms;  ///< [form][coupled][Format]
   /// Of a rule with norms, [computes in double]: makes `judged` of `sums`.
   std::array<Start, 2> judge{};
+  uint32_t question_bytes = 0;                           ///< of Launch::questions_there for each
+  void (*put_question)(char* to, const Set&) = nullptr;  ///< set, which this writes
   /// Whether `judged` are the ratios that `apply` takes, of the type that the format computes in.
   /// Else they are two sums in double for each tensor: the rule's answer changes what it remembers.
   bool judges = false;

@@ -10,7 +10,7 @@ namespace descent::engine::cuda {
 template <class A>
 using Kernel = void (*)(A);
 
-/// `meets`: threads of the kernel wait for each other, which only the stand-in of tests has to know.
+/// `meets`: threads of the kernel wait for each other, which only the emulation has to know.
 template <class A>
 const char* start(Kernel<A> kernel, uint32_t blocks, [[maybe_unused]] bool meets, const A& a,
                   [[maybe_unused]] void* stream) {
@@ -23,7 +23,7 @@ const char* start(Kernel<A> kernel, uint32_t blocks, [[maybe_unused]] bool meets
   cudaGetLastError();  // or the next caller of CUDA would be told of it
   return cudaGetErrorString(error);
 #else
-  emulated::run(blocks, kThreads, meets, [&] { kernel(a); });
+  emulated::start(blocks, kThreads, meets, kernel, a);
   return nullptr;
 #endif
 }
@@ -69,16 +69,21 @@ void set_places(MixedListed<Places>& item, const Work& work) {
   }
 }
 
-/// Calls the kernel with as few lists as the work fits into. copy(to, set) makes a set.
+/// Calls the kernel with as few lists as the work fits into. copy(to, set) makes a set, unless they
+/// are on the device.
 template <class A, class Copy>
 const char* start_all(Kernel<A> kernel, Blocks blocks, bool meets, const Launch& launch,
-                      const Copy& copy) {
+                      const char* sets_there, const Copy& copy) {
   static_assert(sizeof(A) <= kArgumentBytes && A::kCapacity > 0);
   const auto a = std::make_unique_for_overwrite<A>();
   a->found_inf = launch.found_inf;
   a->inverse_scale = launch.inverse_scale;
   a->sums = launch.sums;
   a->judged = launch.judged;
+  a->skipped = launch.skipped;
+  a->known = launch.known;
+  a->replay = launch.replay;
+  a->sets_there = sets_there;
   a->first_judged = 0;
   a->count = 0;
   a->first[0] = 0;
@@ -100,19 +105,23 @@ const char* start_all(Kernel<A> kernel, Blocks blocks, bool meets, const Launch&
   for (const Work& work : launch.work) {
     if (work.n == 0) continue;
     const auto units = static_cast<uint64_t>((work.n + kBlock - 1) / kBlock);
+    const bool is_elsewhere = launch.replay != nullptr;
     uint32_t set = 0;
-    while (set < sets && known[set] != work.set) ++set;
-    if (a->count == A::kCapacity || set == kSets || a->first[a->count] + units > INT32_MAX) {
+    if (!is_elsewhere)
+      while (set < sets && known[set] != work.set) ++set;
+    if (a->count == A::kCapacity || (set + 1) * launch.candidates > kSets ||
+        a->first[a->count] + units > INT32_MAX) {
       flush();
       set = 0;
     }
-    if (set == sets) {
+    if (!is_elsewhere && set == sets) {
       known[sets++] = work.set;
-      copy(a->sets[set], launch.sets[work.set]);
+      for (uint32_t c = 0; c < launch.candidates; ++c)
+        copy(a->sets[set * launch.candidates + c], launch.sets[work.set * launch.candidates + c]);
     }
     auto& item = a->items[a->count];
     item.n = work.n;
-    item.set = set;
+    item.set = (is_elsewhere ? work.set : set) * launch.candidates;
     set_places(item, work);
     a->first[a->count + 1] = a->first[a->count] + static_cast<uint32_t>(units);
     ++a->count;
@@ -137,12 +146,14 @@ const char* start_walks(Kernel<A> kernel, Blocks blocks, bool meets, const Launc
   if constexpr (std::is_same_v<M, Mixed>)
     meets = meets || std::any_of(launch.work.begin(), launch.work.end(),
                                  [](const Work& work) { return work.layout->coded; });
-  return start_all(kernel, blocks, meets, launch, &put_set<R, M>);
+  return start_all(kernel, blocks, meets, launch, launch.sets_there, &put_set<R, M>);
 }
 
 template <class R, std::size_t F, bool Coupled, class M>
 FormLaunches form_launches() {
   FormLaunches form;
+  form.set_bytes = WalkArguments<R, F, M>::kSetBytes;
+  form.put_set = &put_set<R, M>;
   if constexpr (Text<R, F>::reads_twice) {
     form.measure = [](const Launch& launch) {
       return start_walks<R, M>(&measure<R, F, Coupled, M>, Blocks::OneForUnitsOfItsWarps, true,
@@ -159,13 +170,16 @@ FormLaunches form_launches() {
   return form;
 }
 
+template <class R>
+void put_question(char* to, const Set& set) {
+  static_assert(std::is_trivially_copyable_v<Question<R>>);
+  const Question<R> question{*static_cast<const typename R::Options*>(set.options), set.at};
+  std::memcpy(to, &question, sizeof question);
+}
 template <class R, class T>
 const char* start_judge(const Launch& launch) {
-  static_assert(std::is_trivially_copyable_v<Question<R>>);
-  return start_all(&judge<R, T>, Blocks::OneForAnItem, true, launch, [](char* to, const Set& set) {
-    const Question<R> question{*static_cast<const typename R::Options*>(set.options), set.at};
-    std::memcpy(to, &question, sizeof question);
-  });
+  return start_all(&judge<R, T>, Blocks::OneForAnItem, true, launch, launch.questions_there,
+                   &put_question<R>);
 }
 
 /// All kernels of a rule are compiled for the same devices: one speaks for all.
@@ -209,6 +223,8 @@ RuleLaunches all_launches(std::index_sequence<F...>) {
   if constexpr ((Text<R, F>::reads_twice || ...)) {
     all.judge = {&start_judge<R, float>, &start_judge<R, double>};
     all.judges = judges<R>;
+    all.question_bytes = JudgeArguments<R>::kSetBytes;
+    all.put_question = &put_question<R>;
   }
   return all;
 }

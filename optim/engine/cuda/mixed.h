@@ -315,10 +315,10 @@ struct MixedNeighbours {
 
 template <class R, std::size_t F, bool Coupled, int V, bool Parameter, bool Buffers, class Act>
 __device__ void walk_mixed(const WalkArguments<R, F, Mixed>& a, const Place& at, int thread,
-                           int threads, const Constants<R, float>& k, const Act& act) {
+                           int threads, const SetOf<R, Mixed>& set, const Act& act) {
   constexpr int kInUse = std::popcount(used_bits<R, F>());
   const auto& item = a.items[at.item];
-  const auto more = more_of<R, Mixed>(a, at.item);
+  const auto& more = set.more;
   // Measuring leaves a state of 8 bits as it is, and apply measures again: low_precision.h.
   const bool coded = item.lies.coded != 0;
   const bool stores_state = Parameter ? Buffers || coded : Buffers && !coded;
@@ -335,7 +335,7 @@ __device__ void walk_mixed(const WalkArguments<R, F, Mixed>& a, const Place& at,
     for (int e = 0; e < V; ++e) {
       p[e] = before[e];
       auto state = state_from<R, F, float>([&](int slot) { return s[slot][e]; });
-      prepare<Coupled>(p[e], g[e], k.prologue);
+      prepare<Coupled>(p[e], g[e], set.constants.prologue);
       act(e, e < x.count, p[e], g[e], state);
       state_to<R, F, float>(state, [&](int slot, float value) { s[slot][e] = value; });
     }

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -241,6 +242,16 @@ void run(uint32_t blocks, uint32_t threads, bool meets, const Kernel& kernel) {
       kernel();
     }
   }
+}
+
+/// What is done with kernels that are started; null: they run at once.
+inline void (*put_off)(std::function<void()>) = nullptr;
+
+template <class A>
+void start(uint32_t blocks, uint32_t threads, bool meets, void (*kernel)(A), const A& a) {
+  if (put_off == nullptr) return run(blocks, threads, meets, [&] { kernel(a); });
+  const auto kept = std::make_shared<A>(a);
+  put_off([=] { run(blocks, threads, meets, [&] { kernel(*kept); }); });
 }
 
 }  // namespace descent::engine::cuda::emulated

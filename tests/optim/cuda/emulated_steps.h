@@ -179,6 +179,10 @@ struct Case {
   float found_inf = 0, inverse_scale = 1;
   bool scaled = false;
   Setting setting{};
+  /// Where kernels find their numbers: in the argument, as one of several that stand there, or, in a
+  /// captured launch, where the host has put them.
+  enum class Source { Argument, Candidates, There } source = Source::Argument;
+  bool is_ready = true;
 
   bool is_mixed() const { return format == Format::Mixed; }
   NumberType type() const {
@@ -367,6 +371,33 @@ struct Case {
       launch.inverse_scale = &inverse_scale;
     }
     const FormLaunches& kernels = launches.forms[form][coupled][static_cast<std::size_t>(format)];
+    // The host has heard of 4 skips when the device has made 6: the third of the candidates is right.
+    const Set wrong{constants(0), options.get(), {99, false, 2}, 0.5, 1};
+    std::vector<Set> candidates;
+    for (const Set& set : asked) candidates.insert(candidates.end(), {wrong, wrong, set});
+    const int32_t skipped = 6;
+    const Replay replay{is_ready ? 1 : 0, 4};
+    std::vector<char> there, questions;
+    if (source != Source::Argument) {
+      launch.sets = candidates;
+      launch.candidates = 3;
+      launch.skipped = &skipped;
+      launch.known = 4;
+    }
+    if (source == Source::There) {
+      there.resize(candidates.size() * kernels.set_bytes);
+      questions.resize(candidates.size() * launches.question_bytes);
+      for (std::size_t i = 0; i < candidates.size(); ++i) {
+        kernels.put_set(there.data() + i * kernels.set_bytes, candidates[i]);
+        if (text().reads_twice)
+          launches.put_question(questions.data() + i * launches.question_bytes, candidates[i]);
+      }
+      launch.sets = {};
+      launch.known = 0;
+      launch.replay = &replay;
+      launch.sets_there = there.data();
+      launch.questions_there = questions.data();
+    }
     if (!text().reads_twice) {
       ASSERT_EQ(kernels.sweep(launch), nullptr);
       return;

@@ -83,6 +83,25 @@ TEST_P(CudaRule, HasTheBitsOfTheLoopsWhateverIsKept) {
   });
 }
 
+TEST_P(CudaRule, TakesTheNumbersOfAsManySkipsAsTheDeviceMade) {
+  const EmulatedRule& rule = GetParam();
+  for_each_form(rule, [&](std::size_t form, bool coupled) {
+    const auto compare = [&](Case x, const std::vector<int64_t>& lengths) {
+      x.make_sets(3);
+      for (const auto source : {Case::Source::Candidates, Case::Source::There}) {
+        x.source = source;
+        x.compare(lengths, 1);
+      }
+    };
+    for (const Format format : {Format::Float, Format::Double, Format::HalfFloatState})
+      compare({*rule.table, *rule.launches, form, coupled, format}, {5, 129});
+    // By chance, of 8 bits, and with a decay that one of the sets does not have.
+    Case mixed{*rule.table, *rule.launches, form, coupled, Format::Mixed};
+    mixed.setting = kSettings[3];
+    compare(mixed, {7, 264});
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Every, CudaRule, testing::ValuesIn(emulated_rules()),
                          [](const auto& of) { return std::string(of.param.table->about.key); });
 
@@ -102,6 +121,8 @@ TEST(CudaKernels, TakeMoreParametersAndNumbersThanOneLaunchHolds) {
     Case x{*rule.table, *rule.launches, 0, false, Format::Float};
     x.make_sets(40);
     x.compare(std::vector<int64_t>(1500, 7), 3);
+    x.source = Case::Source::Candidates;
+    x.compare(std::vector<int64_t>(1500, 7), 1);
   }
 }
 
@@ -127,20 +148,36 @@ TEST(CudaKernels, AddUpALongParameterInThePiecesOfTheLoops) {
   x.compare({2 * kPieces * kBlock - 7, 4097, 4096}, 1);
 }
 
-TEST(CudaKernels, DoNothingWhereAnInfinityWasFound) {
-  for (const char* key : {"adamw", "lamb", "novograd"}) {
-    const EmulatedRule& rule = rule_called(key);
-    Case x{*rule.table, *rule.launches, 0, false, Format::Float};
+TEST(CudaKernels, DoNothingWhereAnInfinityWasFoundOrNoReplayIsReady) {
+  const auto expect_rest = [](Case x, bool is_ready) {
     x.make_sets(1);
     x.scaled = true;
-    x.found_inf = 1;
+    x.found_inf = is_ready ? 1 : 0;
+    x.source = Case::Source::There;
+    x.is_ready = is_ready;
     std::vector<Parameter> before = x.parameters({5, 5000}), after = before;
     std::vector<double> sums;
     x.step_by_kernels(after, 1, sums);
-    for (std::size_t i = 0; i < before.size(); ++i)
-      for (std::size_t place = 0; place < before[i].places.size(); ++place)
-        EXPECT_EQ(before[i].places[place].memory, after[i].places[place].memory) << key;
-  }
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      for (std::size_t place = 0; place < before[i].places.size(); ++place) {
+        EXPECT_EQ(before[i].places[place].memory, after[i].places[place].memory) << x.name();
+        EXPECT_EQ(first_difference(before[i].places[place], after[i].places[place]), -1)
+            << x.name();
+      }
+      for (std::size_t place = 0; place < before[i].beside.size(); ++place)
+        EXPECT_EQ(before[i].beside[place].memory, after[i].beside[place].memory) << x.name();
+    }
+  };
+  for (const char* key : {"adamw", "lamb", "novograd"})
+    for (const bool is_ready : {true, false}) {
+      const EmulatedRule& rule = rule_called(key);
+      expect_rest({*rule.table, *rule.launches, 0, false, Format::Float}, is_ready);
+      Case mixed{*rule.table, *rule.launches, 0, false, Format::Mixed};
+      for (const Setting& setting : kSettings) {
+        mixed.setting = setting;
+        expect_rest(mixed, is_ready);
+      }
+    }
 }
 
 TEST(CudaKernels, UndoAScaleOfGradients) {

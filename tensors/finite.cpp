@@ -1,9 +1,16 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/stack.h>
 
 #include <descent/tensors/finite.h>
 
@@ -68,21 +75,48 @@ bool is_finite(const at::Tensor& x, Look look) {
   return all;
 }
 
+/// Whether all of these are finite, one number. Norms are made of a whole list at once.
+at::Tensor finite_there(const std::vector<at::Tensor>& list) {
+  std::map<std::pair<std::string, at::ScalarType>, std::vector<at::Tensor>> alike;
+  at::Tensor all;
+  const auto add = [&](const at::Tensor& found) {
+    all = all.defined() ? all.logical_and(found.to(all.device(), /*non_blocking=*/true)) : found;
+  };
+  for (const at::Tensor& x : list)
+    if (x.layout() == at::kStrided && at::isFloatingType(x.scalar_type()) && x.numel() > 0)
+      alike[{x.device().str(), x.scalar_type()}].push_back(x);
+    else
+      add(at::isfinite(x).all());
+  constexpr double kLargest = std::numeric_limits<double>::infinity();
+  for (const auto& [kind, of_kind] : alike)
+    add(at::isfinite(at::stack(at::_foreach_norm(of_kind, kLargest))).all());
+  return all;
+}
+
 }  // namespace
 
-bool all_finite(const std::vector<at::Tensor>& list) {
-  at::Tensor elsewhere;  // waited for once, at the end
+AllFinite find_finite(const std::vector<at::Tensor>& list) {
+  AllFinite found;
+  std::vector<at::Tensor> there;
   for (const at::Tensor& one : list) {
     const at::Tensor x = numbers_of(one);
     const Look look = look_for(x.scalar_type());
-    if (x.device().is_cpu() && look != nullptr && x.is_non_overlapping_and_dense()) {
-      if (!is_finite(x, look)) return false;
-      continue;
+    if (!x.device().is_cpu()) {
+      there.push_back(x);
+    } else if (look != nullptr && x.is_non_overlapping_and_dense()) {
+      found.here = found.here && is_finite(x, look);
+    } else {
+      found.here = found.here && at::isfinite(x).all().item<bool>();
     }
-    const at::Tensor found = at::isfinite(x).all();
-    elsewhere = elsewhere.defined() ? elsewhere.logical_and(found.to(elsewhere.device())) : found;
+    if (!found.here) return found;
   }
-  return !elsewhere.defined() || elsewhere.item<bool>();
+  if (!there.empty()) found.there = finite_there(there);
+  return found;
+}
+
+bool all_finite(const std::vector<at::Tensor>& list) {
+  const AllFinite found = find_finite(list);
+  return found.here && (!found.there.defined() || found.there.item<bool>());
 }
 
 }  // namespace descent::tensors

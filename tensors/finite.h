@@ -10,4 +10,12 @@ namespace descent::tensors {
 /// and writes nothing.
 bool all_finite(const std::vector<at::Tensor>& list);
 
+/// The same without waiting for other devices: what is known on the host, and what only they know, a
+/// number that is 0 or 1, or undefined.
+struct AllFinite {
+  bool here = true;
+  at::Tensor there{};
+};
+AllFinite find_finite(const std::vector<at::Tensor>& list);
+
 }  // namespace descent::tensors

@@ -91,6 +91,7 @@ std::optional<NumberType> OptimizerBase::Engine::type_for_loops(const at::Tensor
 void OptimizerBase::Engine::collect_groups(OptimizerBase& optimizer) {
   groups_.clear();
   places_each_ = 0;
+  gradient_factor_ = GradientFactor::now();
   int64_t before = 0;
   for (size_t g = 0; g < optimizer.param_groups().size(); ++g) {
     GroupOptions& options = optimizer.adopt_options(g);
@@ -105,7 +106,7 @@ void OptimizerBase::Engine::collect_groups(OptimizerBase& optimizer) {
     const BaseOptions base = options.base();
     const auto& params = optimizer.param_groups()[g].params();
     Prologue<double> prologue = rule.prologue(o);
-    prologue.scale *= GradientFactor::now();
+    prologue.scale *= gradient_factor_;
     groups_.push_back({o, form, rule.coupled(o), prologue,
                        rule.rests_at_zero && options.get_lr() == 0, base, is_asked(base),
                        params.data(), before, 1, 0});

@@ -15,13 +15,16 @@
 #include <ATen/core/Tensor.h>
 
 #include <descent/base/pass.h>
-#include <descent/optim/engine/cuda/launch.h>
 #include <descent/optim/engine/low_precision.h>
 #include <descent/optim/engine/norms.h>
+#include <descent/optim/engine/skips.h>
 #include <descent/optim/optimizer/optimizer.h>
 
 namespace descent::tensors {
 class Numbers;
+}
+namespace descent::engine {
+class Finding;
 }
 namespace descent {
 
@@ -30,7 +33,9 @@ void append_sizes(std::vector<int64_t>& block, const at::Tensor& p);
 
 struct OptimizerBase::Engine {
   explicit Engine(const engine::RuleTable& table)
-      : rule(table), holders(engine::holders_of(table)) {}
+      : rule(table), holders(engine::holders_of(table)) {
+    if (make_device_steps_ != nullptr) device_steps_ = make_device_steps_(*this);
+  }
   /// The loss is the closure's, where the rule needs it.
   void step(OptimizerBase& optimizer, double loss);
   /// Calls the closure with the parameters where the rule wants the gradient, and puts them back.
@@ -51,14 +56,16 @@ struct OptimizerBase::Engine {
 
   const engine::RuleTable& rule;
   const engine::Holders& holders;
-  int64_t steps = 0;     ///< of the optimizer, for rules with slow weights
-  bool training = true;  ///< false between eval() and train()
+  int64_t steps = 0;             ///< of the optimizer, for rules with slow weights
+  engine::OpenSteps open_steps;  ///< among these
+  bool training = true;          ///< false between eval() and train()
   /// What each group remembers; of a rule that weighs, the first one's is that of all. The numbers
   /// are in the order of rule.shared.
   std::vector<std::array<double, engine::kMaxShared>> shared;
   std::array<double, engine::kMaxShared>& shared_of(size_t group);
   /// Why a group with these options cannot stand beside the first one, or "".
   std::string beside_first(const OptimizerBase& optimizer, const GroupOptions& options) const;
+  void before_replay(OptimizerBase& optimizer);
   void change_mode(OptimizerBase& optimizer, bool to_training);
   void update_hessian(OptimizerBase& optimizer);
   /// Of each group, what it held when it was last used.
@@ -114,6 +121,28 @@ struct OptimizerBase::Engine {
     std::array<float, engine::kMaxConstants> floats;
   };
 
+  /// Steps by kernels for CUDA. cuda/step.cpp has them, where a library has kernels at all.
+  struct DeviceSteps {
+    virtual ~DeviceSteps() = default;
+    virtual bool is_captured(at::Device device) const = 0;
+    /// Steps what they take of the items.
+    virtual void run() = 0;
+    /// Why they cannot make all of a step that was collected and is not the host's alone, or "".
+    virtual std::string obstacle(const engine::Finding* finding, bool captured) const = 0;
+    /// Does so when the step is prepared and run, which counts it as it has to be.
+    virtual void take_over(const engine::Finding* finding, bool captured) = 0;
+    virtual void before_replay(OptimizerBase& optimizer) = 0;
+  };
+  class CudaSteps;
+  using MakeDeviceSteps = std::unique_ptr<DeviceSteps> (*)(Engine&);
+  static inline MakeDeviceSteps make_device_steps_ = nullptr;
+  std::unique_ptr<DeviceSteps> device_steps_{};  ///< null: there are no kernels
+
+  /// How the count and the numbers of a step are found: on the host; on the host for each number of
+  /// skips that may be; or ahead of each replay.
+  enum class Known : uint8_t { Surely, UpToSkips, InReplays };
+  Known known_ = Known::Surely;
+
   /// The class of group options that own_part() saw last, and where ours lie in it, in bytes.
   const std::type_info* options_class_ = nullptr;
   std::ptrdiff_t own_options_ = 0;
@@ -128,6 +157,7 @@ struct OptimizerBase::Engine {
   /// parameter. They are asked for ahead of their turn, and never read by these addresses.
   std::vector<int32_t> trail_;
   std::vector<Group> groups_;
+  double gradient_factor_ = 1;           ///< a part of each group's prologue
   std::vector<engine::Layout> layouts_;  ///< of each item, if one is `mixed`
   std::vector<Numbers> numbers_;
   std::vector<uint32_t> buckets_;  ///< by a hash of group and step count: a list of numbers
@@ -207,11 +237,8 @@ struct OptimizerBase::Engine {
   void apply(const Item& item, int64_t first, int64_t n, double trust) const;
   double trust(const Item& item, double first_squares, double second_squares, bool remembers) const;
 
-  void refuse_capture() const;
-  // In cuda/step.cpp, where there are kernels.
-  void step_on_cuda();
-  std::optional<engine::cuda::Format> point_at_device(Item& item);
-  at::Tensor ratios_of(const std::vector<size_t>& items, const at::Tensor& sums) const;
+  /// False: the step is skipped.
+  bool decide_who_knows();
 
   double gradient_squares(const Item& item) const;
   void scale_gradients();

@@ -1,5 +1,8 @@
 #pragma once
 // Private to what stands around optimizers.
+#include <optional>
+
+#include <ATen/core/Tensor.h>
 
 namespace descent {
 class OptimizerBase;
@@ -22,6 +25,30 @@ class GradientFactor {
 
  private:
   double before_;
+};
+
+/// As long as this lives, a step that an optimizer of this library makes on this thread happens only if
+/// no infinity was found, with gradients times a factor. Both are numbers on a device: kernels take them
+/// there, everything else waits for them.
+class Finding {
+ public:
+  /// Each one float: not 0 where an infinity was found; undefined where the factor is 1.
+  Finding(at::Tensor found_inf, at::Tensor factor);
+  ~Finding();
+  Finding(const Finding&) = delete;
+  Finding& operator=(const Finding&) = delete;
+
+  /// Null: there is none.
+  static const Finding* now();
+
+  const at::Tensor& found_inf() const { return found_inf_; }
+  const at::Tensor& factor() const { return factor_; }
+  /// The factor, or none where an infinity was found. Waits for the device.
+  std::optional<double> read() const;
+
+ private:
+  at::Tensor found_inf_, factor_;
+  const Finding* before_;
 };
 
 /// The sum of the squares of all gradients that an optimizer would step by now, as its rule sums them

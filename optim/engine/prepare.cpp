@@ -122,10 +122,15 @@ void OptimizerBase::Engine::prepare(OptimizerBase& optimizer) {
     }
     point_at_all(item);
   }
+  const Known known = known_;
   for (auto& item : items_) {
-    const StepInfo at{++item.state->step(), item.fresh, item.parameter->dim()};
+    int64_t& step = known == Known::Surely ? item.state->step() : item.state->step_at_most();
+    const StepInfo at{step + 1, item.fresh, item.parameter->dim()};
     item.numbers = numbers_for(item.group, at, *item.state);
-    item.state->scalars.set(numbers_[item.numbers].after);
+    if (known != Known::InReplays) {
+      step = at.step;
+      item.state->scalars.set(numbers_[item.numbers].after);
+    }
     uint32_t& blocks = item.reads_twice ? norm_blocks_ : blocks_;
     item.first_block = blocks;
     if (!item.type) continue;
@@ -196,7 +201,7 @@ Draw OptimizerBase::Engine::draw_for(const Item& item) const {
   const Group& group = groups_[item.group];
   return {static_cast<uint64_t>(group.base.seed),
           static_cast<uint32_t>(group.before + (&owner(item) - group.params)),
-          static_cast<uint32_t>(item.state->step())};
+          static_cast<uint32_t>(item.state->step_at_most())};
 }
 
 Layout OptimizerBase::Engine::layout_for(const Item& item) const {

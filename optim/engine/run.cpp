@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <atomic>
 
 #include <ATen/Parallel.h>
 #include <omp.h>
 
 #include <descent/optim/engine/agreed_decay.h>
+#include <descent/optim/engine/cuda/launch.h>
 #include <descent/optim/engine/engine.h>
 #include <descent/optim/engine/phases.h>
 #include <descent/tensors/numbers.h>
@@ -24,7 +26,11 @@ constexpr int64_t kFar = 131072;
 /// not where the next short one lies.
 constexpr std::ptrdiff_t kFetchAhead = 4;
 
+std::atomic<int64_t> stepped_by_kernels{0};
+
 }  // namespace
+
+int64_t engine::cuda::parameters_stepped() { return stepped_by_kernels; }
 
 const void* OptimizerBase::Engine::constants(const Item& item) const {
   const Numbers& numbers = numbers_[item.numbers];
@@ -51,9 +57,11 @@ void OptimizerBase::Engine::run(double loss) {
   scale_gradients();
   set_stable_decay();
   if (rule.weigh != nullptr) return run_jointly(loss);
-#if defined(DESCENT_HAS_CUDA)
-  step_on_cuda();
-#endif
+  if (device_steps_ != nullptr) {
+    device_steps_->run();
+    stepped_by_kernels +=
+        std::count_if(items_.begin(), items_.end(), [](const Item& item) { return item.on_cuda; });
+  }
   step_tensors();
   if (blocks_ + norm_blocks_ == 0) return;
   if (norm_blocks_ > 0) sums_.resize(static_cast<size_t>(2 * 2 * kPieces));

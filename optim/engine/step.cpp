@@ -3,13 +3,14 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <descent/optim/engine/engine.h>
+#include <descent/optim/engine/gradient_factor.h>
 #include <descent/optim/engine/one_parameter.h>
 #include <descent/optim/engine/phases.h>
 #include <descent/optim/engine/stored.h>
 #include <descent/optim/pieces/slow_weights.h>
+#include <descent/tensors/capture.h>
 #include <descent/tensors/computed_in.h>
 #include <descent/tensors/fit.h>
 #include <descent/tensors/loss_of.h>
@@ -108,36 +109,43 @@ void OptimizerBase::make_states() {
   }
 }
 
-namespace {
-
-/// LibTorch before 2.13 does not say.
-template <class Stream>
-bool is_captured(const Stream& stream) {
-  if constexpr (requires { stream.is_capturing(); }) return stream.is_capturing();
-  return false;
-}
-
-}  // namespace
-
-/// A replay would repeat the numbers of the step that was captured, and no step would be counted.
-void OptimizerBase::Engine::refuse_capture() const {
+/// Who knows the count of this step and its numbers. Where a device does, kernels have to make all of
+/// it: nothing else asks there.
+bool OptimizerBase::Engine::decide_who_knows() {
+  known_ = Known::Surely;
+  const Finding* const finding = Finding::now();
   const auto found = std::find_if(items_.begin(), items_.end(), [](const Item& item) {
     return !item.type && !item.parameter->is_cpu();
   });
-  if (found == items_.end()) return;
-  const at::Device device = found->parameter->device();
-  const c10::impl::VirtualGuardImpl guard(device.type());
-  TORCH_CHECK(!is_captured(guard.getStream(device)), rule.about.name,
-              ": step() while a graph captures the stream of ", device,
-              ", must be called outside of it: the step's numbers and its count are made on the "
-              "host, and a replay would not change them");
+  bool captured = false;
+  if (found != items_.end()) {
+    const at::Device device = found->parameter->device();
+    captured = tensors::is_captured(device) ||
+               (device_steps_ != nullptr && device_steps_->is_captured(device));
+  }
+  if (finding == nullptr && !captured) return true;
+  const std::string obstacle = device_steps_ != nullptr
+                                   ? device_steps_->obstacle(finding, captured)
+                                   : "this build of descent has no kernels for CUDA";
+  TORCH_CHECK(!captured || obstacle.empty(), rule.about.name,
+              ": step() while a graph captures the stream of ", found->parameter->device(),
+              ", must be called outside of it: ", obstacle);
+  if (obstacle.empty()) {
+    device_steps_->take_over(finding, captured);
+    return true;
+  }
+  const std::optional<double> factor = finding->read();
+  if (!factor) return false;
+  gradient_factor_ *= *factor;
+  for (Group& group : groups_) group.prologue.scale *= *factor;
+  return true;
 }
 
 void OptimizerBase::Engine::step(OptimizerBase& optimizer, double loss) {
   const RealViews views{*this};
   collect(optimizer);
-  refuse_capture();
-  if (rule.advance != nullptr)
+  if (!decide_who_knows()) return;
+  if (rule.advance != nullptr && known_ != Known::InReplays)
     for (size_t g = 0; g < groups_.size(); ++g)
       rule.advance(groups_[g].options, shared_of(g).data());
   if (rule.tensor_update != nullptr) {
@@ -147,10 +155,21 @@ void OptimizerBase::Engine::step(OptimizerBase& optimizer, double loss) {
     run(loss);
   }
   copies_.clear();
-  ++steps;
+  if (known_ != Known::InReplays) ++steps;
   if (rule.pull == nullptr) return;
   make_complex_again();
   pull_slow_weights(optimizer);
+}
+
+void OptimizerBase::Engine::before_replay(OptimizerBase& optimizer) {
+  TORCH_CHECK(device_steps_ != nullptr, rule.about.name,
+              ": before_replay() without a captured step: this build of descent has no kernels for "
+              "CUDA");
+  TORCH_CHECK(
+      training, rule.about.name,
+      ": before_replay() while the parameters are those of an evaluation, must follow train()");
+  const at::NoGradGuard no_grad;
+  device_steps_->before_replay(optimizer);
 }
 
 std::array<double, kMaxShared>& OptimizerBase::Engine::shared_of(size_t group) {

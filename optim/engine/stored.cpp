@@ -278,26 +278,32 @@ bool is_kept_so(const ParamState& state, const at::Tensor& p, const BaseOptions&
   return true;
 }
 
+bool has_fit_beside(const ParamState& state, const at::Tensor& p, const BaseOptions& base) {
+  const Beside& beside = state.beside();
+  if (beside.master() != base.master) return false;
+  if (base.master == Master::None) return true;
+  const at::Tensor& kept = beside.parameter();
+  return kept.defined() && kept.scalar_type() == type_beside(p, base.master) &&
+         kept.device() == p.device() &&
+         ((p.is_contiguous() && kept.is_contiguous()) || kept.strides() == p.strides());
+}
+
 void fit_beside(ParamState& state, const at::Tensor& p, const BaseOptions& base) {
   const Master master = base.master;
-  const at::Tensor& kept = state.beside().parameter();
   if (master == Master::None) {
     if (state.beside().master() != Master::None)
       state.make_beside().set_parameter(Master::None, at::Tensor());
     if (state.beside().is_empty()) state.scalars.forget_beside();
     return;
   }
-  const at::ScalarType type = type_beside(p, master);
-  const auto options = p.options().dtype(type);
-  if (state.beside().master() != master || !kept.defined()) {
-    at::Tensor made = master == Master::Float32 ? at::empty_like(p, options).copy_(p.detach())
+  if (has_fit_beside(state, p, base)) return;
+  const at::Tensor& kept = state.beside().parameter();
+  const auto options = p.options().dtype(type_beside(p, master));
+  const bool is_there = state.beside().master() == master && kept.defined();
+  at::Tensor made = is_there                    ? at::empty_like(p, options).copy_(kept)
+                    : master == Master::Float32 ? at::empty_like(p, options).copy_(p.detach())
                                                 : at::zeros_like(p, options);
-    state.make_beside().set_parameter(master, std::move(made));
-    return;
-  }
-  const bool lies_so = (p.is_contiguous() && kept.is_contiguous()) || kept.strides() == p.strides();
-  if (kept.scalar_type() != type || kept.device() != p.device() || !lies_so)
-    state.make_beside().set_parameter(master, at::empty_like(p, options).copy_(kept));
+  state.make_beside().set_parameter(master, std::move(made));
 }
 
 at::Tensor step_start(const at::Tensor& p, const ParamState& state) {

@@ -64,6 +64,8 @@ void fit_buffer(ParamState& state, size_t b, const at::Tensor& p, const BaseOpti
 
 /// Whether codes and master are there as is asked for; a step brings them so.
 bool is_kept_so(const ParamState& state, const at::Tensor& p, const BaseOptions& base);
+/// Whether the master that is asked for is there as a step of `p` needs it.
+bool has_fit_beside(const ParamState& state, const at::Tensor& p, const BaseOptions& base);
 /// Makes and forgets what is asked for beside the parameter: a master starts as the parameter is.
 void fit_beside(ParamState& state, const at::Tensor& p, const BaseOptions& base);
 

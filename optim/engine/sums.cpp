@@ -28,6 +28,7 @@ at::Tensor in_memory_order(const at::Tensor& x) {
 
 thread_local double gradient_factor = 1;
 thread_local const double* known_squares = nullptr;
+thread_local const engine::Finding* finding = nullptr;
 
 }  // namespace
 
@@ -56,6 +57,22 @@ engine::KnownSquares::KnownSquares(double sum)
     : sum_(sum), before_(std::exchange(known_squares, &sum_)) {}
 engine::KnownSquares::~KnownSquares() { known_squares = before_; }
 const double* engine::KnownSquares::now() { return known_squares; }
+
+engine::Finding::Finding(at::Tensor found_inf, at::Tensor factor)
+    : found_inf_(std::move(found_inf)),
+      factor_(std::move(factor)),
+      before_(std::exchange(finding, this)) {}
+engine::Finding::~Finding() { finding = before_; }
+const engine::Finding* engine::Finding::now() { return finding; }
+
+std::optional<double> engine::Finding::read() const {
+  tensors::Numbers both;
+  both.add(found_inf_);
+  if (factor_.defined()) both.add(factor_);
+  const std::vector<double>& read = both.read();
+  if (read[0] != 0) return {};
+  return factor_.defined() ? read[1] : 1;
+}
 
 /// L = lr/(sqrt(q) + eps), where q is the mean of exp_avg_sq as this step will leave it over all
 /// elements of all parameters that have a gradient: it takes a reading of its own.
@@ -181,7 +198,7 @@ void OptimizerBase::Engine::scale_gradients() {
   double total = known != nullptr ? *known : 0;
   size_t k = 0;
   for (int64_t i = 0; i < count; ++i) total += !items_[i].type ? of_tensors.read()[k++] : sums_[i];
-  const double norm = GradientFactor::now() * std::sqrt(total);
+  const double norm = gradient_factor_ * std::sqrt(total);
   for (auto& numbers : numbers_) {
     const void* const options = groups_[numbers.group].options;
     if (!rule.needs_gradient_norm(options)) continue;

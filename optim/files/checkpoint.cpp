@@ -228,6 +228,7 @@ void OptimizerBase::load(torch::serialize::InputArchive& archive) {
   }
   incoming.commit();
   engine_->steps = count;
+  engine_->open_steps = {};
   engine_->training = training == 1;
   for (size_t i = 0; i < shared.size(); ++i)
     engine_->shared_of(i / rule_->shared.size())[i % rule_->shared.size()] = shared[i];

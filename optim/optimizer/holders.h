@@ -158,6 +158,7 @@ class HeldState final : public LibTorch<Class>::State, public ParamState {
       : Theirs(theirs), ParamState(holders, p) {}
 
   std::unique_ptr<torch::optim::OptimizerParamState> clone() const override {
+    static_cast<void>(ParamState::step());  // which is right from then on
     auto copy = std::make_unique<HeldState>(*this);
     copy->clone_buffers();
     return copy;

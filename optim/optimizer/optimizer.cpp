@@ -331,7 +331,11 @@ void OptimizerBase::sync_masters() {
       }
 }
 
-int64_t OptimizerBase::steps() const { return engine_->steps; }
+int64_t OptimizerBase::steps() const {
+  engine_->open_steps.settle(engine_->steps);
+  return engine_->steps;
+}
+void OptimizerBase::before_replay() { engine_->before_replay(*this); }
 
 void OptimizerBase::eval() { engine_->change_mode(*this, false); }
 void OptimizerBase::train() { engine_->change_mode(*this, true); }

@@ -58,6 +58,14 @@ class OptimizerBase {
   /// (see replace_param) and two parameters that share memory.
   at::Tensor step(torch::optim::Optimizer::LossClosure closure = nullptr);
 
+  /// To be called ahead of each replay of a CUDA graph that holds a captured step(), in the replay's
+  /// stream: counts the step and hands its numbers, by the options as they are now, to the device.
+  /// Without this call a replay steps no parameter. Of several captured steps of an optimizer only the
+  /// last one is served. Throws c10::Error, with nothing changed, if no step was captured, or what the
+  /// graph holds is no longer so: other parameters, state elsewhere, options that choose other
+  /// kernels.
+  void before_replay();
+
   /// Adds a group; options of this library as they are, or a copy of the defaults if it has none.
   /// LibTorch's own options of the same rule mean what they mean to the LibTorch that is linked: since
   /// 2.12 an option that equals its class's default counts as not given, and is the optimizer's.

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include <descent/optim/engine/low_precision.h>
+#include <descent/optim/engine/skips.h>
 #include <descent/optim/optimizer/param_state.h>
 #include <descent/tensors/fit.h>
 
@@ -49,6 +50,11 @@ Beside& Scalars::make_beside() {
 void Scalars::forget_beside() {
   if (rare_ != nullptr) rare_->beside = nullptr;
 }
+engine::OpenSteps& Scalars::make_open_steps() {
+  if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+  if (rare_->open_steps == nullptr) rare_->open_steps = std::make_shared<engine::OpenSteps>();
+  return *rare_->open_steps;
+}
 const Beside& ParamState::beside() const {
   static const Beside nothing;
   return has_beside() ? *scalars.beside() : nothing;
@@ -70,6 +76,7 @@ const char* name_of(Master master) {
 
 ParamState::ParamState(const engine::Holders& holders, const at::Tensor& p)
     : scalars(*holders.rule), parameter(p.getIntrusivePtr()), holders_(&holders) {}
+void ParamState::settle() { scalars.open_steps()->settle(step_at_most()); }
 
 void ParamState::check(const at::Tensor& p, size_t group, size_t position) const {
   const engine::RuleTable& rule = this->rule();

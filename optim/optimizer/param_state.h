@@ -13,6 +13,9 @@
 #include <descent/optim/engine/table.h>
 #include <descent/optim/optimizer/base_options.h>
 
+namespace descent::engine {
+class OpenSteps;
+}
 namespace descent {
 
 /// What a state holds beside its buffers where numbers are kept in fewer bits than they are computed
@@ -60,11 +63,18 @@ class Scalars {
   Beside& make_beside();
   void forget_beside();
 
+  /// Null unless steps may have been skipped. A copy has none: who copies has settled the steps.
+  engine::OpenSteps* open_steps() const {
+    return rare_ == nullptr ? nullptr : rare_->open_steps.get();
+  }
+  engine::OpenSteps& make_open_steps();
+
  private:
   struct Rare {
     std::array<double, engine::kMaxScalars> values{};
     std::vector<int64_t> block{};
     std::unique_ptr<Beside> beside{};
+    std::shared_ptr<engine::OpenSteps> open_steps{};
   };
   std::unique_ptr<Rare> rare_;
 };
@@ -91,9 +101,16 @@ class ParamState {
   uint64_t collected = 0;
 
   const engine::RuleTable& rule() const;
-  /// Steps taken, gradients missed not counted.
+  /// Steps taken, gradients missed not counted. Waits for a device that may have skipped the last
+  /// ones; LibTorch's own accessor of the same number does not.
   int64_t& step();
   int64_t step() const { return const_cast<ParamState*>(this)->step(); }
+  /// The same as if none of these had been skipped.
+  int64_t& step_at_most() {
+    return *reinterpret_cast<int64_t*>(reinterpret_cast<char*>(this) + place_of_step());
+  }
+  /// See engine/skips.h.
+  engine::OpenSteps& open_steps() { return scalars.make_open_steps(); }
   /// A buffer, in the order of rule().buffers; undefined where there is none yet. One that is kept
   /// in 8 bits is its bytes; engine/stored.h reads those.
   at::Tensor& buffer(size_t b);
@@ -123,6 +140,9 @@ class ParamState {
   void read(torch::serialize::InputArchive& archive);
 
  private:
+  std::ptrdiff_t place_of_step() const;
+  void settle();
+
   const engine::Holders* holders_;
 };
 
@@ -178,8 +198,10 @@ void ParamState::each_tensor(F&& f) const {
   if (beside().parameter().defined())
     f(std::string(name_of(beside().master())), beside().parameter());
 }
+inline std::ptrdiff_t ParamState::place_of_step() const { return holders_->step; }
 inline int64_t& ParamState::step() {
-  return *reinterpret_cast<int64_t*>(reinterpret_cast<char*>(this) + holders_->step);
+  if (scalars.open_steps() != nullptr) settle();
+  return step_at_most();
 }
 inline at::Tensor& ParamState::buffer(size_t b) {
   return *reinterpret_cast<at::Tensor*>(reinterpret_cast<char*>(this) + holders_->buffers[b]);

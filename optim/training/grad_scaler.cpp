@@ -44,8 +44,8 @@ std::vector<at::Tensor> gradients_of(Optimizer& optimizer) {
   return list;
 }
 
-/// Multiplies where the gradients are, and says whether one of them was infinite or NaN.
-bool divide(const std::vector<at::Tensor>& gradients, const at::Tensor& inverse) {
+/// Multiplies where the gradients are. Not 0 where one of them was infinite or NaN.
+at::Tensor divide(const std::vector<at::Tensor>& gradients, const at::Tensor& inverse) {
   std::map<std::pair<std::string, at::ScalarType>, std::vector<at::Tensor>> alike;
   for (const at::Tensor& g : gradients)
     alike[{g.device().str(), g.scalar_type()}].push_back(g.layout() == at::kSparse ? g._values()
@@ -56,7 +56,7 @@ bool divide(const std::vector<at::Tensor>& gradients, const at::Tensor& inverse)
     at::_amp_foreach_non_finite_check_and_unscale_(list, here, inverse.to(list[0].device()));
     found += here.to(found.device());
   }
-  return found.item<float>() != 0;
+  return found;
 }
 
 /// Whether no one but the pass of an optimizer of this library looks at the gradients.
@@ -130,9 +130,9 @@ at::Tensor GradScaler::scale(const at::Tensor& outputs) {
   return outputs * scale_.to(outputs.device(), /*non_blocking=*/true);
 }
 
-/// As a float, computed in double.
-double GradScaler::inverse() const {
-  return static_cast<float>(1 / static_cast<double>(scale_.item<float>()));
+/// A float, computed in double.
+at::Tensor GradScaler::inverse() const {
+  return scale_.to(at::kDouble).reciprocal().to(at::kFloat);
 }
 
 void GradScaler::unscale_(Optimizer& optimizer) {
@@ -145,9 +145,10 @@ void GradScaler::unscale_(Optimizer& optimizer) {
   TORCH_CHECK(stage != Stage::Stepped, kGradScaler, ": unscale_() is being called after step().");
   const at::NoGradGuard no_grad;
   const std::vector<at::Tensor> gradients = gradients_of(optimizer);
-  const bool found = divide(gradients, at::full({}, inverse(), scale_.options()));
+  const at::Tensor found = divide(gradients, inverse());
   Entry& entry = entries_[&innermost(optimizer)];
-  if (!gradients.empty()) entry.found_inf = found;
+  if (!gradients.empty() && found.is_cpu()) entry.found_inf = found.item<float>() != 0;
+  if (!gradients.empty() && !found.is_cpu()) entry.found_there = found;
   entry.stage = Stage::Unscaled;
 }
 
@@ -165,19 +166,38 @@ at::Tensor GradScaler::step(Optimizer& optimizer, Optimizer::LossClosure closure
   Entry entry = known == entries_.end() ? Entry{} : known->second;
   TORCH_CHECK(entry.stage != Stage::Stepped, kGradScaler,
               ": step() has already been called since the last update().");
-  const bool unscaled = entry.stage == Stage::Unscaled;
-  if (!unscaled) {
+  if (entry.stage != Stage::Unscaled) {
+    const at::NoGradGuard no_grad;
     const std::vector<at::Tensor> gradients = gradients_of(optimizer);
-    if (!gradients.empty()) entry.found_inf = !tensors::all_finite(gradients);
+    const tensors::AllFinite found = tensors::find_finite(gradients);
+    if (!gradients.empty()) entry.found_inf = !found.here;
+    if (found.there.defined()) entry.found_there = found.there.logical_not().to(at::kFloat);
   }
-  TORCH_CHECK(entry.found_inf, kGradScaler,
+  TORCH_CHECK(entry.is_checked(), kGradScaler,
               ": No inf checks were recorded for this optimizer. None of its parameters has a "
               "gradient, must have one");
   at::Tensor value;
-  if (!*entry.found_inf) value = step_times(optimizer, unscaled ? 1 : inverse());
+  if (!entry.found_inf.value_or(false)) value = step(optimizer, entry);
   entry.stage = Stage::Stepped;
   entries_[&innermost(optimizer)] = entry;
   return value;
+}
+
+/// A step, unless a device has found an infinity.
+at::Tensor GradScaler::step(Optimizer& optimizer, const Entry& entry) const {
+  const bool unscaled = entry.stage == Stage::Unscaled;
+  const at::Tensor factor = unscaled ? at::Tensor() : inverse();
+  if (!entry.found_there.defined())
+    return step_times(optimizer, unscaled ? 1 : factor.item<double>());
+  std::optional<double> known;
+  {
+    const engine::Finding scope(entry.found_there, factor);
+    if (dynamic_cast<OptimizerBase*>(&optimizer) != nullptr &&
+        (unscaled || unscales_in_its_pass(optimizer)))
+      return optimizer.step();
+    known = scope.read();
+  }
+  return known ? step_times(optimizer, *known) : at::Tensor();
 }
 
 void GradScaler::update() {
@@ -185,15 +205,19 @@ void GradScaler::update() {
   check_scaled("update");
   bool checked = false, found = false;
   for (const auto& [optimizer, entry] : entries_) {
-    checked = checked || entry.found_inf;
+    checked = checked || entry.is_checked();
     found = found || entry.found_inf.value_or(false);
   }
   TORCH_CHECK(
       checked, kGradScaler,
       ": No inf checks were recorded prior to update. step() or unscale_() must come first");
   const at::NoGradGuard no_grad;
-  at::_amp_update_scale_(scale_, growth_tracker_, at::full({}, found ? 1 : 0, scale_.options()),
-                         options_.growth_factor, options_.backoff_factor, options_.growth_interval);
+  at::Tensor all = at::full({}, found ? 1 : 0, scale_.options());
+  for (const auto& [optimizer, entry] : entries_)
+    if (entry.found_there.defined())
+      all += entry.found_there.to(all.device(), /*non_blocking=*/true);
+  at::_amp_update_scale_(scale_, growth_tracker_, all, options_.growth_factor,
+                         options_.backoff_factor, options_.growth_interval);
   forget();
 }
 

@@ -40,7 +40,8 @@ struct GradScalerOptions {
 ///
 /// Differences from Python's: step() checks gradients and does not write them, so .grad holds the
 /// scaled ones afterwards. Optimizers of this library unscale in their own pass; all others meet
-/// unscaled copies, as many bytes as the gradients, unless unscale_() came first. Options are
+/// unscaled copies, as many bytes as the gradients, unless unscale_() came first. Where kernels for CUDA
+/// make a whole step, they skip it themselves, and nothing waits for the device (docs/cuda.md). Options are
 /// checked. Throws c10::Error, with nothing changed.
 class GradScaler {
  public:
@@ -102,12 +103,17 @@ class GradScaler {
   /// What is known of an optimizer since the last update().
   struct Entry {
     Stage stage = Stage::Ready;
-    std::optional<bool> found_inf{};  ///< none: it had no gradient, or was not checked
+    /// On the host, and, not 0, on a device that still has to be asked. Neither: it had no gradient, or
+    /// was not checked.
+    std::optional<bool> found_inf{};
+    at::Tensor found_there{};
+    bool is_checked() const { return found_inf || found_there.defined(); }
   };
 
   void set(GradScalerOptions options);
   void check_scaled(const char* action) const;
-  double inverse() const;
+  at::Tensor inverse() const;
+  at::Tensor step(torch::optim::Optimizer& optimizer, const Entry& entry) const;
   void forget() { entries_.clear(); }
 
   GradScalerOptions options_;

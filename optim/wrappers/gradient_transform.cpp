@@ -7,7 +7,7 @@
 namespace descent {
 
 at::Tensor GradientTransform::step(LossClosure closure) {
-  mirror_groups();
+  begin_step();
   tensors::ExchangedGradients exchanged;
   if (!closure || uses_present_gradients()) exchange(exchanged);
   LossClosure transformed;

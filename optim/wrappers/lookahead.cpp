@@ -30,7 +30,7 @@ void Lookahead::remember() {
 void Lookahead::check() const { slow().check(inner().param_groups()); }
 
 at::Tensor Lookahead::step(LossClosure closure) {
-  mirror_groups();
+  begin_step();
   refuse_inside({Has::Masters});
   check();
   if (options_.slow_init == SlowInit::Initial) remember();

@@ -56,7 +56,7 @@ std::vector<Mechanic::Memory> Mechanic::advanced(double h) const {
 }
 
 at::Tensor Mechanic::step(LossClosure closure) {
-  mirror_groups();
+  begin_step();
   refuse_inside({Has::Masters});
   starts().check(param_groups_);
   at::Tensor loss = tensors::loss_of(closure);

@@ -16,7 +16,7 @@ SAM::SAM(InnerOptimizer inner, const Options& options)
 at::Tensor SAM::step(LossClosure closure) {
   TORCH_CHECK(closure != nullptr,
               "SAM: step() got no closure, must get one that computes loss and gradients");
-  mirror_groups();
+  begin_step();
   // A SAM further in takes the gradients that are there for itself.
   bool present = !options_.call_closure_first && !Wrapper::uses_present_gradients();
   return inner().step([&] {

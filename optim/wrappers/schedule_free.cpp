@@ -30,7 +30,7 @@ at::Tensor ScheduleFree::step(LossClosure closure) {
   TORCH_CHECK(training_,
               "ScheduleFree: step() while the parameters are those of an evaluation, must follow "
               "train()");
-  mirror_groups();
+  begin_step();
   refuse_inside({Has::Masters});
   z().check(param_groups_);
   at::Tensor loss = tensors::loss_of(closure);

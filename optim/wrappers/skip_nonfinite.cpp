@@ -10,7 +10,7 @@ SkipNonfinite::SkipNonfinite(InnerOptimizer inner) : Wrapper("SkipNonfinite", st
 }
 
 at::Tensor SkipNonfinite::step(LossClosure closure) {
-  mirror_groups();
+  begin_step();
   refuse_inside({Has::OtherClosures});  // options may have changed
   at::Tensor loss = tensors::loss_of(closure);
   std::vector<at::Tensor> gradients;

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 #include <torch/optim/lbfgs.h>
 
 #include <descent/optim/optimizer/holders.h>
 #include <descent/optim/wrappers/wrapper.h>
+#include <descent/tensors/capture.h>
 #include <descent/tensors/record.h>
 
 // The layout of a wrapper's archive:
@@ -178,6 +180,19 @@ void Wrapper::mirror_groups() {
                    [](const at::Tensor& a, const at::Tensor& b) { return a.is_same(b); });
     if (!same) shown = params;
   }
+}
+
+void Wrapper::begin_step() {
+  mirror_groups();
+  std::optional<at::Device> asked;
+  for (const auto& group : param_groups_)
+    for (const at::Tensor& p : group.params()) {
+      if (!p.defined() || p.device() == asked) continue;
+      asked = p.device();
+      TORCH_CHECK(!tensors::is_captured(*asked), name_,
+                  ": step() while a graph captures the stream of ", *asked,
+                  ", must be called outside of it: what a wrapper does is decided on the host");
+    }
 }
 
 bool Wrapper::maximizes(size_t group) {

@@ -89,9 +89,10 @@ class Wrapper : public torch::optim::Optimizer {
 
   const char* name() const { return name_; }
 
-  /// Shows groups and parameters that the inner optimizer got since; called at the start of every
-  /// step.
+  /// Shows groups and parameters that the inner optimizer got since.
   void mirror_groups();
+  /// Called at the start of every step: the same, and refuses one that a graph would hold.
+  void begin_step();
 
   /// Whether the innermost optimizer ascends in this group.
   bool maximizes(size_t group);

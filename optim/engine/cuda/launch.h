@@ -98,6 +98,9 @@ struct RuleLaunches {
 template <class Rule>
 const RuleLaunches& launches_of();
 
+/// How many parameters kernels have stepped since the program started, each step counted.
+int64_t parameters_stepped();
+
 /// Makes the kernels of a rule known, as DESCENT_COMPILE does where they are compiled.
 bool register_launches(const RuleTable& rule, const RuleLaunches& launches);
 

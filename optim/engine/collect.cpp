@@ -132,8 +132,8 @@ void OptimizerBase::Engine::set_decay(Group& group, double lr) const {
 
 void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   const char* const name = rule.about.name;
-  const Pass pass = current_pass();
-  isa_ = pass == Pass::V4 ? Isa::V4 : pass == Pass::V3 ? Isa::V3 : Isa::Baseline;
+  const std::optional<Isa> isa = current_isa();
+  isa_ = isa.value_or(Isa::Baseline);
   items_.clear();
   ++serial_;
   collect_groups(optimizer);
@@ -153,7 +153,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
   const size_t trail_each = kBuffers + 2 * (std::max<size_t>(places_each_, 2) - 2);
   if (trail_.size() != count * trail_each && !at_place) trail_.assign(count * trail_each, 0);
   // What these rules do to gradients and buffers ahead of the loops is done in full each time.
-  const bool may_be_plain = pass != Pass::Tensor && !rule.forms.empty() && rule.pull == nullptr &&
+  const bool may_be_plain = isa && !rule.forms.empty() && rule.pull == nullptr &&
                             rule.centralizes == nullptr && !rule.sparse_only;
   std::unordered_set<const void*> newcomers;
   int32_t unused[kBuffers + 2 * kMaxBuffers];
@@ -212,8 +212,7 @@ void OptimizerBase::Engine::collect(OptimizerBase& optimizer) {
         check_memory_of(stepped, item.contiguous, *item.gradient, g, i);
         if (sparse) check_sparse(p, gradient, g, i);
         item.present = sparse && rule.takes_sparse(groups_[g].options) == Sparse::Present;
-        if (!item.present && pass != Pass::Tensor)
-          item.type = type_for_loops(stepped, item.contiguous, base);
+        if (!item.present && isa) item.type = type_for_loops(stepped, item.contiguous, base);
       }
       const auto known = states.find(p.unsafeGetTensorImpl());
       bool once = true;

@@ -121,8 +121,7 @@ void OptimizerBase::Engine::set_stable_decay() {
 double engine::gradient_squares(OptimizerBase& optimizer) {
   const RuleTable& rule = optimizer.rule();
   if (rule.needs_gradient_norm == nullptr) return 0;
-  const Pass pass = current_pass();
-  const Isa isa = pass == Pass::V4 ? Isa::V4 : pass == Pass::V3 ? Isa::V3 : Isa::Baseline;
+  const Isa isa = current_isa().value_or(Isa::Baseline);
   // In the order in which a step has them: elementwise forms first.
   tensors::Numbers elementwise, of_norms;
   bool is_needed = false;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <descent/optim/engine/array.h>
+#include <descent/optim/engine/isa.h>
 #include <descent/optim/engine/rule.h>
 
 namespace descent::engine {
@@ -47,9 +48,6 @@ struct ArrayKernels {
   Pair<Array> (*measure)(const Array& p, const Array& g, Array* s, const double* k) = nullptr;
   void (*apply)(Array& p, const Array& g, Array* s, const double* k, double trust) = nullptr;
 };
-
-/// The instruction sets of the loops, in the order of `Form::kernels`.
-enum class Isa { Baseline, V3, V4 };
 
 /// The number types of parameters that the loops take. Those of 16 bits are kept in memory and
 /// computed in float.

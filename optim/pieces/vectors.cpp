@@ -7,8 +7,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/dot.h>
 
-#include <descent/base/pass.h>
 #include <descent/optim/engine/instruction_sets.h>
+#include <descent/optim/engine/isa.h>
 #include <descent/optim/engine/norms.h>
 #include <descent/optim/pieces/vectors.h>
 
@@ -140,8 +140,7 @@ Loop<T> loop_for(Work work) {
       {&add_baseline<T>, &add_v3<T>, &add_v4<T>},
       {&add_then_dot_baseline<T>, &add_then_dot_v3<T>, &add_then_dot_v4<T>},
       {&largest_baseline<T>, &largest_v3<T>, &largest_v4<T>}};
-  const Pass pass = current_pass();
-  return kLoops[work][pass == Pass::V4 ? 2 : pass == Pass::V3 ? 1 : 0];
+  return kLoops[work][static_cast<size_t>(engine::current_isa().value_or(engine::Isa::Baseline))];
 #else
   static constexpr Loop<T> kLoops[4] = {&dot_baseline<T>, &add_baseline<T>,
                                         &add_then_dot_baseline<T>, &largest_baseline<T>};

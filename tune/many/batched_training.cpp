@@ -142,7 +142,7 @@ class BatchedTraining : public FastTraining {
   struct Copy {
     Copy(const BatchedTraining& all, const Candidate& candidate)
         : options(all.job_.options_of(candidate)),
-          steps(all.job_.rule, *current_isa(), all.places_, all.job_.options.schedule),
+          steps(all.job_.rule, *engine::current_isa(), all.places_, all.job_.options.schedule),
           course(all.job_.options) {}
     std::vector<std::unique_ptr<torch::optim::OptimizerOptions> > options;
     RuleSteps<T> steps;

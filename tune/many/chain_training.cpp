@@ -237,7 +237,7 @@ class ChainTraining : public FastTraining {
   }
 
   const Job& job_;
-  const engine::Isa isa_ = *current_isa();
+  const engine::Isa isa_ = *engine::current_isa();
   const TrainKernels<T>* const kernels_ = kernels_of<T>(isa_);
   TrainJob<T> plan_{};
   std::vector<Place> places_;

@@ -5,7 +5,6 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/util/Exception.h>
 
-#include <descent/base/pass.h>
 #include <descent/tune/many/rule_steps.h>
 
 namespace descent::many {
@@ -31,19 +30,6 @@ std::string why_not_by_memory(const RuleTable& rule, const void* options) {
 }
 
 }  // namespace
-
-std::optional<Isa> current_isa() {
-  switch (current_pass()) {
-    case Pass::V4:
-      return Isa::V4;
-    case Pass::V3:
-      return Isa::V3;
-    case Pass::Baseline:
-      return Isa::Baseline;
-    default:
-      return std::nullopt;
-  }
-}
 
 std::string why_not_stepped(const Job& job) {
   if (!current_isa()) return "the pass is tensor";

@@ -20,9 +20,6 @@ struct Place {
   size_t group;
 };
 
-/// The instruction set of the present pass; none: the pass is tensor.
-std::optional<engine::Isa> current_isa();
-
 /// Why the steps of a job cannot be those of RuleSteps, or "": its optimizer does more than to step
 /// each parameter by its own gradient, for one.
 std::string why_not_stepped(const Job& job);

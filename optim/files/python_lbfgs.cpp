@@ -8,6 +8,7 @@
 #include <descent/base/atomic_file.h>
 #include <descent/optim/files/incoming.h>
 #include <descent/optim/files/python.h>
+#include <descent/optim/files/python_names.h>
 #include <descent/optim/files/state_dict.h>
 #include <descent/optim/optimizer/lbfgs.h>
 #include <descent/pickle/pickle.h>
@@ -134,9 +135,13 @@ Options read_options(const pickle::Dict& group, size_t params, pickle::File& fil
     TORCH_CHECK(std::holds_alternative<std::monostate>(search), kName,
                 ": the archive's line_search_fn is ", pickle::to_text(search),
                 ", must be None or strong_wolfe");
-  for (const auto& [name, part] : parts_of(group))
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      loaded.passed_over.push_back(name);
+  for (const auto& [name, part] : parts_of(group)) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const bool is_off = name == "maximize" && *part == pickle::Value(false);  // since PyTorch 2.14
+    TORCH_CHECK(is_off || !python_files::is_option(name), kName, ": the archive's group has ", name,
+                " = ", pickle::to_text(*part), ", which torch::optim::LBFGS does not have");
+    if (!is_off) loaded.passed_over.push_back(name);
+  }
   if (group.find("initial_lr") != nullptr)
     reader.read("initial_lr", loaded.initial_lrs.emplace_back());
   return options;

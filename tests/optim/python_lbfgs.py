@@ -2,7 +2,8 @@
 
   python_lbfgs.py make FOLDER    for each case FOLDER/NAME.parameters.pt with the parameters, one after
       another, ahead of each of 8 steps and after the last; .counts.pt with func_evals and n_iter after
-      each; .middle.pt with the state_dict after 4
+      each; .middle.pt with the state_dict after 4,
+      and .False.pt and .True.pt with the same and a group's maximize
   python_lbfgs.py check FOLDER   continues from FOLDER/NAME.back.pt, which the C++ side wrote after 4
       steps of its own
 """
@@ -60,7 +61,11 @@ def make(folder):
             counts.append(step(t, params, opt))
             ways.append(flat(params))
             if t == MIDDLE:
-                torch.save({"optimizer": opt.state_dict()}, os.path.join(folder, name + ".middle.pt"))
+                saved = opt.state_dict()
+                torch.save({"optimizer": saved}, os.path.join(folder, name + ".middle.pt"))
+                for maximize in (False, True):  # as PyTorch 2.14 and later write it
+                    saved["param_groups"][0]["maximize"] = maximize
+                    torch.save(saved, os.path.join(folder, f"{name}.{maximize}.pt"))
         torch.save(torch.stack(ways), os.path.join(folder, name + ".parameters.pt"))
         torch.save(torch.tensor(counts), os.path.join(folder, name + ".counts.pt"))
 
@@ -78,7 +83,8 @@ def check(folder):
                 first += p.numel()
         opt = torch.optim.LBFGS(params)
         opt.load_state_dict(load("back"))
-        written, read = load("middle")["optimizer"]["param_groups"], opt.state_dict()["param_groups"]
+        written, read = load("False")["param_groups"], opt.state_dict()["param_groups"]
+        read[0].setdefault("maximize", False)
         assert written == read, (written, read)
         for t in range(MIDDLE + 1, STEPS + 1):
             assert step(t, params, opt) == counts[t - 1].tolist(), (name, t)

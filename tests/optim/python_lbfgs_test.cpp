@@ -93,6 +93,15 @@ TEST(PythonsLBFGS, GoesOnFromWhatWasSavedHereAndTheOtherWayRound) {
     LBFGS resumed(parameters(ways[kMiddle]));
     const LoadedPython loaded = load_python(resumed, folder / (name + ".middle.pt"));
     EXPECT_THAT(loaded.passed_over, testing::IsEmpty());
+    EXPECT_THAT(load_python(resumed, folder / (name + ".False.pt")).passed_over,
+                testing::IsEmpty());
+    const auto load_another = [&, file = folder / (name + ".True.pt")] {
+      load_python(resumed, file);
+    };
+    EXPECT_THAT(
+        load_another,
+        testing::ThrowsMessage<c10::Error>(testing::HasSubstr(
+            "the archive's group has maximize = True, which torch::optim::LBFGS does not")));
     follows(resumed, kMiddle + 1);
   }
   EXPECT_EQ(python("check"), 0);
